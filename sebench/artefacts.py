@@ -1,0 +1,223 @@
+"""Artefacts and where they lie: the nodes of the DAG, their frozen files, and the store under `results/`.
+
+A node is anything that is computed: a manifest, a mixture plan, a rendered set, a run, an enhanced set, a score
+file, a table. Its id is a hash of its spec and of its parents' ids. The driver freezes each node to
+`results/frozen/<kind>/<id>.yaml`; jobs read that file by id and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sebench.errors import DataError
+from sebench.files import read_json, write_json, write_text
+
+ID_LENGTH = 10
+
+#: kind -> (folder under results/, declared outputs). Declared outputs are small and final; all else is in `state/`.
+KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "corpus": ("corpora", ("manifest.parquet", "rejected.json")),
+    "mixtures": ("mixtures", ("mixtures.parquet",)),
+    "set": ("sets", ("index.parquet",)),
+    "run": ("runs", ("run.json", "history.json", "checkpoint.safetensors")),
+    "enhanced": ("enhanced", ("index.parquet",)),
+    "scores": ("scores", ("scores.parquet",)),
+    "complexity": ("complexity", ("complexity.json",)),
+    "table": ("tables/by-id", ("table.json", "table.md", "table.csv", "table.tex")),
+    "figure": ("figures/by-id", ("figure.png", "figure.svg", "figure.csv")),
+}
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no white space: what is hashed."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def content_id(value: Any) -> str:
+    """The id of a JSON-able description."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:ID_LENGTH]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One artefact.
+
+    Args:
+        kind: a key of `KINDS`.
+        name: readable, and a function of `spec` alone (two studies that share a node must agree on its path).
+        spec: everything that determines the content, JSON-able; hashed.
+        parents: role -> "kind:id", e.g. {"train": "set:3fa9c1d2ab"}; hashed.
+        hints: what a job needs but the content does not depend on (labels, threads, memory); not hashed.
+    """
+
+    kind: str
+    name: str
+    spec: Mapping[str, Any]
+    parents: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def id(self) -> str:
+        return content_id({"kind": self.kind, "spec": self.spec, "parents": self.parents})
+
+    @property
+    def key(self) -> str:
+        """'kind:id', as in `parents`."""
+        return f"{self.kind}:{self.id}"
+
+    @property
+    def stem(self) -> str:
+        """The folder's name: readable name, then id."""
+        return f"{self.name}-{self.id}"
+
+
+class Store:
+    """The layout of `results/`.
+
+    Args:
+        root: the `results` folder.
+    """
+
+    def __init__(self, root: Path | str = "results") -> None:
+        self.root = Path(root)
+
+    def folder(self, node: Node) -> Path:
+        """Where the node's declared outputs and its provenance lie."""
+        return self.root / KINDS[node.kind][0] / node.stem
+
+    def outputs(self, node: Node) -> dict[str, Path]:
+        """Declared outputs by file name."""
+        return {name: self.folder(node) / name for name in KINDS[node.kind][1]}
+
+    def state(self, node: Node) -> Path:
+        """Large or changing files of the node (audio, checkpoints, leases); never declared to Snakemake."""
+        return self.root / "state" / f"{node.kind}-{node.id}"
+
+    def complete(self, node: Node) -> bool:
+        """Whether every declared output is there."""
+        return all(path.exists() for path in self.outputs(node).values())
+
+    def frozen_path(self, kind: str, node_id: str) -> Path:
+        return self.root / "frozen" / kind / f"{node_id}.yaml"
+
+    def freeze(self, node: Node) -> None:
+        """Write the node's frozen file once."""
+        path = self.frozen_path(node.kind, node.id)
+        if path.exists():
+            return
+        content = {
+            "kind": node.kind,
+            "id": node.id,
+            "name": node.name,
+            "parents": dict(node.parents),
+            "hints": dict(node.hints),
+            "spec": dict(node.spec),
+        }
+        write_text(path, yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+    def load(self, key: str) -> Node:
+        """Read a node back from 'kind:id'.
+
+        Raises:
+            DataError: no such frozen file, or its content does not hash to its name.
+        """
+        kind, _, node_id = key.partition(":")
+        path = self.frozen_path(kind, node_id)
+        if not path.exists():
+            raise DataError(f"{path}: no frozen file for {key}; `snakemake` or `sebench run` writes it")
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        node = Node(content["kind"], content["name"], content["spec"], content["parents"], content["hints"])
+        if node.id != node_id:
+            raise DataError(f"{path}: content hashes to {node.id}, not to {node_id}: the file was edited")
+        return node
+
+    def parent(self, node: Node, role: str) -> Node:
+        """The parent in that role."""
+        return self.load(node.parents[role])
+
+    # Corpus roots differ from person to person: they are no part of any id and are kept beside the store.
+
+    def location_path(self, corpus_id: str) -> Path:
+        return self.root / "locations" / f"{corpus_id}.json"
+
+    def set_location(self, corpus_id: str, root: Path) -> None:
+        path = self.location_path(corpus_id)
+        value = {"root": str(root)}
+        if not path.exists() or read_json(path) != value:
+            write_json(path, value)
+
+    def location(self, corpus: Node) -> Path:
+        """Root folder of a corpus: the user's, or the folder in `state/` for a corpus that is generated."""
+        path = self.location_path(corpus.id)
+        return Path(read_json(path)["root"]) if path.exists() else self.state(corpus) / "audio"
+
+    def write_provenance(self, node: Node, started: float, **extra: Any) -> None:
+        """What does not determine the content but a reader wants to know: packages, machine, times, commit."""
+        write_json(
+            self.folder(node) / "provenance.json",
+            {**_environment(), "seconds": round(time.time() - started, 3), "started": _iso(started), **extra},
+        )
+
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+_PACKAGES = (
+    "sebench torch numpy scipy pandas pyarrow soundfile soxr pyroomacoustics espeakng-loader pesq pystoi "
+    "snakemake lightning-fabric safetensors"
+).split()
+
+
+def _iso(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
+@functools.cache
+def _environment() -> dict[str, Any]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": sys.version.split()[0],
+        "packages": versions,
+        "machine": {"processor": _processor(), "system": platform.platform(), "host": platform.node()},
+        "git": git_state(),
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def git_state() -> dict[str, Any]:
+    """Commit and dirty flag of the working folder; empty where there is no git."""
+
+    def ask(*words: str) -> str:
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {}

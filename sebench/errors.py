@@ -1,0 +1,56 @@
+"""Exceptions that a person can act on: each says where, what was found, and what is accepted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class SebenchError(Exception):
+    """Base of every error that sebench raises on purpose; the CLI prints it without a traceback."""
+
+
+class DataError(SebenchError):
+    """A file that is read (recording, manifest, score file) is not what it must be."""
+
+
+class RestartNeeded(SebenchError):
+    """A step was told to stop (SIGTERM, Ctrl-C), has saved its state, and must be started again."""
+
+    exit_code = 75  # EX_TEMPFAIL: the convention for "try again"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a configuration file."""
+
+    where: str  # "config/losses/x.yaml:12"
+    key: str  # "losses.l_c.weight"
+    found: str
+    accepted: str = ""
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.key}: {self.found}"
+        if self.accepted:
+            text += f"; accepted: {self.accepted}"
+        if self.nearest:
+            text += f"; did you mean {self.nearest!r}?"
+        return text
+
+
+class ConfigError(SebenchError):
+    """All mistakes found in the configuration, reported together."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(dict.fromkeys(problems))
+        count = len(self.problems)
+        head = f"{count} mistake{'s' if count != 1 else ''} in the configuration:"
+        super().__init__("\n".join([head, *(f"  {problem}" for problem in self.problems)]))
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """The accepted name most like `word`, or an empty string."""
+    found = difflib.get_close_matches(str(word), [str(c) for c in candidates], n=1, cutoff=0.5)
+    return found[0] if found else ""
