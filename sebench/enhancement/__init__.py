@@ -1,1 +1,1 @@
-""""""
+"""Enhancement: a checkpoint and a condition give enhanced audio."""
