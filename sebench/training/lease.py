@@ -96,9 +96,7 @@ class Lease:
                     return held
                 continue
             if finished is not None and finished():
-                raise ArtefactFinished(
-                    f"{self.folder}: finished by {observer.describe(generation)}"
-                )
+                raise ArtefactFinished(f"{self.folder}: finished by {observer.describe(generation)}")
             if time.monotonic() >= give_up:
                 raise RestartNeeded(
                     f"{self.folder}: still being written by {observer.describe(generation)} after waiting "
@@ -152,9 +150,7 @@ class Held:
         self._beat_seconds = beat_seconds
         self._stop = threading.Event()
         self._write_beat("0")
-        self._thread = threading.Thread(
-            target=self._beat, name=f"lease-{generation}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._beat, name=f"lease-{generation}", daemon=True)
         self._thread.start()
 
     @property
@@ -166,10 +162,7 @@ class Held:
 
     def previous_attempts(self) -> list[Path]:
         """Attempt folders of earlier generations that exist, newest first."""
-        candidates = (
-            attempt_path(self.folder, number)
-            for number in range(self.generation - 1, 0, -1)
-        )
+        candidates = (attempt_path(self.folder, number) for number in range(self.generation - 1, 0, -1))
         return [folder for folder in candidates if folder.is_dir()]
 
     def check(self) -> None:
@@ -272,27 +265,19 @@ class _Observer:
     def describe(self, generation: int) -> str:
         """The owner, for messages."""
         owner = self._owner(generation)
-        job = (
-            f", Slurm job {owner['slurm_job_id']}" if owner.get("slurm_job_id") else ""
-        )
+        job = f", Slurm job {owner['slurm_job_id']}" if owner.get("slurm_job_id") else ""
         return f"process {owner.get('pid', '?')} on {owner.get('host', '?')}{job}"
 
     def _owner(self, generation: int) -> dict[str, Any]:
         try:
-            found = json.loads(
-                _lease_path(self.folder, generation).read_text(encoding="utf-8")
-            )
+            found = json.loads(_lease_path(self.folder, generation).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 
     def _read_counter(self, generation: int) -> str:
         try:
-            return (
-                (self.folder / f"beat-{generation:06d}")
-                .read_text(encoding="utf-8")
-                .strip()
-            )
+            return (self.folder / f"beat-{generation:06d}").read_text(encoding="utf-8").strip()
         except (OSError, ValueError):
             return ""
 
@@ -310,11 +295,7 @@ def attempt_path(folder: Path, generation: int) -> Path:
 
 def is_dead_here(owner: dict[str, Any]) -> bool:
     """Whether an owner ran on this host (same boot, same pid namespace) and its process is gone."""
-    return (
-        bool(owner)
-        and owner.get("machine") == _machine()
-        and _start_time(owner["pid"]) != owner["pid_started"]
-    )
+    return bool(owner) and owner.get("machine") == _machine() and _start_time(owner["pid"]) != owner["pid_started"]
 
 
 def _lease_path(folder: Path, generation: int) -> Path:
@@ -350,9 +331,7 @@ def _start_time(pid: int) -> str:
         return "" if os.path.exists("/proc/self/stat") else _alive(pid)
     except OSError:
         return ""
-    fields = text[
-        text.rindex(")") + 2 :
-    ].split()  # the name in brackets may hold spaces
+    fields = text[text.rindex(")") + 2 :].split()  # the name in brackets may hold spaces
     return "" if fields[0] in "ZX" else fields[19]
 
 

@@ -84,10 +84,7 @@ def test_waiter_is_let_in_when_the_writer_releases(tmp_path: Path) -> None:
 def test_killed_writer_is_replaced_at_once(tmp_path: Path) -> None:
     process = start_holder(tmp_path)
     process.kill()  # not reaped yet: a zombie counts as dead
-    while (
-        Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        != "Z"
-    ):
+    while Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
         time.sleep(0.01)
     with Lease(tmp_path, wait_seconds=0).acquire() as held:
         assert held.generation == 2
@@ -115,9 +112,7 @@ def test_pid_means_nothing_on_another_host(tmp_path: Path) -> None:
 def test_stopped_writer_wakes_up_and_publishes_nothing(tmp_path: Path) -> None:
     process = start_holder(tmp_path)
     os.kill(process.pid, signal.SIGSTOP)
-    with Lease(
-        tmp_path, timeout=0.4, wait_seconds=20, beat_seconds=0.05
-    ).acquire() as held:
+    with Lease(tmp_path, timeout=0.4, wait_seconds=20, beat_seconds=0.05).acquire() as held:
         assert held.generation == 2
         os.kill(process.pid, signal.SIGCONT)
         output, _ = process.communicate("go\n", timeout=20)
