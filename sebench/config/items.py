@@ -1,0 +1,299 @@
+"""Items (losses, models, metrics, corpora): found by name, described from their source text, built on demand.
+
+Nothing here imports an item's module before `build`: the planner must know parameters and needs without torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import json
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import annotated_types
+import pydantic
+
+from sebench.config.source import Module, code_hash, lookup, read_module
+from sebench.errors import SebenchError, nearest
+
+PACKAGES = {"loss": "losses", "model": "models", "metric": "metrics", "corpus": "corpora"}
+PLURALS = {"loss": "losses", "model": "models", "metric": "metrics", "corpus": "corpora"}
+
+#: What an item of a kind may leave unsaid.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "loss": {
+        "needs_views": (),
+        "needs_signals": (),
+        "phase_blind": False,
+        "optimum": "none",
+        "invariances": (),
+        "equation": "",
+        "source": "",
+    },
+    "model": {
+        "views": (),
+        "sample_rate": 16000,
+        "causal": True,
+        "submodules": (),
+        "free_phase": False,
+        "source": "",
+    },
+    "metric": {
+        "higher_is_better": True,
+        "bounds": (None, None),
+        "needs_reference": True,
+        "sample_rate": 16000,
+        "unit": "",
+        "package": "",
+        "source": "",
+    },
+    "corpus": {"needs_root": True, "paired": False, "packages": (), "source": ""},
+}
+
+_NAMESPACE = {
+    **{t.__name__: t for t in (float, int, bool, str, tuple, list, dict)},
+    **{n: getattr(annotated_types, n) for n in ("Ge", "Gt", "Le", "Lt", "Interval", "MinLen", "MaxLen", "MultipleOf")},
+    "Annotated": typing.Annotated,
+    "Literal": typing.Literal,
+    "None": None,
+    "Any": Any,
+}
+
+
+class ItemError(SebenchError):
+    """An item's source does not follow the conventions that let it be described, or a parameter is wrong."""
+
+
+@dataclass(frozen=True)
+class Param:
+    """One keyword of an item's `__init__`."""
+
+    name: str
+    annotation: Any
+    text: str
+    default: Any = None
+    required: bool = False
+
+    def validate(self, value: Any) -> Any:
+        """The value as its type, JSON-able.
+
+        Raises:
+            ValueError: with what is accepted.
+        """
+        adapter = _adapter(self)
+        try:
+            return adapter.dump_python(adapter.validate_json(json.dumps(value), strict=True), mode="json")
+        except (pydantic.ValidationError, TypeError, ValueError) as error:
+            reason = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error)
+            raise ValueError(f"{self.text} ({reason})") from None
+
+
+@functools.lru_cache(maxsize=4096)
+def _adapter_of(text: str) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(eval(text, {"__builtins__": {}}, dict(_NAMESPACE)))  # noqa: S307 - restricted names
+
+
+def _adapter(param: Param) -> pydantic.TypeAdapter[Any]:
+    return _adapter_of(param.text)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is known of an item from its source."""
+
+    kind: str
+    type: str
+    module: str
+    cls: str
+    builtin: bool
+    attributes: Mapping[str, Any]
+    params: Mapping[str, Param]
+    doc: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.module}:{self.cls}"
+
+    @property
+    def version(self) -> int:
+        return int(self.attributes.get("version", 0))
+
+    @property
+    def title(self) -> str:
+        return self.doc.strip().splitlines()[0] if self.doc.strip() else ""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.attributes[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @functools.cached_property
+    def code(self) -> str:
+        return code_hash(self.module, self.cls)
+
+    def identity(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What enters an id: type and version of a built-in item, path and code hash of one from outside."""
+        if self.builtin:
+            return {"type": self.type, "version": self.version, "params": dict(params)}
+        return {"type": self.path, "code": self.code, "params": dict(params)}
+
+
+@functools.cache
+def registry(kind: str) -> dict[str, Item]:
+    """All items of a kind: sebench's own, then those of installed packages' entry points."""
+    found: dict[str, Item] = {}
+    folder = Path(__file__).parents[1] / PACKAGES[kind]
+    for path in sorted(folder.glob("*.py")):
+        module = read_module(f"sebench.{PACKAGES[kind]}.{path.stem}")
+        if module is None:
+            continue
+        for cls in _named_classes(module):
+            item = describe(kind, module.name, cls, builtin=True)
+            if item.type in found:
+                raise ItemError(f"{kind} {item.type!r} is defined by {found[item.type].path} and by {item.path}")
+            found[item.type] = item
+    for point in metadata.entry_points(group=f"sebench.{PLURALS[kind]}"):
+        module_name, _, cls = point.value.partition(":")
+        item = describe(kind, module_name, cls, builtin=False, type_name=point.name)
+        if point.name in found:
+            raise ItemError(f"entry point {point.name!r} ({point.value}) would hide {found[point.name].path}")
+        found[point.name] = item
+    return found
+
+
+def find(kind: str, type_name: str) -> Item | None:
+    """The item of that name, or at that dotted path `package.module:Class`; None if there is none."""
+    if ":" in type_name:
+        module_name, _, cls = type_name.partition(":")
+        if read_module(module_name) is None:
+            return None
+        return describe(kind, module_name, cls, builtin=False)
+    return registry(kind).get(type_name)
+
+
+def build(description: Mapping[str, Any], kind: str) -> Any:
+    """Make the object that a resolved description ({type, params}) names.
+
+    Raises:
+        ItemError: unknown type, or parameters that are not its own.
+    """
+    item = find(kind, description["type"])
+    if item is None:
+        raise ItemError(
+            f"no {kind} {description['type']!r}; accepted: {', '.join(registry(kind))}; "
+            f"nearest: {nearest(description['type'], registry(kind)) or 'none'}"
+        )
+    if not item.builtin and description.get("code") not in (None, item.code):
+        raise ItemError(
+            f"{item.path}: the code changed since this was planned (hash {item.code}, planned {description['code']}); "
+            "plan again to make a new run with the new code"
+        )
+    if item.builtin and description.get("version") not in (None, item.version):
+        raise ItemError(
+            f"{kind} {item.type!r} is version {item.version} here and was planned as version {description['version']}; "
+            "plan again"
+        )
+    params = dict(description.get("params") or {})
+    for name in params:
+        if name not in item.params:
+            raise ItemError(
+                f"{kind} {item.type!r} has no parameter {name!r}; accepted: {', '.join(item.params) or 'none'}"
+            )
+    values = {name: _as_tuple(value) for name, value in params.items()}
+    return getattr(importlib.import_module(item.module), item.cls)(**values)
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(_as_tuple(v) for v in value) if isinstance(value, list) else value
+
+
+def _named_classes(module: Module) -> Iterator[str]:
+    for name, statement in module.definitions.items():
+        if isinstance(statement, ast.ClassDef) and _literals(statement).get("name"):
+            yield name
+
+
+def describe(kind: str, module_name: str, cls: str, *, builtin: bool, type_name: str = "") -> Item:
+    """Read a class's facts and parameters from its source.
+
+    Raises:
+        ItemError: the source is missing or does not follow the conventions.
+    """
+    module = read_module(module_name)
+    found = lookup(module, cls) if module is not None else None
+    if found is None or not isinstance(found[1], ast.ClassDef):
+        raise ItemError(f"{kind} {module_name}:{cls}: no such class in the source")
+    attributes = dict(DEFAULTS[kind])
+    params: dict[str, Param] = {}
+    for owner, statement in reversed(list(_ancestry(*found))):
+        attributes.update(_literals(statement))
+        init = next((s for s in statement.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
+        if init is not None:
+            params = _params(init, f"{owner.name}:{statement.name}")
+    return Item(
+        kind=kind,
+        type=type_name or str(attributes.get("name", cls)) if builtin or type_name else f"{module_name}:{cls}",
+        module=module_name,
+        cls=cls,
+        builtin=builtin,
+        attributes=attributes,
+        params=params,
+        doc=ast.get_docstring(found[1]) or "",
+    )
+
+
+def _ancestry(module: Module, statement: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
+    yield module, statement
+    for base in statement.bases:
+        if isinstance(base, ast.Name):
+            found = lookup(module, base.id)
+            if found is not None and isinstance(found[1], ast.ClassDef) and not found[0].name.startswith("torch"):
+                yield from _ancestry(found[0], found[1])
+
+
+def _literals(statement: ast.ClassDef) -> dict[str, Any]:
+    values = {}
+    for part in statement.body:
+        if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
+            target, value = part.targets[0].id, part.value
+        elif isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name) and part.value is not None:
+            target, value = part.target.id, part.value
+        else:
+            continue
+        try:
+            values[target] = ast.literal_eval(value)
+        except ValueError:
+            continue
+    return values
+
+
+def _params(init: ast.FunctionDef, where: str) -> dict[str, Param]:
+    arguments = init.args
+    if len(arguments.args) + len(arguments.posonlyargs) > 1 or arguments.vararg or arguments.kwarg:
+        raise ItemError(f"{where}: parameters must be keyword-only (after `*`), without *args and **kwargs")
+    found = {}
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if argument.annotation is None:
+            raise ItemError(f"{where}: parameter {argument.arg!r} has no type annotation")
+        text = ast.unparse(argument.annotation)
+        try:
+            annotation = _adapter_of(text)
+        except Exception as error:
+            raise ItemError(f"{where}: parameter {argument.arg!r}: annotation {text!r} is not understood: {error}") from None
+        try:
+            value = None if default is None else ast.literal_eval(default)
+        except ValueError:
+            raise ItemError(f"{where}: default of {argument.arg!r} is not a literal") from None
+        found[argument.arg] = Param(argument.arg, annotation, text, _plain(value), required=default is None)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value

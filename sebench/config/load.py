@@ -1,0 +1,222 @@
+"""Loading `config/`: every file, every mistake at once, each with its file and line."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from sebench.config import items, schema
+from sebench.config.layout import FigureLayout, TableLayout
+from sebench.config.mixing import Mixing
+from sebench.config.yaml_lines import Document, Location, load
+from sebench.errors import ConfigError, Problem, nearest
+
+SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
+    "losses": schema.LossEntry,
+    "models": schema.ItemEntry,
+    "metrics": schema.ItemEntry,
+    "corpora": schema.CorpusEntry,
+    "mixing": Mixing,
+    "recipes": schema.RecipeEntry,
+    "scales": schema.ScaleEntry,
+    "studies": schema.StudyEntry,
+}
+ITEM_SECTIONS = {"losses": "loss", "models": "model", "metrics": "metric", "corpora": "corpus"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """An entry and where it stands."""
+
+    name: str
+    entry: Any
+    document: Document
+
+    def where(self, *keys: str | int) -> str:
+        return self.document.where((self.name, *keys))
+
+    @property
+    def label(self) -> str:
+        return getattr(self.entry, "label", "") or self.name
+
+
+@dataclass
+class Config:
+    """All entries by section and name."""
+
+    folder: Path
+    settings: schema.Settings
+    sections: dict[str, dict[str, Named]]
+
+    def get(self, section: str, name: str, where: str = "", key: str = "") -> Named:
+        """The entry of that name.
+
+        Raises:
+            ConfigError: no such entry; says what there is and what is nearest.
+        """
+        found = self.lookup(section, name)
+        if found is None:
+            raise ConfigError([missing(self, section, name, where or str(self.folder), key or section)])
+        return found
+
+    def lookup(self, section: str, name: str) -> Named | None:
+        """The entry, or a registered item of that name taken with its default parameters."""
+        found = self.sections[section].get(name)
+        kind = ITEM_SECTIONS.get(section)
+        if found is None and kind is not None and section != "corpora":
+            item = items.find(kind, name)
+            if item is not None and not any(p.required for p in item.params.values()):
+                entry = SECTIONS[section].model_validate({"type": name})
+                return Named(name, entry, Document(self.folder / section, {}))
+        return found
+
+    def names(self, section: str) -> list[str]:
+        kind = ITEM_SECTIONS.get(section)
+        extra = items.registry(kind) if kind is not None and section != "corpora" else {}
+        return [*self.sections[section], *(name for name in extra if name not in self.sections[section])]
+
+
+def missing(config: Config, section: str, name: str, where: str, key: str) -> Problem:
+    """The problem 'no entry of that name'."""
+    names = config.names(section)
+    return Problem(where, key, f"no {section} entry {name!r}", ", ".join(names) or "none yet", nearest(name, names))
+
+
+def load_config(folder: Path | str = "config") -> Config:
+    """Read and check a configuration folder.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
+    folder = Path(folder)
+    problems: list[Problem] = []
+    settings: schema.Settings | None = None
+    try:
+        document = load(folder / "config.yaml")
+        settings = _validated(schema.Settings, document.data, document, (), problems)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    sections: dict[str, dict[str, Named]] = {}
+    for section, model in SECTIONS.items():
+        sections[section] = {}
+        for document in _documents(folder / section, problems):
+            if not isinstance(document.data, dict):
+                problems.append(Problem(document.where(), section, "not a mapping of names to entries"))
+                continue
+            for name, content in document.data.items():
+                name = str(name)
+                if name in sections[section]:
+                    other = sections[section][name].where()
+                    problems.append(Problem(document.where((name,)), name, f"the name is taken by {other}"))
+                    continue
+                entry = _validated(model, content, document, (name,), problems)
+                if entry is not None:
+                    sections[section][name] = Named(name, entry, document)
+    if settings is None:
+        raise ConfigError(problems)
+    config = Config(folder, settings, sections)
+    from sebench.config.references import check_references
+
+    problems.extend(check_references(config))
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _documents(folder: Path, problems: list[Problem]) -> Iterator[Document]:
+    for path in sorted(folder.glob("*.y*ml")):
+        try:
+            yield load(path)
+        except ConfigError as error:
+            problems.extend(error.problems)
+
+
+def _validated(model: Any, content: Any, document: Document, location: Location, problems: list[Problem]) -> Any:
+    try:
+        return model.model_validate(content)
+    except pydantic.ValidationError as error:
+        problems.extend(explain(error, model, document, location))
+        return None
+
+
+def explain(error: pydantic.ValidationError, model: Any, document: Document, location: Location) -> Iterator[Problem]:
+    """pydantic's findings as problems with file, line, what was found and what is accepted."""
+    seen: set[tuple[str, str]] = set()
+    for detail in error.errors():
+        loc = _real_location(document.data, location, detail["loc"])
+        key = ".".join(str(part) for part in loc)
+        where = document.where(loc)
+        if detail["type"] == "extra_forbidden":
+            accepted = _fields_at(model, detail["loc"][:-1])
+            name = str(detail["loc"][-1])
+            problem = Problem(where, key, f"unknown key {name!r}", ", ".join(accepted), nearest(name, accepted))
+        elif detail["type"] == "missing":
+            problem = Problem(where, key, "required and absent", _field_note(model, detail["loc"]))
+        else:
+            found = detail["input"]
+            shown = repr(found) if not isinstance(found, (dict, pydantic.BaseModel)) else "a mapping"
+            accepted_text = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            near = ""
+            if detail["type"] == "literal_error":
+                near = nearest(str(found), str(detail.get("ctx", {}).get("expected", "")).replace("'", "").split(" "))
+            problem = Problem(where, key, f"found {shown}", accepted_text, near)
+        mark = (problem.where, problem.key)
+        if mark not in seen or detail["type"] == "extra_forbidden":
+            seen.add(mark)
+            yield problem
+
+
+def _real_location(data: Any, base: Location, loc: tuple[Any, ...]) -> Location:
+    """Drop the parts of a pydantic location that name union members instead of keys."""
+    value = data
+    for part in base:
+        value = value[part] if isinstance(value, dict) and part in value else None
+    result: list[str | int] = list(base)
+    for position, part in enumerate(loc):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        elif position != len(loc) - 1 or not isinstance(value, dict):
+            continue
+        result.append(part)
+    return tuple(result)
+
+
+def _fields_at(model: Any, loc: tuple[Any, ...]) -> list[str]:
+    current: list[Any] = [model]
+    for part in loc:
+        following: list[Any] = []
+        for candidate in current:
+            if isinstance(candidate, type) and issubclass(candidate, pydantic.BaseModel):
+                fields = candidate.model_fields
+                following.extend(_unwrap(fields[part].annotation) if part in fields else [candidate])
+            else:
+                following.append(candidate)
+        current = following
+    names: list[str] = []
+    for candidate in current:
+        if isinstance(candidate, type) and issubclass(candidate, pydantic.BaseModel):
+            names.extend(candidate.model_fields)
+    return list(dict.fromkeys(names))
+
+
+def _unwrap(annotation: Any) -> list[Any]:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType, typing.Annotated, list, dict, tuple):
+        return [leaf for argument in typing.get_args(annotation) for leaf in _unwrap(argument)]
+    return [annotation]
+
+
+def _field_note(model: Any, loc: tuple[Any, ...]) -> str:
+    for candidate in [model]:
+        field = getattr(candidate, "model_fields", {}).get(loc[-1])
+        if field is not None and field.description:
+            return str(field.description)
+    return ""

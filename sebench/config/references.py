@@ -1,0 +1,168 @@
+"""References between entries: names that must exist, parameters that must fit, loops that must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sebench.config import items
+from sebench.config.load import ITEM_SECTIONS, SECTIONS, Config, Named, missing
+from sebench.errors import Problem, nearest
+
+
+def check_references(config: Config) -> Iterator[Problem]:
+    """Every problem between entries."""
+    for section, kind in ITEM_SECTIONS.items():
+        for named in config.sections[section].values():
+            if getattr(named.entry, "type", None) is not None:
+                yield from _item_problems(kind, named)
+    yield from _loss_problems(config)
+    for named in config.sections["recipes"].values():
+        yield from _recipe_problems(config, named)
+    for named in config.sections["studies"].values():
+        yield from _study_problems(config, named)
+
+
+def check_params(kind: str, type_name: str, params: dict[str, Any], where: Any, key: str) -> Iterator[Problem]:
+    """Problems of an item's parameters; `where(name)` gives file and line of one."""
+    item = items.find(kind, type_name)
+    if item is None:
+        names = list(items.registry(kind))
+        accepted = ", ".join(names) + ", or package.module:Class"
+        yield Problem(where("type"), f"{key}.type", f"no {kind} {type_name!r}", accepted, nearest(type_name, names))
+        return
+    for name, value in params.items():
+        if name not in item.params:
+            accepted = ", ".join(item.params) or "none"
+            found = f"{kind} {type_name!r} has no parameter {name!r}"
+            yield Problem(where("params", name), f"{key}.params.{name}", found, accepted, nearest(name, item.params))
+            continue
+        try:
+            item.params[name].validate(value)
+        except ValueError as error:
+            yield Problem(where("params", name), f"{key}.params.{name}", f"found {value!r}", str(error))
+    for name, param in item.params.items():
+        if param.required and name not in params:
+            yield Problem(where("params"), f"{key}.params.{name}", "required and absent", param.text)
+
+
+def _item_problems(kind: str, named: Named) -> Iterator[Problem]:
+    try:
+        yield from check_params(kind, named.entry.type, named.entry.params, named.where, named.name)
+    except items.ItemError as error:
+        yield Problem(named.where("type"), f"{named.name}.type", str(error))
+
+
+def _parts(entry: Any) -> list[tuple[str, str]]:
+    """(key, name) of the losses that an entry refers to."""
+    if entry.sum is not None:
+        return [("sum", name) for name in entry.sum]
+    if entry.mix is not None:
+        return [("mix", entry.mix.magnitude), ("mix", entry.mix.complex)]
+    return []
+
+
+def _loss_problems(config: Config) -> Iterator[Problem]:
+    losses = config.sections["losses"]
+    reported: set[str] = set()
+    for named in losses.values():
+        for key, name in _parts(named.entry):
+            if config.lookup("losses", name) is None:
+                yield missing(config, "losses", name, named.where(key, name), f"{named.name}.{key}")
+        chain = _loop(losses, named.name, [])
+        if chain and not reported & set(chain):
+            reported |= set(chain)
+            yield Problem(named.where(), named.name, f"a loop of references: {' -> '.join(chain)}")
+
+
+def _loop(losses: dict[str, Named], name: str, path: list[str]) -> list[str]:
+    if name in path:
+        return [*path[path.index(name) :], name]
+    if name not in losses:
+        return []
+    for _, part in _parts(losses[name].entry):
+        found = _loop(losses, part, [*path, name])
+        if found:
+            return found
+    return []
+
+
+def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
+    earlier: list[str] = []
+    for index, stage in enumerate(named.entry.stages):
+        key = f"{named.name}.stages.{index}"
+        if stage.name in earlier:
+            yield Problem(named.where("stages", index), key, f"two stages are called {stage.name!r}")
+        for section, name in (("models", stage.model), ("losses", stage.loss)):
+            if name is not None and config.lookup(section, name) is None:
+                where = named.where("stages", index, section[:-1] if section == "models" else "loss")
+                yield missing(config, section, name, where, key)
+        for module, source in stage.init.items():
+            if source not in earlier:
+                found = f"stage {stage.name!r} starts {module or 'the model'!r} from {source!r}"
+                accepted = "an earlier stage of this recipe: " + (", ".join(earlier) or "none stands before it")
+                yield Problem(
+                    named.where("stages", index, "init"), f"{key}.init", found, accepted, nearest(source, earlier)
+                )
+        earlier.append(stage.name)
+
+
+def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
+    study = named.entry
+
+    def refer(section: str, name: str, *keys: str | int) -> Iterator[Problem]:
+        if config.lookup(section, name) is None:
+            yield missing(config, section, name, named.where(*keys), ".".join(map(str, (named.name, *keys))))
+
+    for role, name in study.corpus.items():
+        yield from refer("corpora", name, "corpus", *([role] if role else []))
+    for role, name in study.mixing.items():
+        yield from refer("mixing", name, "mixing", *([role] if role else []))
+    for index, name in enumerate(study.metrics):
+        yield from refer("metrics", name, "metrics", index)
+    if study.select.by != "loss":
+        yield from refer("metrics", study.select.by, "select", "by")
+    sections = {"model": "models", "loss": "losses", "recipe": "recipes"}
+    for block_index, block in enumerate(study.grid):
+        for form, axes in (("product", block.product), ("zip", block.zip)):
+            lengths = {axis: len(values) for axis, values in axes.items()}
+            if form == "zip" and len(set(lengths.values())) > 1:
+                found = ", ".join(f"{axis} has {n}" for axis, n in lengths.items())
+                yield Problem(
+                    named.where("grid", block_index, "zip"), f"{named.name}.grid.{block_index}.zip", found, "equal lengths"
+                )
+            for axis, values in axes.items():
+                if axis == "seed":
+                    continue
+                for value_index, value in enumerate(values):
+                    yield from refer(sections[axis], str(value), "grid", block_index, form, axis, value_index)
+        for axis in sections:
+            if (axis in block.product) == (axis in block.zip):
+                found = f"the axis {axis!r} " + ("stands in product and in zip" if axis in block.zip else "is absent")
+                yield Problem(
+                    named.where("grid", block_index), f"{named.name}.grid.{block_index}", found, "each of model, loss, recipe once"
+                )
+    for index, exclusion in enumerate(study.exclude):
+        for axis, section in sections.items():
+            name = getattr(exclusion, axis)
+            if name is not None:
+                yield from refer(section, name, "exclude", index, axis)
+    for scale, amounts in study.scales.items():
+        yield from refer("scales", scale, "scales", scale)
+        for model, params in amounts.models.items():
+            found_model = config.lookup("models", model)
+            if found_model is None:
+                yield from refer("models", model, "scales", scale, "models", model)
+                continue
+            yield from check_params(
+                "model",
+                found_model.entry.type,
+                {**found_model.entry.params, **params},
+                lambda *keys, scale=scale, model=model: named.where("scales", scale, "models", model, *keys[1:]),
+                f"{named.name}.scales.{scale}.models.{model}",
+            )
+    roles = set(study.corpus)
+    for key in ("mixing",):
+        if set(study.mixing) != roles and set(study.mixing) != {""}:
+            yield Problem(named.where(key), f"{named.name}.{key}", f"roles {sorted(study.mixing)}", f"the corpora's: {sorted(roles)}")
+    assert set(SECTIONS) >= set(sections.values())

@@ -1,0 +1,210 @@
+"""The schema of everything under `config/`. Unknown keys are refused; every field says what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """Base: no unknown keys, no silent conversion of words to numbers, immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _by_role(value: Any) -> Any:
+    return {"": value} if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_listed)]
+ByRole = Annotated[dict[str, str], BeforeValidator(_by_role)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Entry(Strict):
+    """What every named entry may say about itself."""
+
+    label: str = Field("", description="how tables call it; the entry's name if empty")
+    description: str = ""
+
+
+class ItemEntry(Entry):
+    """A parameterisation of a registered item."""
+
+    type: str = Field(description="a registered name, or package.module:Class")
+    params: dict[str, Any] = {}
+
+
+class Mix(Strict):
+    """Equation (21) of source 002: (1 - beta) * magnitude + beta * complex."""
+
+    magnitude: str
+    complex: str
+    beta: float = Field(ge=0, le=1)
+
+
+class LossEntry(Entry):
+    """A loss: a parameterised item, a weighted sum of other entries, or a mix of two."""
+
+    type: str | None = None
+    params: dict[str, Any] = {}
+    sum: dict[str, float] | None = None
+    mix: Mix | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> LossEntry:
+        if sum(form is not None for form in (self.type, self.sum, self.mix)) != 1:
+            raise ValueError("give exactly one of type, sum, mix")
+        if self.params and self.type is None:
+            raise ValueError("params belong to type; the parts of a sum or mix are entries of their own")
+        if self.sum is not None and not any(self.sum.values()):
+            raise ValueError("a sum needs at least one term with a weight other than 0")
+        return self
+
+
+class CorpusEntry(ItemEntry):
+    """A corpus: its adapter, and where it lies."""
+
+    root: str | None = Field(None, description="folder; relative to the working folder")
+    root_env: str | None = Field(None, description="environment variable that holds the folder; wins over root")
+
+
+class Optimiser(Strict):
+    type: Literal["adamw", "adam"] = "adamw"
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    betas: list[float] = Field([0.9, 0.999], min_length=2, max_length=2)
+
+
+class Schedule(Strict):
+    type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = "constant"
+    warmup_steps: int = Field(0, ge=0)
+    final_factor: float = Field(0.0, ge=0, le=1, description="cosine and linear_decay: last rate over first")
+    patience: Positive = Field(5, description="halve_on_plateau: validations without a better value")
+    stop_lr: float | None = Field(None, gt=0, description="halve_on_plateau: stop below this rate")
+
+
+class Stage(Strict):
+    """One training phase of a recipe."""
+
+    name: str
+    kind: str = "supervised"
+    model: str | None = Field(None, description="a model entry; the cell's if absent")
+    loss: str | None = Field(None, description="a loss entry; the cell's if absent")
+    data: str = Field("", description="role of the corpus and mixing, where the study names several")
+    init: dict[str, str] = Field({}, description="submodule ('' for the whole model) -> earlier stage of this recipe")
+    freeze: list[str] = Field([], description="submodules that are not trained")
+    effort: float = Field(1.0, gt=0, description="steps, as a multiple of the scale's")
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+    clip_norm: float | None = Field(5.0, gt=0)
+    keep: Literal["best", "last"] = "best"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+
+class RecipeEntry(Entry):
+    stages: list[Stage] = Field(min_length=1)
+
+
+class Utterances(Strict):
+    train: Positive
+    valid: Positive
+    test: Positive
+
+
+class Amounts(Strict):
+    """What a scale sets."""
+
+    utterances: Utterances
+    steps: Positive
+    batch_size: Positive
+    segment_seconds: float = Field(gt=0)
+    validations: Positive = Field(description="how often validation runs during a stage")
+    seeds: Positive = Field(description="runs per cell")
+    threads: Positive = Field(1, description="intra-op threads of a run: part of its identity")
+    devices: Positive = 1
+
+
+class PartialUtterances(Strict):
+    train: Positive | None = None
+    valid: Positive | None = None
+    test: Positive | None = None
+
+
+class StudyAmounts(Strict):
+    """What a study changes of a scale."""
+
+    utterances: PartialUtterances | None = None
+    steps: Positive | None = None
+    batch_size: Positive | None = None
+    segment_seconds: float | None = Field(None, gt=0)
+    validations: Positive | None = None
+    seeds: Positive | None = None
+    threads: Positive | None = None
+    devices: Positive | None = None
+    models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
+
+
+class ScaleEntry(Entry, Amounts):
+    pass
+
+
+Axis = Literal["model", "loss", "recipe", "seed"]
+AxisValues = Annotated[list[str | int], BeforeValidator(_listed)]
+
+
+class GridBlock(Strict):
+    """Cells: the product of `product`'s axes, times `zip`'s axes taken together."""
+
+    product: dict[Axis, AxisValues] = {}
+    zip: dict[Axis, AxisValues] = {}
+    label: str = Field("{model}({loss})", description="row label; {model}, {loss}, {recipe} stand for labels")
+
+
+class Exclusion(Strict):
+    """Cells that are left out, and why."""
+
+    model: str | None = None
+    loss: str | None = None
+    recipe: str | None = None
+    reason: str
+
+
+class Conditions(Strict):
+    snr_db: list[float] = Field(min_length=1)
+    data: str = ""
+
+
+class Selection(Strict):
+    by: str = Field("loss", description="a metric entry, or 'loss': what validation measures to choose the best weights")
+
+
+class StudyEntry(Strict):
+    title: str
+    source: str = ""
+    description: str = ""
+    corpus: ByRole
+    mixing: ByRole
+    grid: list[GridBlock] = Field(min_length=1)
+    exclude: list[Exclusion] = []
+    conditions: Conditions
+    metrics: Names
+    select: Selection = Selection()
+    scales: dict[str, StudyAmounts] = {}
+    tables: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
+    claims: list[Any] = []
+
+
+class Settings(Strict):
+    """`config/config.yaml`: what is run when nothing else is said."""
+
+    study: Names
+    scale: str = "demo"
+    corpus: str | None = None
+    results: str = "results"

@@ -1,0 +1,132 @@
+"""From named entries to complete descriptions: what enters an id has no names and no defaults left open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from sebench.artefacts import canonical
+from sebench.config import items
+from sebench.config.load import Config, Named
+from sebench.errors import ConfigError, Problem
+
+
+def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """{type, version | code, params} of an item entry, every parameter with its value."""
+    item = items.find(kind, entry.type)
+    if item is None:
+        raise items.ItemError(f"no {kind} {entry.type!r}")
+    given = {**entry.params, **(overrides or {})}
+    params = {
+        name: param.validate(given[name]) if name in given else param.default for name, param in item.params.items()
+    }
+    return item.identity(params)
+
+
+def metric_identity(config: Config, name: str) -> dict[str, Any]:
+    """A metric's identity with the package that computes it and that package's version."""
+    entry = config.get("metrics", name).entry
+    item = items.find("metric", entry.type)
+    assert item is not None
+    implementation = f"{item.package} {_installed(item.package)}" if item.package else f"sebench {entry.type}"
+    return {**identity("metric", entry), "implementation": implementation}
+
+
+def _installed(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A resolved loss: the tree that is hashed and built, and what it needs together."""
+
+    tree: Mapping[str, Any]
+    slug: str
+    needs_views: frozenset[str]
+    needs_signals: frozenset[str]
+    phase_blind: bool
+
+
+def resolve_loss(config: Config, name: str) -> Loss:
+    """Follow sums and mixes down to items. Terms are sorted, so that the order of keys means nothing; terms of
+    weight 0 vanish and a single term of weight 1 is that term: the ends of a mix are the pure losses."""
+    entry = config.get("losses", name).entry
+    if entry.type is not None:
+        item = items.find("loss", entry.type)
+        assert item is not None
+        described = identity("loss", entry)
+        return Loss(
+            {"item": described},
+            _item_slug(item, described["params"]),
+            frozenset(item.needs_views),
+            frozenset(item.needs_signals),
+            bool(item.phase_blind),
+        )
+    if entry.mix is not None:
+        weights = _added([(entry.mix.magnitude, 1.0 - entry.mix.beta), (entry.mix.complex, entry.mix.beta)])
+    else:
+        weights = {part: float(weight) for part, weight in entry.sum.items()}
+    terms = [(weight, resolve_loss(config, part)) for part, weight in weights.items() if weight != 0.0]
+    if len(terms) == 1 and terms[0][0] == 1.0:
+        return terms[0][1]
+    terms.sort(key=lambda term: canonical(term[1].tree))
+    return Loss(
+        {"sum": [{"weight": weight, "loss": loss.tree} for weight, loss in terms]},
+        "+".join(loss.slug for _, loss in terms),
+        frozenset().union(*(loss.needs_views for _, loss in terms)),
+        frozenset().union(*(loss.needs_signals for _, loss in terms)),
+        all(loss.phase_blind for _, loss in terms),
+    )
+
+
+def _added(pairs: list[tuple[str, float]]) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for name, weight in pairs:
+        weights[name] = weights.get(name, 0.0) + weight
+    return weights
+
+
+def _item_slug(item: items.Item, params: Mapping[str, Any]) -> str:
+    """The type, and the parameters that differ from their defaults: readable, and a function of the content."""
+    base = item.type if item.builtin else item.cls
+    changed = [
+        f"{name}{value:g}" if isinstance(value, float) else f"{name}{value}"
+        for name, value in params.items()
+        if value != item.params[name].default and isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    return "_".join([base, *changed])
+
+
+def loss_problems(config: Config, loss_name: str, model: Named, where: str, key: str) -> list[Problem]:
+    """What a loss asks for and the model cannot give; a phase-blind loss alone on a model with free phase.
+
+    Args:
+        where: file and line that ask for the pair.
+    """
+    loss = resolve_loss(config, loss_name)
+    item = items.find("model", model.entry.type)
+    assert item is not None
+    problems = []
+    lacking = sorted(loss.needs_views - set(item.views))
+    if lacking:
+        found = f"loss {loss_name!r} needs {', '.join(lacking)} of the estimate, which model {model.name!r} does not give"
+        problems.append(Problem(where, key, found, f"a loss that reads {', '.join(item.views)}"))
+    if loss.phase_blind and item.free_phase:
+        found = f"loss {loss_name!r} does not see the phase, and model {model.name!r} is free to choose it"
+        problems.append(Problem(where, key, found, "a loss with a term that sees the phase, or a gain model"))
+    known = {"noisy", "clean", "speech", "noise"}
+    unknown = sorted(loss.needs_signals - known)
+    if unknown:
+        found = f"loss {loss_name!r} needs the signals {', '.join(unknown)}"
+        problems.append(Problem(where, key, found, ", ".join(sorted(known))))
+    return problems
+
+
+def raise_problems(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigError(problems)
