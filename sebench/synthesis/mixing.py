@@ -1,0 +1,159 @@
+"""How mixtures are drawn: the schema of an entry in `config/mixing/`. The planner imports this: pydantic only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Measure = Literal["p56", "rms", "active_rms"]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Uniform(_Entry):
+    """`{uniform: [low, high]}`: any value between the two."""
+
+    uniform: tuple[float, float] = Field(description="Lowest and highest value.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.uniform[0] > self.uniform[1]:
+            raise ValueError(f"lowest value {self.uniform[0]:g} is above highest value {self.uniform[1]:g}")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.uniform
+
+    def draw(self, rng: np.random.Generator) -> float:
+        return float(rng.uniform(*self.uniform))
+
+
+class Choice(_Entry):
+    """`{choice: [a, b, c]}`: each value equally often."""
+
+    choice: tuple[float, ...] = Field(min_length=1, description="The values.")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return min(self.choice), max(self.choice)
+
+    def draw(self, rng: np.random.Generator) -> float:
+        return float(self.choice[rng.integers(len(self.choice))])
+
+
+Distribution = float | Uniform | Choice
+
+
+def draw(distribution: Distribution, rng: np.random.Generator) -> float:
+    """One value; a number stands for itself and takes nothing from the generator."""
+    return float(distribution) if isinstance(distribution, (int, float)) else distribution.draw(rng)
+
+
+def bounds(distribution: Distribution) -> tuple[float, float]:
+    """Lowest and highest value that can be drawn."""
+    if isinstance(distribution, (int, float)):
+        return float(distribution), float(distribution)
+    return distribution.bounds
+
+
+class Reverberation(_Entry):
+    """Which mixtures are reverberant, and in what rooms. Defaults: seed 001 (FACTS C.5)."""
+
+    probability: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="Share of the mixtures whose speech is reverberant."
+    )
+    source: Literal["simulated", "measured"] = Field(
+        default="simulated",
+        description="simulated: image-source rooms (pyroomacoustics); measured: the corpus's impulse responses.",
+    )
+    target: Literal["dry", "reverberant"] = Field(
+        default="dry",
+        description="What training and scores compare with: the direct path of the same room, or the speech as it is in "
+        "the mixture.",
+    )
+    room_x: Distribution = Field(default=Uniform(uniform=(3, 10)), description="Length of a simulated room in m.")
+    room_y: Distribution = Field(default=Uniform(uniform=(3, 10)), description="Width in m.")
+    room_z: Distribution = Field(default=Uniform(uniform=(2.5, 3.5)), description="Height in m.")
+    absorption: Distribution = Field(
+        default=Uniform(uniform=(0.1, 0.3)), description="Energy absorption coefficient of all surfaces."
+    )
+    distance: Distribution = Field(
+        default=Uniform(uniform=(0.1, 1)),
+        description="From the source to the microphone in m. The microphone is at the room's centre, the direction is "
+        "uniform on the sphere.",
+    )
+    image_decay_db: Annotated[float, Field(ge=10, le=80)] = Field(
+        default=40.0,
+        description="Images are followed for as many reflections as sound has on average while it decays by so many dB "
+        "(Sabine); computing time grows with the third power.",
+    )
+    direct_ms: Annotated[float, Field(gt=0, le=50)] = Field(
+        default=2.5,
+        description="Measured responses: what comes up to so long after the main peak is the direct path (the dry "
+        "target).",
+    )
+
+    @model_validator(mode="after")
+    def _physical(self) -> Self:
+        for name in ("room_x", "room_y", "room_z"):
+            _within(name, getattr(self, name), 1.0, 100.0, "m")
+        _within("absorption", self.absorption, 0.02, 1.0, "")
+        smallest = min(bounds(side)[0] for side in (self.room_x, self.room_y, self.room_z))
+        _within("distance", self.distance, 0.02, smallest / 2 - 0.05, "m (half the smallest room, less 5 cm)")
+        return self
+
+
+class Mixing(_Entry):
+    """One entry of `config/mixing/`."""
+
+    description: str = Field(default="", description="What it is for; shown by `sebench list`.")
+    snr_db: Distribution = Field(
+        default=Uniform(uniform=(-5, 15)),
+        description="SNR in training and validation; test conditions state their own.",
+    )
+    speech_level_dbov: Distribution | None = Field(
+        default=-26.0,
+        description="Level of the speech as it is in the mixture, in dB relative to a full-scale RMS of 1.0; null where "
+        "`mixture_level_dbov` is given.",
+    )
+    mixture_level_dbov: Distribution | None = Field(
+        default=None, description="RMS of the mixture in dBov, instead of a level of the speech."
+    )
+    speech_level_measure: Measure = Field(
+        default="p56", description="How the level of speech is measured: for `speech_level_dbov` and for the SNR."
+    )
+    noise_level_measure: Measure = Field(
+        default="rms", description="How the level of noise is measured for the SNR, on the segment that is mixed."
+    )
+    seconds: Annotated[float, Field(ge=0.1, le=600)] | None = Field(
+        default=None,
+        description="Length of a mixture, cut from a random place of the utterance (a shorter utterance keeps its own "
+        "length); null: the whole utterance.",
+    )
+    max_seconds: Annotated[float, Field(ge=0.1, le=600)] | None = Field(
+        default=None, description="Of a longer utterance only the beginning is used. Published mixtures stay whole."
+    )
+    reverberation: Reverberation | None = Field(default=None, description="Rooms; null: none.")
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        if (self.speech_level_dbov is None) == (self.mixture_level_dbov is None):
+            raise ValueError("give either speech_level_dbov or mixture_level_dbov, and set the other to null")
+        _within("snr_db", self.snr_db, -60.0, 100.0, "dB")
+        for name in ("speech_level_dbov", "mixture_level_dbov"):
+            if getattr(self, name) is not None:
+                _within(name, getattr(self, name), -80.0, 0.0, "dBov")
+        return self
+
+
+def _within(name: str, distribution: Distribution, lowest: float, highest: float, unit: str) -> None:
+    low, high = bounds(distribution)
+    if low < lowest or high > highest:
+        raise ValueError(f"{name}: {low:g}..{high:g} is not within {lowest:g}..{highest:g} {unit}".rstrip())
