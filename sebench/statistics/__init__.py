@@ -1,1 +1,1 @@
-""""""
+"""Intervals and verdicts by bootstrap over utterances."""

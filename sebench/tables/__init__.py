@@ -1,1 +1,1 @@
-""""""
+"""Score files to tables."""

@@ -1,0 +1,130 @@
+"""What a metric is: one utterance in, a value out, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Signal = NDArray[np.floating]
+
+Status = Literal["ok", "failed", "not_applicable"]
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A score, or why there is none.
+
+    Args:
+        value: the score; None unless `status` is "ok".
+        reason: what happened, for a reader of the table.
+        status: "ok", "failed" (the signals have no score) or "not_applicable" (the metric cannot be asked here).
+    """
+
+    value: float | None
+    reason: str = ""
+    status: Status = "ok"
+
+    @classmethod
+    def failed(cls, reason: str) -> MetricValue:
+        """No score: the signals have none."""
+        return cls(None, reason, "failed")
+
+    @classmethod
+    def not_applicable(cls, reason: str) -> MetricValue:
+        """No score: the metric cannot be asked here."""
+        return cls(None, reason, "not_applicable")
+
+
+class Unscorable(Exception):
+    """Raised inside a metric where its definition gives no value; `compute` turns it into a reason."""
+
+
+class Metric:
+    """Base class: checks the signals, then asks the subclass for the value.
+
+    Subclasses set the class attributes below as literals and write `score`. Parameters are keyword-only.
+    """
+
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 0
+    higher_is_better: ClassVar[bool] = True
+    bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
+    needs_reference: ClassVar[bool] = True
+    sample_rate: ClassVar[int] = 16000
+    unit: ClassVar[str] = ""
+    package: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+
+    def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
+        """The value for float64 signals `(samples,)` that were checked.
+
+        Raises:
+            Unscorable: the signals have no score by the metric's own definition.
+        """
+        raise NotImplementedError
+
+    def compute(self, *, clean: Signal | None, estimate: Signal, noisy: Signal | None, sample_rate: int) -> MetricValue:
+        """Score one utterance; never raises for what the signals hold.
+
+        Args:
+            clean: the reference, `(samples,)`; None where there is none.
+            estimate: what is scored, `(samples,)`.
+            noisy: the unprocessed mixture, `(samples,)`; None where it is not known.
+            sample_rate: of all of them, in Hz.
+        """
+        import numpy as np
+
+        if sample_rate != self.sample_rate:
+            return MetricValue.not_applicable(
+                f"{self.name} is defined here at {self.sample_rate} Hz, not {sample_rate}"
+            )
+        if clean is None and self.needs_reference:
+            return MetricValue.not_applicable("no clean reference")
+        given = {"clean": clean, "estimate": estimate, "noisy": noisy}
+        signals = {role: np.asarray(signal, np.float64) for role, signal in given.items() if signal is not None}
+        reason = _unusable(signals)
+        if not reason and clean is not None and not signals["clean"].any():
+            reason = "the clean reference is silent"
+        if reason:
+            return MetricValue.failed(reason)
+        estimate = signals["estimate"]
+        try:
+            value = float(
+                self.score(signals.get("clean", estimate), estimate, signals.get("noisy", estimate), sample_rate)
+            )
+        except Unscorable as error:
+            return MetricValue.failed(str(error))
+        if not np.isfinite(value):
+            return MetricValue.failed(f"{self.name} is not finite ({value})")
+        return MetricValue(value)
+
+
+def _unusable(signals: Mapping[str, Signal]) -> str:
+    import numpy as np
+
+    length = signals["estimate"].shape
+    for role, signal in signals.items():
+        if signal.ndim != 1:
+            return f"the {role} signal has shape {signal.shape}, not (samples,)"
+        if signal.shape != length:
+            return f"the {role} signal has {signal.size} samples, the estimate {signals['estimate'].size}"
+        if not signal.size:
+            return f"the {role} signal is empty"
+        if not np.isfinite(signal).all():
+            return f"the {role} signal is not finite"
+    return ""
+
+
+def implementation(package: str) -> str:
+    """What computes a metric, for score files and ids: "pesq 0.0.4", or "sebench" for sebench's own code.
+
+    Raises:
+        metadata.PackageNotFoundError: the package is not installed.
+    """
+    return f"{package} {metadata.version(package)}" if package else "sebench"

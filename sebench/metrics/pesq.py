@@ -1,0 +1,68 @@
+"""PESQ (ITU-T P.862) by the `pesq` package: narrow-band and wide-band."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from sebench.metrics.base import Metric, Unscorable
+
+if TYPE_CHECKING:
+    from sebench.metrics.base import Signal
+
+
+class _Pesq(Metric):
+    mode: ClassVar[str] = ""
+
+    def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
+        """MOS-LQO."""
+        # Before the package sees them: it divides by the louder peak and looks for utterances in what is left.
+        if not estimate.any():
+            raise Unscorable("PESQ finds no utterance: the estimate is silent")
+        import pesq
+
+        try:
+            return float(pesq.pesq(sample_rate, clean, estimate, self.mode))
+        except pesq.NoUtterancesError:
+            raise Unscorable("PESQ finds no utterance (NoUtterancesError)") from None
+        except pesq.BufferTooShortError:
+            seconds = clean.size / sample_rate
+            raise Unscorable(f"PESQ needs 0.25 s, has {seconds:.3f} s (BufferTooShortError)") from None
+        except pesq.PesqError as error:
+            raise Unscorable(f"PESQ: {type(error).__name__}: {error}") from None
+
+
+class PesqNarrowBand(_Pesq):
+    """PESQ, narrow-band, as MOS-LQO of P.862.1
+
+    The raw score x of P.862 mapped by 0.999 + 4 / (1 + exp(-1.4945 x + 4.6607)). Input at 16 kHz; the model itself
+    filters to the telephone band.
+    """
+
+    name = "pesq_nb"
+    version = 1
+    higher_is_better = True
+    bounds = (0.999, 4.999)
+    needs_reference = True
+    sample_rate = 16000
+    unit = "MOS-LQO"
+    package = "pesq"
+    source = "ITU-T P.862 (2001), P.862.1 (2003)"
+    mode = "nb"
+
+
+class PesqWideBand(_Pesq):
+    """PESQ, wide-band, as MOS-LQO of P.862.2
+
+    The `pesq` package does not have Corrigendum 2 of P.862.2 (2018): scores are lower than with it.
+    """
+
+    name = "pesq_wb"
+    version = 1
+    higher_is_better = True
+    bounds = (0.999, 4.999)
+    needs_reference = True
+    sample_rate = 16000
+    unit = "MOS-LQO"
+    package = "pesq"
+    source = "ITU-T P.862.2 (2007)"
+    mode = "wb"

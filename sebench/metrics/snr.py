@@ -1,0 +1,49 @@
+"""SNR improvement, and the limited ratio in dB that energy metrics share."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from sebench.metrics.base import Metric
+
+if TYPE_CHECKING:
+    from sebench.metrics.base import Signal
+
+LIMIT_DB = 100.0
+
+
+def ratio_db(signal: float, residual: float, limit_db: float = LIMIT_DB) -> float:
+    """10 log10(signal / residual) of two energies, limited to +-`limit_db`.
+
+    Reconstruction: the definitions have no limit; 100 dB is far beyond 16-bit audio and keeps means finite.
+    """
+    if residual <= 0.0:
+        return limit_db
+    if signal <= 0.0:
+        return -limit_db
+    return max(-limit_db, min(limit_db, 10.0 * math.log10(signal / residual)))
+
+
+class DeltaSnr(Metric):
+    """SNR improvement over the noisy mixture, in dB
+
+    SNR(estimate) - SNR(noisy) with SNR(x) = 10 log10(||clean||^2 / ||x - clean||^2), each limited to +-100 dB. Not
+    scale-invariant: an attenuated estimate loses.
+    """
+
+    name = "delta_snr"
+    version = 1
+    higher_is_better = True
+    bounds = (-200.0, 200.0)
+    needs_reference = True
+    sample_rate = 16000
+    unit = "dB"
+    package = ""
+    source = "signal-to-noise ratio"
+
+    def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
+        """SNR improvement in dB."""
+        power = float(clean @ clean)
+        after, before = estimate - clean, noisy - clean
+        return ratio_db(power, float(after @ after)) - ratio_db(power, float(before @ before))

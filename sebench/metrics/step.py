@@ -1,0 +1,211 @@
+"""Score one test set: clean against enhanced (or unprocessed) signals, one row per (mixture, metric).
+
+Each metric's values are kept under a key of their own in the store's state, so that a study which adds a metric
+computes only that one.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sebench.artefacts import Node, Store, content_id
+from sebench.errors import DataError
+from sebench.files import read_parquet, write_parquet
+from sebench.metrics.base import Metric, MetricValue, implementation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sebench.synthesis.store import AudioStore
+
+log = logging.getLogger(__name__)
+
+#: Columns of scores.parquet, in order.
+COLUMNS = [
+    "mixture",
+    "index",
+    "metric",
+    "value",
+    "status",
+    "reason",
+    "implementation",
+    "version",
+    "snr_db",
+    "noise_kind",
+    "speaker",
+]
+
+SAMPLE_RATE = 16000
+_CHUNK = 4
+
+
+def run(node: Node, store: Store, threads: int = 1) -> None:
+    """Write scores.parquet; the bytes do not depend on `threads`.
+
+    Raises:
+        DataError: a metric's package is not the one that was planned, or the enhanced index is not the set's.
+    """
+    started = time.time()
+    items = [dict(item) for item in node.spec["metrics"]]
+    paths = [part_path(node, store, item) for item in items]
+    missing = [i for i, path in enumerate(paths) if not path.exists()]
+    if missing:
+        _check_implementations([items[i] for i in missing])
+        scorer = _Scorer(node, store, [items[i] for i in missing])
+        for i, frame in zip(missing, _compute(scorer, threads), strict=True):
+            write_parquet(paths[i], frame)
+        log.info("%s: computed %s", node.stem, ", ".join(metric_name(items[i]) for i in missing))
+    rows = read_parquet(store.outputs(store.parent(node, "set"))["index.parquet"])
+    write_parquet(store.outputs(node)["scores.parquet"], _assemble(rows, items, paths))
+    store.write_provenance(node, started, computed=[metric_name(items[i]) for i in missing], threads=threads)
+
+
+def metric_name(item: Mapping[str, Any]) -> str:
+    """The metric's name in score files: the study's name for it where the spec has one, else its type."""
+    return str(item.get("name") or item["type"])
+
+
+def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
+    """Where one metric's values on these parents are kept, whatever other metrics the node asks for."""
+    identity = {key: value for key, value in item.items() if key != "name"}
+    key = content_id({"parents": dict(node.parents), "metric": identity, "version": node.spec.get("version", 1)})
+    return store.root / "state" / "score-parts" / f"{key}.parquet"
+
+
+def _check_implementations(items: Sequence[Mapping[str, Any]]) -> None:
+    from sebench.config.items import build
+
+    for item in items:
+        found = implementation(build(item, "metric").package)
+        if found != item["implementation"]:
+            raise DataError(
+                f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
+                "installed; plan again, or install what was planned"
+            )
+
+
+class _Scorer:
+    """The signals of a set and the metrics to compute; sent to workers by fork, opened in each."""
+
+    def __init__(self, node: Node, store: Store, items: Sequence[Mapping[str, Any]]) -> None:
+        self.node, self.store, self.items = node, store, items
+        self._audio: AudioStore | None = None
+        self._estimates: Any = None
+        self._metrics: list[Metric] = []
+        set_node = store.parent(node, "set")
+        self.index: pd.DataFrame = read_parquet(store.outputs(set_node)["index.parquet"])
+        self.enhanced: pd.DataFrame | None = None
+        if "enhanced" in node.parents:
+            enhanced = store.parent(node, "enhanced")
+            path = store.outputs(enhanced)["index.parquet"]
+            self.enhanced = read_parquet(path)
+            if list(self.enhanced["mixture"]) != list(self.index["mixture"]):
+                raise DataError(f"{path}: its mixtures are not those of {set_node.stem}, in that order")
+
+    def open(self) -> None:
+        """Map the audio and build the metrics, once per process."""
+        import numpy as np
+
+        from sebench.config.items import build
+        from sebench.synthesis.store import AudioStore
+
+        self._audio = AudioStore.open(self.store, self.store.parent(self.node, "set"))
+        self._metrics = [build(item, "metric") for item in self.items]
+        if self.enhanced is not None:
+            path = self.store.state(self.store.parent(self.node, "enhanced")) / "audio.f32"
+            some = path.exists() and path.stat().st_size > 0
+            self._estimates = np.memmap(path, "<f4", mode="r") if some else np.zeros(0, np.float32)
+
+    def __call__(self, rows: Sequence[int]) -> list[list[MetricValue]]:
+        """Scores `[row][metric]` of some rows of the index."""
+        if self._audio is None:
+            self.open()
+        return [self._row(row) for row in rows]
+
+    def _row(self, row: int) -> list[MetricValue]:
+        assert self._audio is not None
+        signals = self._audio.row(row)
+        estimate, reason = signals["noisy"], ""
+        if self.enhanced is not None:
+            entry = self.enhanced.iloc[row]
+            reason = "" if entry["status"] == "ok" else str(entry["reason"] or "not enhanced")
+            if not reason:
+                estimate = self._estimates[int(entry["offset"]) : int(entry["offset"]) + int(entry["samples"])]
+        return [
+            MetricValue.failed(reason)
+            if reason
+            else metric.compute(
+                clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=SAMPLE_RATE
+            )
+            for metric in self._metrics
+        ]
+
+
+_scorer: _Scorer | None = None
+
+
+def _start(scorer: _Scorer) -> None:
+    global _scorer
+    _scorer = scorer
+
+
+def _chunk(rows: Sequence[int]) -> list[list[MetricValue]]:
+    assert _scorer is not None
+    return _scorer(rows)
+
+
+def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame]:
+    """One part frame per metric, rows in the index's order."""
+    import pandas as pd
+
+    count = len(scorer.index)
+    chunks = [range(first, min(first + _CHUNK, count)) for first in range(0, count, _CHUNK)]
+    if threads > 1 and len(chunks) > 1:
+        # An executor, not a multiprocessing.Pool: a worker that dies in C code is an error here and a hang there.
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(min(threads, len(chunks)), context, initializer=_start, initargs=(scorer,)) as pool:
+            results = [row for rows in pool.map(_chunk, chunks) for row in rows]
+    else:
+        results = [row for rows in map(scorer, chunks) for row in rows]
+    frames = []
+    for position in range(len(scorer.items)):
+        values = [row[position] for row in results]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "mixture": scorer.index["mixture"].astype(str).to_numpy(),
+                    "value": pd.Series([float("nan") if v.value is None else v.value for v in values], dtype="float64"),
+                    "status": [v.status for v in values],
+                    "reason": [v.reason for v in values],
+                }
+            )
+        )
+    return frames
+
+
+def _assemble(index: pd.DataFrame, items: Sequence[Mapping[str, Any]], paths: Sequence[Path]) -> pd.DataFrame:
+    import pandas as pd
+
+    frames = []
+    for item, path in zip(items, paths, strict=True):
+        part = read_parquet(path)
+        if list(part["mixture"]) != list(index["mixture"]):
+            raise DataError(f"{path}: its mixtures are not those of the set; delete it and score again")
+        frames.append(
+            part.assign(
+                index=index["index"].to_numpy(),
+                metric=metric_name(item),
+                implementation=str(item["implementation"]),
+                version=int(item.get("version") or 0),
+                snr_db=index["snr_db"].to_numpy(),
+                noise_kind=index["noise_kind"].to_numpy(),
+                speaker=index["speaker"].to_numpy(),
+            )
+        )
+    return pd.concat(frames, ignore_index=True)[COLUMNS]
