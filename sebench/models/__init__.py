@@ -1,1 +1,1 @@
-""""""
+"""Enhancement models: one system a file."""

@@ -1,1 +1,1 @@
-""""""
+"""Transforms and band layouts that losses and models share."""

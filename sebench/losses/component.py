@@ -1,0 +1,123 @@
+"""Component losses L_C and L_N: what a gain does to the speech and to the noise, weighed against each other."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Gt, Le
+from torch import Tensor
+
+from sebench.losses.base import Batch, Estimate, Loss
+from sebench.losses.spectral import SILENCE
+
+
+class _ComponentLoss(Loss):
+    """Common part: the two terms, weighed by the subclass's (speech, noise).
+
+    Args:
+        weight: w in (0, 1], on the noise term of L_C and on the speech term of L_N; at 1 both are the balanced loss.
+        form: "component" or "asymmetric".
+        scale: "target_rms" divides all signals by the RMS of the speech, utterance by utterance.
+    """
+
+    def __init__(
+        self,
+        *,
+        weight: Annotated[float, Gt(0), Le(1)] = 0.4,
+        form: Literal["component", "asymmetric"] = "component",
+        scale: Literal["target_rms", "none"] = "target_rms",
+    ) -> None:
+        super().__init__()
+        self.weight, self.form, self.scale = weight, form, scale
+        self._error = {"component": component_errors, "asymmetric": asymmetric_errors}[form]
+
+    def weights(self) -> tuple[float, float]:
+        """Factors on the speech term and on the noise term."""
+        raise NotImplementedError
+
+    def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        on_speech, on_noise = self.weights()
+        speech_error, noise_error = self._error(estimate, batch)
+        error = batch.mean_over_frames(on_speech * speech_error + on_noise * noise_error, estimate.stft)
+        if self.scale == "none":
+            return error
+        return error / batch.rms("speech").clamp_min(SILENCE) ** 2
+
+
+def component_errors(estimate: Estimate, batch: Batch) -> tuple[Tensor, Tensor]:
+    """|S - G S|^2 and |G N|^2.
+
+    Shape:
+        returns two real `(batch, bins, frames)`.
+    """
+    speech, noise = (batch.magnitude(name, estimate.stft).square() for name in ("speech", "noise"))
+    return (1.0 - estimate.gain).square() * speech, estimate.gain.square() * noise
+
+
+def asymmetric_errors(estimate: Estimate, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Squared magnitude error of the output where it is too small (speech lost), and where it is too large (noise left).
+
+    Shape:
+        returns two real `(batch, bins, frames)`.
+    """
+    stft = estimate.stft
+    mixture = (batch.spectrum("speech", stft) + batch.spectrum("noise", stft)).abs()
+    error = estimate.gain * mixture - batch.magnitude("speech", stft)
+    return torch.relu(-error).square(), torch.relu(error).square()
+
+
+class ComponentClean(_ComponentLoss):
+    """L_C(w): the clean speech is kept, noise counts w.
+
+    L_C(w) = <|S - G S|^2> + w <|G N|^2>. Reconstruction: the two-stage page names L_C without its formula; this is the
+    component-loss family of Xu, Elshamy, Fingscheidt (arXiv 1908.05087, ICASSP 2020) and Xia et al. (arXiv 2001.10601).
+    `form="asymmetric"`: the squared error of magnitudes, with weight 1 where the output is too small and w where it is
+    too large, which fits the printed numbers as well.
+
+    Args:
+        weight: w in (0, 1], on the noise term.
+        form: "component" or "asymmetric".
+        scale: "target_rms" divides all signals by the RMS of the speech, utterance by utterance.
+    """
+
+    name = "component_clean"
+    version = 1
+    needs_views = ("gain",)
+    needs_signals = ("speech", "noise")
+    phase_blind = True
+    optimum = "gain"
+    invariances = ("level",)
+    equation = "(mean |S - G S|^2 + w mean |G N|^2) / rms(s)^2"
+    source = "two-stage low-complexity page, 'L_C'; reconstruction after arXiv 1908.05087"
+
+    def weights(self) -> tuple[float, float]:
+        return 1.0, self.weight
+
+
+class ComponentNoise(_ComponentLoss):
+    """L_N(w): noise is suppressed, the speech term counts w.
+
+    L_N(w) = w <|S - G S|^2> + <|G N|^2>. Reconstruction: the two-stage page names L_N without its formula; this is the
+    component-loss family of Xu, Elshamy, Fingscheidt (arXiv 1908.05087, ICASSP 2020) and Xia et al. (arXiv 2001.10601).
+    `form="asymmetric"`: the squared error of magnitudes, with weight w where the output is too small and 1 where it is
+    too large, which fits the printed numbers as well.
+
+    Args:
+        weight: w in (0, 1], on the speech term.
+        form: "component" or "asymmetric".
+        scale: "target_rms" divides all signals by the RMS of the speech, utterance by utterance.
+    """
+
+    name = "component_noise"
+    version = 1
+    needs_views = ("gain",)
+    needs_signals = ("speech", "noise")
+    phase_blind = True
+    optimum = "gain"
+    invariances = ("level",)
+    equation = "(w mean |S - G S|^2 + mean |G N|^2) / rms(s)^2"
+    source = "two-stage low-complexity page, 'L_N'; reconstruction after arXiv 1908.05087"
+
+    def weights(self) -> tuple[float, float]:
+        return self.weight, 1.0

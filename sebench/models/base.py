@@ -1,0 +1,149 @@
+"""Interfaces of models, and the one implementation of streaming for models that work on frames."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sebench.losses.base import Batch, Estimate
+from sebench.signal.stft import FrameSink, FrameSource, Stft
+
+#: What a network makes of a spectrum: views of the estimate by name ("spectrum", "gain", "mask").
+Views = dict[str, Tensor]
+
+
+class Model(nn.Module):
+    """From a batch to an estimate; a causal model also from chunk to chunk.
+
+    Class attributes (literals: the planner reads them from the source text):
+        name, version: identity.
+        views: what its estimates can give to a loss.
+        sample_rate: in Hz.
+        causal: whether `stream` exists and the look-ahead is `delay`.
+        submodules: attributes that are models of their own, whose weights can come from another run.
+        free_phase: whether the phase of the output is the model's to choose, so that a phase-blind loss alone
+            leaves it undetermined.
+        source: where the model is from.
+    """
+
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    views: tuple[str, ...] = ()
+    sample_rate: int = 16000
+    causal: bool = True
+    submodules: tuple[str, ...] = ()
+    free_phase: bool = False
+    source: str = ""
+
+    @property
+    def delay(self) -> int:
+        """Samples by which the streamed output lags behind the offline output: the largest look-ahead."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> Estimate:
+        """Enhance `batch.noisy`."""
+        raise NotImplementedError
+
+    def reset(self, batch: int = 1) -> Any:
+        """State before the first sample, for `batch` signals side by side."""
+        raise NotImplementedError
+
+    def stream(self, chunk: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Enhance the next samples.
+
+        The outputs of all calls and of `flush`, one after the other and without their first `delay` samples, are the
+        offline output.
+
+        Args:
+            chunk: any number of samples.
+            state: of the call before, or of `reset`; it is used up.
+
+        Shape:
+            chunk `(batch, samples)`; returns `(batch, samples)`.
+        """
+        raise NotImplementedError
+
+    def flush(self, state: Any) -> Tensor:
+        """The last `delay` samples, after the end of the signal.
+
+        Shape:
+            returns `(batch, delay)`.
+        """
+        raise NotImplementedError
+
+
+@dataclasses.dataclass
+class FrameState:
+    """State of a stream: what a frame still lacks, the network's memory, what is not yet complete, what waits."""
+
+    source: FrameSource
+    network: Any
+    sink: FrameSink
+    waiting: Tensor
+
+
+class FrameModel(Model):
+    """STFT -> causal network over frames -> inverse STFT.
+
+    A subclass gives `network` and, where the network has memory that is not None at the start, `initial`.
+
+    Args:
+        window_length: of the sqrt-Hann window in samples, which is the length of the transform too.
+        hop: in samples.
+    """
+
+    def __init__(self, *, window_length: int = 256, hop: int = 128) -> None:
+        super().__init__()
+        self.stft = Stft(window_length, hop)
+
+    @property
+    def delay(self) -> int:
+        """Window length less one: a sample is complete when the last frame over it is, up to that many samples later.
+
+        The first sample of a periodic window is zero, so that one sample less would do for signals; the stream keeps to
+        whole frames.
+        """
+        return self.stft.window_length - 1
+
+    def network(self, spectrum: Tensor, state: Any = None) -> tuple[Views, Any]:
+        """Enhance frames. Frame t must depend on frames up to t only.
+
+        Args:
+            spectrum: complex `(batch, bins, frames)`.
+            state: memory after the frames before; None at the start.
+
+        Returns:
+            views with the shape of `spectrum`, "gain" or "mask" or "spectrum" among them; memory after the last frame.
+        """
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> Estimate:
+        views, _ = self.network(batch.spectrum("noisy", self.stft))
+        return Estimate(batch, self.stft, **views)
+
+    def reset(self, batch: int = 1) -> FrameState:
+        waiting = self.stft.analysis.new_zeros(batch, self.stft.hop - 1)
+        return FrameState(FrameSource(self.stft, batch), None, FrameSink(self.stft, batch), waiting)
+
+    @torch.no_grad()
+    def stream(self, chunk: Tensor, state: FrameState) -> tuple[Tensor, FrameState]:
+        spectrum = state.source.push(chunk)
+        if spectrum.shape[-1]:
+            views, state.network = self.network(spectrum, state.network)
+            state.waiting = torch.cat([state.waiting, state.sink.push(_enhanced(spectrum, views))], dim=-1)
+        count = chunk.shape[-1]
+        output, state.waiting = state.waiting[:, :count], state.waiting[:, count:]
+        return output, state
+
+    def flush(self, state: FrameState) -> Tensor:
+        return self.stream(state.waiting.new_zeros(state.waiting.shape[0], self.delay), state)[0]
+
+
+def _enhanced(spectrum: Tensor, views: Views) -> Tensor:
+    """Output spectrum from the views, by the rule of `Estimate.spectrum`."""
+    if "spectrum" in views:
+        return views["spectrum"]
+    return next(views[name] for name in ("mask", "gain") if name in views) * spectrum
