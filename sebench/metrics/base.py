@@ -121,10 +121,10 @@ def _unusable(signals: Mapping[str, Signal]) -> str:
     return ""
 
 
-def implementation(package: str) -> str:
-    """What computes a metric, for score files and ids: "pesq 0.0.4", or "sebench" for sebench's own code.
+def implementation(package: str, type_name: str) -> str:
+    """What computes a metric, for ids and score files: "pesq 0.0.4", or "sebench si_sdr" for code without a package.
 
     Raises:
         metadata.PackageNotFoundError: the package is not installed.
     """
-    return f"{package} {metadata.version(package)}" if package else "sebench"
+    return f"{package} {metadata.version(package)}" if package else f"sebench {type_name}"

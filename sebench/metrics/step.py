@@ -41,7 +41,6 @@ COLUMNS = [
     "speaker",
 ]
 
-SAMPLE_RATE = 16000
 _CHUNK = 4
 
 
@@ -53,6 +52,9 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     """
     started = time.time()
     items = [dict(item) for item in node.spec["metrics"]]
+    names = [metric_name(item) for item in items]
+    if len(set(names)) < len(names):
+        raise DataError(f"{node.stem}: two metrics of one name among {', '.join(names)}; give them a `name`")
     paths = [part_path(node, store, item) for item in items]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
     if missing:
@@ -82,7 +84,7 @@ def _check_implementations(items: Sequence[Mapping[str, Any]]) -> None:
     from sebench.config.items import build
 
     for item in items:
-        found = implementation(build(item, "metric").package)
+        found = implementation(build(item, "metric").package, item["type"])
         if found != item["implementation"]:
             raise DataError(
                 f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
@@ -99,6 +101,7 @@ class _Scorer:
         self._estimates: Any = None
         self._metrics: list[Metric] = []
         set_node = store.parent(node, "set")
+        self.sample_rate = int(set_node.spec["sample_rate"])
         self.index: pd.DataFrame = read_parquet(store.outputs(set_node)["index.parquet"])
         self.enhanced: pd.DataFrame | None = None
         if "enhanced" in node.parents:
@@ -141,7 +144,7 @@ class _Scorer:
             MetricValue.failed(reason)
             if reason
             else metric.compute(
-                clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=SAMPLE_RATE
+                clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=self.sample_rate
             )
             for metric in self._metrics
         ]

@@ -1,0 +1,293 @@
+"""What a study says about its tables, and the resolved form that a table node carries in its spec.
+
+A study gives a `TableLayout` (YAML); `table_spec` turns it, with the study's rows, conditions and metrics, into the
+`TableSpec` that is hashed. In the resolved form every column is either a mean of one metric over named conditions
+(`ScoreColumn`) or one number of the complexity file (`ComplexityColumn`), so that the step knows nothing of layouts.
+Imports nothing heavy: the planner reads this.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from sebench.errors import DataError
+
+
+class Strict(BaseModel):
+    """Base: no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _by_label(value: Any) -> Any:
+    return {label: label for label in value} if isinstance(value, list) else value
+
+
+def _as_column(value: Any) -> Any:
+    return {"metric": value} if isinstance(value, str) else value
+
+
+class MetricColumn(Strict):
+    """A column with one metric, averaged over all conditions."""
+
+    metric: str = Field(description="a metric of the study")
+    column: str = Field("", description="header; the metric's label if empty")
+    digits: int | None = Field(None, ge=0, le=6, description="decimals; 3 for metrics between -1 and 1, else 2")
+
+
+class NumberColumn(Strict):
+    """A column with one number of complexity.json."""
+
+    column: str = Field(description="header")
+    key: str = Field(description="key of complexity.json; dots lead into nested mappings")
+    style: Literal["si", "plain"] = Field("si", description="si: 16.4K, 2.1M; plain: with `digits` decimals")
+    digits: int = Field(1, ge=0, le=6)
+    unit: str = ""
+
+
+MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column)]]
+
+
+class TableLayout(Strict):
+    """One table of a study, as its YAML gives it."""
+
+    title: str
+    type: Literal["conditions", "metrics", "complexity"] = Field(
+        description="conditions: one metric, a column per condition; metrics: a column per metric, averaged over the "
+        "conditions; complexity: columns of complexity.json"
+    )
+    metric: str = Field("", description="conditions: the metric")
+    average: str = Field("Avg.", description="conditions: header of the mean over conditions; empty for none")
+    extra: MetricColumns = Field([], description="conditions: further metrics, each averaged over the conditions")
+    metrics: MetricColumns = Field([], description="metrics: the columns")
+    columns: list[NumberColumn] = Field([], description="complexity: the columns")
+    rows: Annotated[dict[str, str], BeforeValidator(_by_label)] = Field(
+        {}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
+    )
+    published: str = Field("", description="file under config/published")
+    published_columns: dict[str, str] = Field({}, description="column -> printed column, where the names differ")
+    published_rows: dict[str, str] = Field({}, description="row -> printed row, where the names differ")
+    notes: list[str] = Field([], description="lines for the footer")
+
+    @model_validator(mode="after")
+    def _what_the_type_needs(self) -> TableLayout:
+        needed = {"conditions": "metric", "metrics": "metrics", "complexity": "columns"}
+        for kind, key in needed.items():
+            given = bool(getattr(self, key))
+            if given != (kind == self.type):
+                raise ValueError(f"type {self.type} needs {needed[self.type]}" + ("" if not given else f", not {key}"))
+        if self.extra and self.type != "conditions":
+            raise ValueError(f"type {self.type} has no extra columns; list them in {needed[self.type]}")
+        return self
+
+    def metric_names(self) -> list[str]:
+        """Metrics that the table reads, each once."""
+        named = [self.metric] if self.metric else []
+        return list(dict.fromkeys([*named, *(c.metric for c in (*self.extra, *self.metrics))]))
+
+
+class ClaimLayout(Strict):
+    """A claim of the source about an order of two rows."""
+
+    text: str = Field(description="the claim in words")
+    better: str = Field(description="row that should be better")
+    worse: str = Field(description="row that should be worse")
+    column: str
+    table: str = Field("", description="name of the table; needed where a study has several")
+    metric: str = Field("", description="metric of the column, checked if given")
+    source: str = ""
+
+
+class Cell(Strict):
+    """One trained (or unprocessed) system of a row."""
+
+    seed: int | None = Field(None, description="None for a row without training")
+    scores: dict[str, str] = Field({}, description="condition -> role of a scores parent")
+    run: str = Field("", description="role of the run parent, whose status explains a hole")
+
+
+class Row(Strict):
+    """A row: one cell per seed."""
+
+    label: str
+    cells: list[Cell] = []
+    complexity: str = Field("", description="role of a complexity parent")
+
+
+class ScoreColumn(Strict):
+    """Mean over conditions of the mean over utterances."""
+
+    name: str
+    metric: str = Field(description="name in the score file")
+    conditions: list[str] = Field(min_length=1)
+    higher_is_better: bool = True
+    unit: str = ""
+    digits: int = 2
+
+
+class ComplexityColumn(Strict):
+    """A number of complexity.json."""
+
+    name: str
+    key: str
+    style: Literal["si", "plain"] = "si"
+    digits: int = 1
+    unit: str = ""
+    higher_is_better: bool = False
+
+
+class Published(Strict):
+    """A printed number, in the table's own labels."""
+
+    row: str
+    column: str
+    value: float
+    note: str = ""
+
+
+class MetricFacts(Strict):
+    """What a table must know of a metric; from its entry and its class attributes."""
+
+    label: str
+    higher_is_better: bool = True
+    unit: str = ""
+    bounds: tuple[float | None, float | None] = (None, None)
+    name: str = Field("", description="name in score files, where it is not the key of the mapping")
+
+
+class TableSpec(Strict):
+    """The spec of a table node."""
+
+    title: str
+    layout: dict[str, Any] = Field({}, description="type of the layout, for readers; the step does not use it")
+    rows: list[Row]
+    columns: list[ScoreColumn | ComplexityColumn] = Field(min_length=1)
+    published: list[Published] = []
+    claims: list[ClaimLayout] = []
+    footer: dict[str, Any] = {}
+    version: int = 1
+
+
+def read_published(path: Path) -> list[dict[str, str]]:
+    """Rows of a file of printed numbers.
+
+    Raises:
+        DataError: no such file, or columns are missing.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file of published numbers")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    lacking = {"row", "column", "value"} - set(rows[0] if rows else {})
+    if lacking:
+        raise DataError(f"{path}: needs the columns {', '.join(sorted(lacking))}")
+    return rows
+
+
+def table_spec(
+    layout: TableLayout,
+    *,
+    rows: Sequence[Row],
+    conditions: Sequence[str],
+    metrics: Mapping[str, MetricFacts],
+    published: Sequence[Mapping[str, str]] = (),
+    claims: Sequence[ClaimLayout] = (),
+    footer: Mapping[str, Any] | None = None,
+    version: int = 1,
+) -> dict[str, Any]:
+    """The JSON-able spec of a table node.
+
+    Args:
+        rows: the study's rows by their study labels; the layout picks, orders and renames them.
+        conditions: names of the study's conditions, in order: headers and keys of `Cell.scores`.
+        metrics: the study's metrics by entry name.
+        published: rows of `read_published`.
+        claims: those that are about this table, in the table's own labels.
+        footer: what the table must say about itself (study, scale, corpus, selection, amounts, ...).
+
+    Raises:
+        DataError: the layout or a claim names a row, metric or column that is not there.
+    """
+    by_label = {row.label: row for row in rows}
+    picked = layout.rows or {label: label for label in by_label}
+    _known(f"table {layout.title!r}: row", picked.values(), by_label)
+    _known(f"table {layout.title!r}: metric", layout.metric_names(), metrics)
+    chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
+    columns = _columns(layout, list(conditions), metrics)
+    names = [column.name for column in columns]
+    for claim in claims:
+        _known(f"claim {claim.text!r}: row", (claim.better, claim.worse), picked)
+        _known(f"claim {claim.text!r}: column", (claim.column,), names)
+    _known(f"table {layout.title!r}: published_columns", layout.published_columns, names)
+    _known(f"table {layout.title!r}: published_rows", layout.published_rows, picked)
+    printed = {(entry["row"], entry["column"]): entry for entry in published}
+    found = []
+    for row in picked:
+        for column in names:
+            key = (layout.published_rows.get(row, row), layout.published_columns.get(column, column))
+            if key in printed:
+                entry = printed[key]
+                value = float(entry["value"])
+                found.append(Published(row=row, column=column, value=value, note=entry.get("note") or ""))
+    spec = TableSpec(
+        title=layout.title,
+        layout={"type": layout.type},
+        rows=chosen,
+        columns=columns,
+        published=found,
+        claims=list(claims),
+        footer={**(footer or {}), **({"notes": layout.notes} if layout.notes else {})},
+        version=version,
+    )
+    return spec.model_dump(mode="json")
+
+
+def parents_read(spec: Mapping[str, Any]) -> list[str]:
+    """The parent roles that a spec names, each once: nothing else has to be a parent of the table."""
+    wants_scores = any("metric" in column for column in spec["columns"])
+    roles: list[str] = []
+    for row in spec["rows"]:
+        for cell in row["cells"] if wants_scores else ():
+            roles += [*cell["scores"].values(), *([cell["run"]] if cell["run"] else [])]
+        if row["complexity"] and any("key" in column for column in spec["columns"]):
+            roles.append(row["complexity"])
+    return list(dict.fromkeys(roles))
+
+
+def _columns(
+    layout: TableLayout, conditions: list[str], metrics: Mapping[str, MetricFacts]
+) -> list[ScoreColumn | ComplexityColumn]:
+    def score(column: MetricColumn, name: str, over: list[str]) -> ScoreColumn:
+        facts = metrics[column.metric]
+        low, high = facts.bounds
+        small = low is not None and high is not None and low >= -1 and high <= 1
+        return ScoreColumn(
+            name=name,
+            metric=facts.name or column.metric,
+            conditions=over,
+            higher_is_better=facts.higher_is_better,
+            unit=facts.unit,
+            digits=column.digits if column.digits is not None else (3 if small else 2),
+        )
+
+    columns: list[ScoreColumn | ComplexityColumn] = []
+    if layout.metric:
+        main = MetricColumn(metric=layout.metric)
+        columns += [score(main, condition, [condition]) for condition in conditions]
+        columns += [score(main, layout.average, conditions)] if layout.average else []
+    for column in (*layout.extra, *layout.metrics):
+        columns.append(score(column, column.column or metrics[column.metric].label, conditions))
+    for number in layout.columns:
+        columns.append(ComplexityColumn(name=number.column, **number.model_dump(exclude={"column"})))
+    return columns
+
+
+def _known(what: str, names: Any, accepted: Any) -> None:
+    for name in names:
+        if name not in accepted:
+            raise DataError(f"{what} {name!r} is not there; accepted: {', '.join(accepted)}")
