@@ -1,0 +1,145 @@
+"""Decoding: the one place where an audio file becomes samples."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sebench.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file's header says."""
+
+    sample_rate: int
+    channels: int
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.samples / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A file that was read once: its hash, its header, and its samples down-mixed at its own rate."""
+
+    sha256: str
+    probe: Probe
+    samples: npt.NDArray[np.float32]
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """All audio files below `folder` by their names, sorted; hidden ones do not count, links are followed."""
+    return sorted(_walk(folder, ())) if folder.is_dir() else []
+
+
+def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    here = folder.resolve()
+    if here in above:  # a link that leads back to where it came from
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _walk(folder / entry.name, (*above, here))
+            elif Path(entry.name).suffix.lower() in SUFFIXES:
+                yield folder / entry.name
+
+
+def probe(path: Path) -> Probe:
+    """Read the header only.
+
+    Raises:
+        DataError: missing, or not audio.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(str(path))
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path}: {_reason(path, error)}") from error
+    return Probe(info.samplerate, info.channels, info.frames)
+
+
+def decode(path: Path) -> Decoded:
+    """Read a file once, for its hash and its samples.
+
+    Raises:
+        DataError: missing, not audio, or without samples.
+    """
+    import soundfile
+
+    try:
+        data = path.read_bytes()
+        samples, sample_rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path}: {_reason(path, error)}") from error
+    if not len(samples):
+        raise DataError(f"{path}: holds no samples")
+    header = Probe(int(sample_rate), samples.shape[1], samples.shape[0])
+    return Decoded(hashlib.sha256(data).hexdigest(), header, _downmix(samples))
+
+
+def read(path: Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
+    """Samples `(samples,)` at `sample_rate`: channels averaged, resampled by soxr at its very high quality.
+
+    Raises:
+        DataError: missing, not audio, without samples, or with samples that are not finite.
+    """
+    import numpy as np
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path}: {_reason(path, error)}") from error
+    if not len(samples):
+        raise DataError(f"{path}: holds no samples")
+    mono = _downmix(samples)
+    if not np.isfinite(mono).all():
+        raise DataError(f"{path}: holds samples that are not finite")
+    return resample(mono, rate, sample_rate)
+
+
+def resample(samples: npt.NDArray[np.float32], source: float, target: float) -> npt.NDArray[np.float32]:
+    """Samples `(samples,)` from rate `source` to rate `target`."""
+    import numpy as np
+    import soxr
+
+    if source == target:
+        return samples
+    return np.asarray(soxr.resample(samples, source, target, quality="VHQ"), dtype=np.float32)
+
+
+def _downmix(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    if samples.shape[1] == 1:
+        return np.ascontiguousarray(samples[:, 0])
+    return samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if not path.exists():
+        return "there is no such file"
+    if path.is_dir():
+        return "is a folder, not an audio file"
+    if path.stat().st_size == 0:
+        return "is empty (0 bytes)"
+    detail = str(error).rsplit(": ", 1)[-1]
+    return f"cannot be read as audio ({detail}); accepted: {', '.join(sorted(s[1:] for s in SUFFIXES))}"

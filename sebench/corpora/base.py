@@ -1,0 +1,54 @@
+"""What every corpus gives: its files, for the fingerprint, and its manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sebench.corpora.manifest import Manifest
+
+
+class Corpus:
+    """A source of recordings.
+
+    The planner reads class attributes and `__init__` from the source text (`sebench.config.items`): attributes are
+    literals, parameters are keyword-only and annotated, and the module imports neither NumPy nor torch.
+
+    Attributes:
+        name: what a configuration calls the corpus; empty for a class that is no corpus by itself.
+        version: raised whenever the same files and parameters give another manifest or other audio.
+        needs_root: whether a person must say where the files lie.
+        paired: whether the corpus brings its own mixtures (rows with role `noisy`).
+        packages: distributions whose version changes the audio.
+        source: where to get the corpus.
+    """
+
+    name = ""
+    version = 1
+    needs_root = True
+    paired = False
+    packages: tuple[str, ...] = ()
+    source = ""
+
+    def files(self, root: Path) -> Iterable[Path]:
+        """Every file under `root` that the manifest depends on.
+
+        Raises:
+            DataError: `root` is not laid out as this corpus must be.
+        """
+        raise NotImplementedError
+
+    def build(self, root: Path, out: Path, processes: int) -> Manifest:
+        """The manifest.
+
+        Args:
+            root: the folder that manifest paths are relative to.
+            out: where a corpus that is generated writes its audio; the same folder as `root` for such a corpus.
+            processes: how many may work at once; the outcome does not depend on it.
+
+        Raises:
+            DataError: the files are not what the corpus must be.
+        """
+        raise NotImplementedError

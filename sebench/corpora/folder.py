@@ -1,0 +1,236 @@
+"""Corpus `folder`: a person's own recordings in folders named by role, split, and speaker, noise kind or room."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Ge, Lt
+
+from sebench.corpora.audio import audio_files, decode
+from sebench.corpora.base import Corpus
+from sebench.corpora.pool import ordered
+from sebench.errors import DataError
+from sebench.seeding import seed_of
+
+if TYPE_CHECKING:
+    from sebench.corpora.manifest import Manifest
+
+SPLITS = ("train", "valid", "test")
+
+#: role -> (what the folder below the split names, splits that must hold something)
+LAYOUT = {
+    "speech": ("SPEAKER", ("train", "valid", "test")),
+    "noise": ("KIND", ("train", "valid", "test")),
+    "rir": ("ROOM", ("train", "test")),
+}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Task:
+    role: str
+    split: str
+    group: str
+    path: str
+    licence: str
+    source: str
+
+
+class Folder(Corpus):
+    """Recordings in folders: speech/SPLIT/SPEAKER, noise/SPLIT/KIND and, if there are any, rir/SPLIT/ROOM.
+
+    WAV, FLAC, OGG or MP3 of any sample rate and number of channels, nested deeper if need be. Without split folders
+    (speech/SPEAKER) whole speakers, kinds or rooms are dealt to the splits by a hash of their names. A `manifest.csv`
+    in the root with columns `path`, `licence` and `source` tells where files come from.
+
+    Args:
+        min_seconds: shorter speech and noise files are rejected.
+        strict: stop at the first build that has anything to reject.
+        valid_fraction: of speakers, kinds or rooms, where there are no split folders; at least one.
+        test_fraction: likewise.
+    """
+
+    name = "folder"
+    version = 1
+    needs_root = True
+    paired = False
+    packages = ()
+    source = "the user's own files"
+
+    def __init__(
+        self,
+        *,
+        min_seconds: Annotated[float, Ge(0)] = 0.5,
+        strict: bool = False,
+        valid_fraction: Annotated[float, Ge(0), Lt(0.5)] = 0.1,
+        test_fraction: Annotated[float, Ge(0), Lt(0.5)] = 0.2,
+    ) -> None:
+        self.min_seconds = min_seconds
+        self.strict = strict
+        self.fractions = {"valid": valid_fraction, "test": test_fraction}
+
+    def files(self, root: Path) -> Iterable[Path]:
+        """All audio files of the three roles, and `manifest.csv` if there is one."""
+        found = [path for role in LAYOUT for path in audio_files(root / role)]
+        if not found:
+            there = ", ".join(sorted(path.name for path in root.iterdir())) if root.is_dir() else "no such folder"
+            raise DataError(f"{root}: holds no audio in speech/, noise/ or rir/; found: {there or 'nothing'}")
+        table = root / "manifest.csv"
+        return [*found, table] if table.is_file() else found
+
+    def build(self, root: Path, out: Path, processes: int) -> Manifest:
+        """Decode and check every file once; see the class for what is expected."""
+        from sebench.corpora.manifest import make
+
+        facts = _facts(root / "manifest.csv")
+        tasks: list[_Task] = []
+        rejected: list[tuple[str, str]] = []
+        for role in LAYOUT:
+            for task in self._tasks(root, role, facts):
+                if isinstance(task, _Task):
+                    tasks.append(task)
+                else:
+                    rejected.append(task)
+        rows: list[dict[str, Any]] = []
+        for task, outcome in zip(
+            tasks, ordered(functools.partial(_examine, root, self.min_seconds), tasks, processes), strict=True
+        ):
+            if isinstance(outcome, str):
+                rejected.append((task.path, outcome))
+            else:
+                rows.append(outcome)
+        _report(root, rows, rejected, strict=self.strict)
+        _require_splits(root, rows, rejected)
+        return make(_distinct(rows), rejected)
+
+    def _tasks(self, root: Path, role: str, facts: dict[str, tuple[str, str]]) -> Iterator[_Task | tuple[str, str]]:
+        word = LAYOUT[role][0]
+        paths = [path.relative_to(root / role) for path in audio_files(root / role)]
+        has_splits = any(path.parts[0] in SPLITS for path in paths)
+        depth = 1 if has_splits else 0
+        dealt = {} if has_splits else self._deal(root / role, role, {p.parts[0] for p in paths if len(p.parts) > 1})
+        for path in paths:
+            relative = f"{role}/{path.as_posix()}"
+            layout = f"{role}/{{{','.join(SPLITS)}}}/{word}/" if has_splits else f"{role}/{word}/"
+            if len(path.parts) < depth + 2 or (has_splits and path.parts[0] not in SPLITS):
+                yield relative, f"not in the layout: expected a file in {layout}"
+                continue
+            group = path.parts[depth]
+            split = path.parts[0] if has_splits else dealt[group]
+            yield _Task(role, split, group, relative, *facts.get(relative, ("", "")))
+
+    def _deal(self, folder: Path, role: str, groups: set[str]) -> dict[str, str]:
+        if not groups:
+            return {}
+        required = LAYOUT[role][1]
+        if len(groups) < len(required):
+            raise DataError(
+                f"{folder}: no split folders ({', '.join(SPLITS)}), and {len(groups)} {LAYOUT[role][0]} folders "
+                f"({', '.join(sorted(groups))}) are too few to give {', '.join(required)} one each"
+            )
+        ranked = sorted(groups, key=lambda group: (seed_of("corpus folder", role, group), group))
+        dealt: dict[str, str] = {}
+        for split in required[1:]:
+            for _ in range(max(1, round(self.fractions[split] * len(groups)))):
+                dealt[ranked.pop()] = split
+        dealt.update(dict.fromkeys(ranked, "train"))
+        return dealt
+
+
+def _facts(table: Path) -> dict[str, tuple[str, str]]:
+    if not table.is_file():
+        return {}
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{table}: cannot be read as CSV in UTF-8: {error}") from error
+    if rows and "path" not in rows[0]:
+        raise DataError(f"{table}: has no column `path`; found: {', '.join(map(str, rows[0]))}")
+    return {
+        PurePosixPath(row["path"] or "").as_posix(): (
+            row.get("licence") or row.get("license") or "",
+            row.get("source") or "",
+        )
+        for row in rows
+    }
+
+
+def _examine(root: Path, min_seconds: float, task: _Task) -> dict[str, Any] | str:
+    """A manifest row, or the reason for none."""
+    from sebench.corpora.quality import fault
+
+    try:
+        decoded = decode(root / task.path)
+    except DataError as error:
+        return "unreadable: " + str(error).removeprefix(f"{root / task.path}: ")
+    header = decoded.probe
+    reason = fault(decoded.samples, header.sample_rate, 0.0 if task.role == "rir" else min_seconds)
+    if reason:
+        return reason
+    return {
+        "role": task.role,
+        "path": task.path,
+        "split": task.split,
+        "speaker": task.group if task.role == "speech" else "",
+        "kind": "" if task.role == "speech" else task.group,
+        "seconds": header.seconds,
+        "sample_rate": header.sample_rate,
+        "channels": header.channels,
+        "samples": header.samples,
+        "sha256": decoded.sha256,
+        "licence": task.licence,
+        "source": task.source,
+    }
+
+
+def _distinct(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows with ids; a suffix belongs to the id only where two files differ in nothing else."""
+    stems = Counter(PurePosixPath(row["path"]).with_suffix("").as_posix() for row in rows)
+    for row in rows:
+        stem = PurePosixPath(row["path"]).with_suffix("").as_posix()
+        yield {"id": stem if stems[stem] == 1 else row["path"], **row}
+
+
+def _report(root: Path, rows: list[dict[str, Any]], rejected: list[tuple[str, str]], *, strict: bool) -> None:
+    formats = Counter((row["sample_rate"], row["channels"]) for row in rows)
+    for (sample_rate, channels), count in sorted(formats.items()):
+        if (sample_rate, channels) != (16000, 1):
+            _log.info(
+                "%s: %d files at %d Hz with %d channels are converted on reading", root, count, sample_rate, channels
+            )
+    shown = [f"{path}: {reason}" for path, reason in sorted(rejected)]
+    if shown and strict:
+        more = [f"and {len(shown) - 10} more"] if len(shown) > 10 else []
+        raise DataError(
+            "\n  ".join([f"{root}: {len(shown)} files cannot be used, and `strict` is set:", *shown[:10], *more])
+        )
+    for line in shown:
+        _log.warning("%s: left out: %s", root, line)
+
+
+def _require_splits(root: Path, rows: list[dict[str, Any]], rejected: list[tuple[str, str]]) -> None:
+    for role, (word, required) in LAYOUT.items():
+        if role == "rir" and not (root / role).is_dir():
+            continue
+        counts = Counter(row["split"] for row in rows if row["role"] == role)
+        missing = [split for split in required if not counts[split]]
+        if not missing:
+            continue
+        folder = root / role
+        below = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
+        lost = [f"{path}: {reason}" for path, reason in sorted(rejected) if path.startswith(f"{role}/")]
+        raise DataError(
+            f"{folder}: nothing usable for {', '.join(missing)}; expected {role}/SPLIT/{word}/*.wav (flac, ogg, mp3) "
+            f"with SPLIT one of {', '.join(SPLITS)}, or {role}/{word}/ alone; found folders: "
+            f"{', '.join(below[:8]) or 'none'}, files used: {', '.join(f'{counts[s]} {s}' for s in SPLITS)}, "
+            f"left out: {len(lost)}" + (f" ({lost[0]})" if lost else "")
+        )

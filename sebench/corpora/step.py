@@ -1,0 +1,71 @@
+"""Step `corpus`: build a manifest, and for a generated corpus its audio."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sebench.artefacts import Node, Store
+from sebench.corpora.fingerprint import fingerprint
+from sebench.errors import DataError
+from sebench.files import read_parquet, write_bytes, write_json, write_parquet
+
+if TYPE_CHECKING:
+    from sebench.corpora.base import Corpus
+
+_log = logging.getLogger(__name__)
+
+
+def cache_path(store: Store) -> Path:
+    """Where block hashes of corpus files are kept between starts."""
+    return store.root / "state" / "fingerprints.json"
+
+
+def run(node: Node, store: Store, threads: int) -> None:
+    """Write `manifest.parquet`, `rejected.json` and `provenance.json`.
+
+    Finished work is kept in the node's state folder and published again from there; where audio that was generated
+    is gone, it is generated again.
+
+    Raises:
+        DataError: the files are not what was planned, or not what the corpus must be.
+    """
+    from sebench.config.items import build
+
+    started = time.time()
+    corpus: Corpus = build(node.spec["item"], kind="corpus")
+    root = store.location(node)
+    if corpus.needs_root:
+        _confirm(corpus, node, store, root)
+    kept = {name: store.state(node) / name for name in store.outputs(node)}
+    finished = all(path.exists() for path in kept.values()) and _present(kept["manifest.parquet"], root)
+    if not finished:
+        manifest = corpus.build(root, root, max(1, threads))
+        write_parquet(kept["manifest.parquet"], manifest.frame)
+        write_json(kept["rejected.json"], manifest.rejected)
+    for name, target in store.outputs(node).items():
+        data = kept[name].read_bytes()
+        if name == "manifest.parquet" and target.exists() and target.read_bytes() != data:
+            _log.warning("%s: replaced: building %s again gave another manifest", target, corpus.name)
+        write_bytes(target, data)
+    store.write_provenance(node, started, root=str(root), reused=finished)
+
+
+def _present(manifest: Path, root: Path) -> bool:
+    """Whether every file that a kept manifest names is still there."""
+    return all((root / path).exists() for path in read_parquet(manifest)["path"])
+
+
+def _confirm(corpus: Corpus, node: Node, store: Store, root: Path) -> None:
+    if not store.location_path(node.id).exists():
+        raise DataError(f"corpus {corpus.name!r} ({node.key}): no root folder is known; plan again with its `root`")
+    if not root.is_dir():
+        raise DataError(f"corpus {corpus.name!r}: its root {root} is no folder")
+    found = fingerprint(root, corpus.files(root), cache_path(store))
+    if found != node.spec["fingerprint"]:
+        raise DataError(
+            f"corpus {corpus.name!r}: the files in {root} changed since this was planned (fingerprint {found[:10]}, "
+            f"planned {str(node.spec['fingerprint'])[:10]}); plan again, which makes a new corpus and what follows from it"
+        )
