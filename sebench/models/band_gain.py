@@ -9,6 +9,7 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from sebench.models.base import FrameModel, Views
+from sebench.models.gru import Gru
 from sebench.models.level import RunningMean
 from sebench.signal.bands import Bands, erb_layout
 
@@ -60,7 +61,7 @@ class Stage1(FrameModel):
         self.bands = Bands(erb_layout(bands, window_length, self.sample_rate))
         self.mean = RunningMean(SECONDS, self.sample_rate / hop)
         self.embed = nn.Linear(bands, embed)
-        self.gru = nn.GRU(embed, hidden)
+        self.gru = Gru(embed, hidden)
         self.out = nn.Linear(hidden, bands)
 
     def features(self, power: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -86,5 +87,5 @@ class Stage1(FrameModel):
         frames = spectrum.transpose(1, 2)
         features, mean_state = self.features(frames.real.square() + frames.imag.square(), mean_state)
         memory, hidden = self.gru(torch.relu(self.embed(features)).transpose(0, 1), hidden)
-        gains = torch.sigmoid(self.out(memory).float()).transpose(0, 1)
+        gains = torch.sigmoid(self.out(memory.transpose(0, 1).contiguous()).float())
         return {"gain": self.bands.to_bins(gains).transpose(1, 2)}, (mean_state, hidden)

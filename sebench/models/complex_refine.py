@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
 from sebench.models.base import FrameModel, Views
+from sebench.models.gru import Gru
 from sebench.models.level import RunningMean
 from sebench.signal.bands import Bands, singles_and_erb_layout
 
@@ -67,7 +68,7 @@ class Stage2(FrameModel):
         self.mean = RunningMean(SECONDS, self.sample_rate / hop)
         channels = singles + bands
         self.embed = nn.Linear(2 * channels, embed)
-        self.gru = nn.GRU(embed, hidden)
+        self.gru = Gru(embed, hidden)
         self.out = nn.Linear(hidden, 2 * channels)
         with torch.no_grad():
             self.out.weight.mul_(OUT_SCALE)
@@ -100,7 +101,7 @@ class Stage2(FrameModel):
         mean_state, hidden = state if state is not None else (None, None)
         features, mean_state = self.features(spectrum.transpose(1, 2), mean_state)
         memory, hidden = self.gru(torch.relu(self.embed(features)).transpose(0, 1), hidden)
-        real, imag = bounded(self.out(memory).float().transpose(0, 1))
+        real, imag = bounded(self.out(memory.transpose(0, 1).contiguous()).float())
         mask = torch.complex(self.bands.to_bins(real), self.bands.to_bins(imag))
         return {"mask": mask.transpose(1, 2)}, (mean_state, hidden)
 
