@@ -40,17 +40,17 @@ def rms_level(signal: np.ndarray, sample_rate: int = 16000) -> float:
 def active_rms_level(
     signal: np.ndarray, sample_rate: int = 16000, window: float = 0.1, threshold_db: float = -50.0
 ) -> float:
-    """RMS in dBov of the windows whose own RMS exceeds `threshold_db`, as the DNS-Challenge synthesiser sets levels.
+    """RMS in dBov of the active windows, as the DNS-Challenge synthesiser sets levels.
 
-    Reconstruction: activity is judged on each signal alone; windows start at the first sample and a last, shorter one
-    counts with its own length. Where no window is active the level is that of the whole signal, so that quiet noise
-    still has one.
+    A window is active where its RMS exceeds `threshold_db` relative to the signal's peak: the synthesiser normalises
+    signals to peak 1 before it compares with -50 dB. Reconstruction: each signal is judged by itself (there, the noise
+    decides for both), and a last, shorter window counts with its own length.
 
     Args:
         signal: `(samples,)`, full scale 1.0.
         sample_rate: in Hz.
         window: in seconds.
-        threshold_db: in dBov.
+        threshold_db: relative to the peak.
     """
     length = max(1, round(window * sample_rate))
     squares = np.square(signal, dtype=np.float64)
@@ -59,28 +59,29 @@ def active_rms_level(
     starts = np.arange(0, len(squares), length)
     energies = np.add.reduceat(squares, starts)
     lengths = np.diff(np.append(starts, len(squares)))
-    active = energies / lengths > 10.0 ** (threshold_db / 10.0)
+    active = energies / lengths > float(squares.max()) * 10.0 ** (threshold_db / 10.0)
     if not active.any():
         return decibels(float(squares.mean()))
     return decibels(float(energies[active].sum() / lengths[active].sum()))
 
 
-def active_speech_level(signal: np.ndarray, sample_rate: int = 16000, top: float | None = None) -> float:
+def active_speech_level(signal: np.ndarray, sample_rate: int = 16000, anchor: float | None = None) -> float:
     """Active speech level of ITU-T P.56 (method B) in dBov.
 
     The rectified signal is smoothed twice with a time constant of 0.03 s. For each threshold of a series in factors of
     2 the signal is active where that envelope is at or above it, and 0.2 s longer. The level is the energy over the
     active time at the threshold that lies 15.9 dB below that level, interpolated in dB between two thresholds.
 
-    Reconstruction: P.56 counts its thresholds from half the overload point down. Here the series starts at the largest
-    value of the envelope, so that the level of a scaled signal is the scaled level exactly; the two series differ by
-    what the interpolation errs by (below 0.1 dB on speech). Where the margin is already exceeded at the first threshold
-    (a lone click) or never reached (a constant), the nearest threshold's level is returned.
+    Reconstruction: P.56 counts its 15 thresholds from half the overload point down. Here the series is anchored 15.9 dB
+    below the RMS, so that the level of a scaled signal is the scaled level exactly, at any level; the two series differ
+    by what the interpolation errs by (about 0.1 dB on speech). Only the thresholds up to the one sought are looked at:
+    at the anchor the margin is at least 15.9 dB. Where it never falls to that (a lone click), the level at the
+    highest threshold that is reached is returned.
 
     Args:
         signal: `(samples,)`, full scale 1.0.
         sample_rate: in Hz.
-        top: the largest threshold; 0.5 gives the series of the ITU's tool `sv56`.
+        anchor: a threshold of the series; 0.5 gives the series of the ITU's tool `sv56`.
 
     Returns:
         dBov; -inf for a signal without energy.
@@ -92,27 +93,27 @@ def active_speech_level(signal: np.ndarray, sample_rate: int = 16000, top: float
     gain = 1.0 - pole
     envelope = lfilter([gain * gain], [1.0, -2.0 * pole, pole * pole], np.abs(signal, dtype=np.float64))
     hangover = round(HANGOVER * sample_rate)
-    peak = float(envelope.max())
-    if peak <= 0.0:
-        return -math.inf
-    threshold = peak if top is None else top
-    while threshold > peak:
-        threshold /= 2.0
-    above: tuple[float, float] | None = None  # (active level, margin) at the threshold before this one
+    threshold_db = decibels(energy / len(signal)) - MARGIN_DB
+    if anchor is not None:
+        step_db = 20.0 * math.log10(2.0)
+        anchor_db = 20.0 * math.log10(anchor)
+        threshold_db = anchor_db + step_db * math.floor((threshold_db - anchor_db) / step_db)
+    threshold = 10.0 ** (threshold_db / 20.0)
+    below: tuple[float, float] | None = None  # (active level, margin) at the threshold before this one
     while True:
         active = _active_samples(envelope, threshold, hangover)
+        if active == 0:
+            return below[0] if below else decibels(energy / len(signal))
         level = decibels(energy / active)
-        margin = level - 2.0 * decibels(threshold)
-        if margin >= MARGIN_DB:
+        margin = level - 20.0 * math.log10(threshold)
+        if margin <= MARGIN_DB:
             break
-        if active == len(envelope):
-            return level
-        above = (level, margin)
-        threshold /= 2.0
-    if above is None:
+        below = (level, margin)
+        threshold *= 2.0
+    if below is None:
         return level
-    weight = (MARGIN_DB - above[1]) / (margin - above[1])
-    return above[0] + weight * (level - above[0])
+    weight = (below[1] - MARGIN_DB) / (below[1] - margin)
+    return below[0] + weight * (level - below[0])
 
 
 def _active_samples(envelope: np.ndarray, threshold: float, hangover: int) -> int:

@@ -29,9 +29,11 @@ class Uniform(_Entry):
 
     @property
     def bounds(self) -> tuple[float, float]:
+        """Lowest and highest value."""
         return self.uniform
 
     def draw(self, rng: np.random.Generator) -> float:
+        """One value."""
         return float(rng.uniform(*self.uniform))
 
 
@@ -42,9 +44,11 @@ class Choice(_Entry):
 
     @property
     def bounds(self) -> tuple[float, float]:
+        """Lowest and highest value."""
         return min(self.choice), max(self.choice)
 
     def draw(self, rng: np.random.Generator) -> float:
+        """One value."""
         return float(self.choice[rng.integers(len(self.choice))])
 
 
@@ -75,8 +79,8 @@ class Reverberation(_Entry):
     )
     target: Literal["dry", "reverberant"] = Field(
         default="dry",
-        description="What training and scores compare with: the direct path of the same room, or the speech as it is in "
-        "the mixture.",
+        description="What training and scores compare with: the direct path of the same room, or the speech as it is "
+        "in the mixture.",
     )
     room_x: Distribution = Field(default=Uniform(uniform=(3, 10)), description="Length of a simulated room in m.")
     room_y: Distribution = Field(default=Uniform(uniform=(3, 10)), description="Width in m.")
@@ -120,8 +124,8 @@ class Mixing(_Entry):
     )
     speech_level_dbov: Distribution | None = Field(
         default=-26.0,
-        description="Level of the speech as it is in the mixture, in dB relative to a full-scale RMS of 1.0; null where "
-        "`mixture_level_dbov` is given.",
+        description="Level of the speech as it is in the mixture, in dB relative to a full-scale RMS of 1.0; null "
+        "where `mixture_level_dbov` is given.",
     )
     mixture_level_dbov: Distribution | None = Field(
         default=None, description="RMS of the mixture in dBov, instead of a level of the speech."

@@ -66,7 +66,7 @@ def simulate(
     """Image-source response of a shoebox room with the microphone at its centre.
 
     pyroomacoustics delays all by half its fractional-delay filter (40 samples) and the travel time, with a gain of
-    1/(4 pi d); both are taken back, the delay in whole samples. The response ends RT60 (Sabine) after the direct path.
+    1/d; both are taken back, the delay in whole samples. The response ends RT60 (Sabine) after the direct path.
     The library's 10 Hz high-pass is off: it would tell the direct path from the same path in the full response.
 
     Args:
@@ -81,8 +81,7 @@ def simulate(
     direct = _image_sources(tuple(size), absorption, tuple(position), sample_rate, 0)
     delay = _filter_delay() + round(distance / SPEED_OF_SOUND * sample_rate)
     end = delay + math.ceil(sabine_rt60(size, absorption) * sample_rate)
-    gain = 4.0 * math.pi * distance
-    return Response(full[: max(end, len(direct))] * gain, direct * gain, delay)
+    return Response(full[: max(end, len(direct))] * distance, direct * distance, delay)
 
 
 def _filter_delay() -> int:

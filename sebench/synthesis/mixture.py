@@ -1,0 +1,218 @@
+"""One mixture: from its row in the plan and the corpus's files to signals, and nothing else.
+
+Definitions (ours; the papers leave them open). The dry target is the speech through the direct path of the same room:
+aligned with the reverberant speech and with its gain. The SNR is the level of the (reverberant) speech over that of the
+noise segment actually mixed. Where a signal would exceed `PEAK_LIMIT`, all components are scaled together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sebench.errors import DataError
+from sebench.synthesis import rooms
+from sebench.synthesis.levels import MEASURES, rms_level
+from sebench.synthesis.plan import RATE
+
+PEAK_LIMIT = 0.99
+CROSS_FADE = 0.02  # s, at the joints of looped noise
+
+Signals = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What is stored: `speech`, `noise` and, where the target is dry, `dry`, `(samples,)` float32 each."""
+
+    signals: Signals
+    scaled_by: float
+
+
+class Sources:
+    """Decoded files of a corpus, the most recently used ones kept; each file's hash is compared when it is decoded.
+
+    Args:
+        capacity: bytes that are kept.
+    """
+
+    def __init__(self, capacity: int = 256 << 20) -> None:
+        self.capacity = capacity
+        self._kept: OrderedDict[tuple[Any, ...], np.ndarray] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def read(self, path: Path, sha256: str, sample_rate: int) -> np.ndarray:
+        """The file as `(samples,)` float32.
+
+        Raises:
+            DataError: the file is not there, cannot be decoded, or is not the one that the manifest describes.
+        """
+        from sebench.corpora.audio import read
+
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}; the manifest names it") from error
+        key = (str(path), sha256, sample_rate, state.st_size, state.st_mtime_ns)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != sha256:
+            raise DataError(
+                f"{path}: has SHA-256 {found[:12]}..., the manifest says {sha256[:12]}...: "
+                "the file changed since the corpus was scanned"
+            )
+        signal = read(path, sample_rate)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = signal
+                self._bytes += signal.nbytes
+            while self._bytes > self.capacity and len(self._kept) > 1:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return signal
+
+
+SOURCES = Sources()
+
+
+def render_mixture(row: Mapping[str, Any], corpus_root: Path, sample_rate: int = RATE) -> Signals:
+    """Any mixture alone: `noisy`, `clean`, `speech`, `noise` and, where there is one, `dry`; `(samples,)` float32 each.
+
+    Args:
+        row: of a mixture plan.
+        corpus_root: what the row's paths are relative to.
+        sample_rate: in Hz.
+
+    Raises:
+        DataError: a source file is missing, changed or silent.
+    """
+    return complete(render_components(row, corpus_root, sample_rate).signals)
+
+
+def complete(components: Signals) -> Signals:
+    """Add what follows: `noisy` = speech + noise in float32, `clean` = dry where there is a dry version, else speech."""
+    return {
+        "noisy": components["speech"] + components["noise"],
+        "clean": components.get("dry", components["speech"]),
+        **components,
+    }
+
+
+def render_components(row: Mapping[str, Any], corpus_root: Path, sample_rate: int = RATE) -> Rendered:
+    """As `render_mixture`, but only what is stored, and the factor that kept the mixture from clipping."""
+    return (_published if row["paired_path"] else _mixed)(row, Path(corpus_root), sample_rate)
+
+
+def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
+    speech, dry = _speech(row, root, sample_rate)
+    noise = noise_segment(
+        SOURCES.read(root / row["noise_path"], row["noise_sha256"], sample_rate),
+        at_rate(row["noise_start"], sample_rate),
+        len(speech),
+        sample_rate,
+    ).astype(np.float64)
+    speech_level = MEASURES[row["speech_level_measure"]](speech, sample_rate)
+    noise_level = MEASURES[row["noise_level_measure"]](noise, sample_rate)
+    for name, level in (("speech", speech_level), ("noise", noise_level)):
+        if level == -math.inf:
+            raise DataError(f"mixture {row['mixture']}: {row[name + '_path']}: digital silence has no level")
+    noise *= _factor(speech_level - noise_level - row["snr_db"])
+    if math.isnan(row["mixture_level_dbov"]):
+        gain = _factor(row["level_dbov"] - speech_level)
+    else:
+        gain = _factor(row["mixture_level_dbov"] - rms_level(speech + noise))
+    components = {"speech": speech * gain, "noise": noise * gain}
+    if dry is not None:
+        components["dry"] = dry * gain
+    peak = max(_peak(signal) for signal in (components["speech"] + components["noise"], *components.values()))
+    scaled_by = min(1.0, PEAK_LIMIT / peak)
+    return Rendered({name: (signal * scaled_by).astype("<f4") for name, signal in components.items()}, scaled_by)
+
+
+def _published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
+    """A published mixture as it is; its noise is what the clean recording leaves of it."""
+    noisy = SOURCES.read(root / row["paired_path"], row["paired_sha256"], sample_rate)
+    clean = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
+    if len(noisy) != len(clean):
+        raise DataError(
+            f"mixture {row['mixture']}: {row['paired_path']} has {len(noisy)} samples at {sample_rate} Hz, "
+            f"its clean recording {row['speech_path']} has {len(clean)}"
+        )
+    start, samples = at_rate(row["speech_start"], sample_rate), at_rate(row["samples"], sample_rate)
+    noisy, speech = (_exactly(signal[start:], samples).astype("<f4") for signal in (noisy, clean))
+    return Rendered({"speech": speech, "noise": noisy - speech}, 1.0)
+
+
+def _speech(row: Mapping[str, Any], root: Path, sample_rate: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Speech as it is in the mixture and its dry version, unscaled, `(samples,)` float64."""
+    recording = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
+    samples = at_rate(row["samples"], sample_rate)
+    start = audible_start(recording, at_rate(row["speech_start"], sample_rate), samples)
+    speech = _exactly(recording[start : start + samples], samples).astype(np.float64)
+    if not row["room"]:
+        return speech, None
+    room = json.loads(row["room"])
+    if room["source"] == "simulated":
+        response = rooms.from_description(row["room"], sample_rate)
+    else:
+        recorded = SOURCES.read(root / row["rir_path"], row["rir_sha256"], sample_rate)
+        try:
+            response = rooms.measured(recorded, sample_rate, room["direct_ms"])
+        except ValueError as error:
+            raise DataError(f"mixture {row['mixture']}: {row['rir_path']}: {error}") from error
+    return response.reverberant(speech), response.dry(speech) if room["target"] == "dry" else None
+
+
+def noise_segment(noise: np.ndarray, start: int, samples: int, sample_rate: int = RATE) -> np.ndarray:
+    """`(samples,)` of noise from `start`; looped with equal-power cross-fades where the recording is too short.
+
+    Where the segment would be digital silence, a later one is taken (see `audible_start`).
+    """
+    if samples <= len(noise):
+        first = audible_start(noise, start, samples)
+        return noise[first : first + samples]
+    fade = min(round(CROSS_FADE * sample_rate), len(noise) // 2)
+    period = noise[: len(noise) - fade].astype(np.float64)
+    angle = (np.arange(fade) + 0.5) / max(fade, 1) * (math.pi / 2.0)
+    period[:fade] = noise[len(noise) - fade :] * np.cos(angle) + noise[:fade] * np.sin(angle)
+    return period[(start + np.arange(samples)) % len(period)]
+
+
+def audible_start(recording: np.ndarray, start: int, samples: int) -> int:
+    """`start`, or the first place after it that is not digital silence, in steps of half a segment and around the end."""
+    last = max(0, len(recording) - samples)
+    start = min(start, last)
+    step = max(1, samples // 2)
+    places = itertools.chain([start], range(start + step, last + 1, step), range(0, start, step))
+    return next((place for place in places if recording[place : place + samples].any()), start)
+
+
+def at_rate(samples: int, sample_rate: int) -> int:
+    """A count of samples at the plan's 16 kHz, at another rate."""
+    return int(samples) * sample_rate // RATE
+
+
+def _exactly(signal: np.ndarray, samples: int) -> np.ndarray:
+    """The first `samples`; a resampler may leave a file a sample shorter than its header promised."""
+    return np.pad(signal[:samples], (0, max(0, samples - len(signal))))
+
+
+def _factor(gain_db: float) -> float:
+    return float(10.0 ** (gain_db / 20.0))
+
+
+def _peak(signal: np.ndarray) -> float:
+    return float(np.max(np.abs(signal))) if len(signal) else 0.0

@@ -1,0 +1,319 @@
+"""The mixture plan: one row per mixture, drawn from a manifest before anything is rendered.
+
+What a row draws depends on (seed, split, index) and on the corpus, not on the SNR nor on the order of the manifest: the
+test sets of all SNRs are the same scenes, and a smaller `count` gives the beginning of a larger one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sebench.artefacts import Node, Store, content_id
+from sebench.errors import DataError
+from sebench.files import read_parquet, write_parquet
+from sebench.seeding import generator, seed_of
+from sebench.synthesis.mixing import Mixing, Reverberation, draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RATE = 16000  # Hz, at which a plan counts samples
+
+#: Column -> dtype of `mixtures.parquet`. Levels and SNRs in dB, NaN where there is none; "" where a text does not apply.
+COLUMNS: Mapping[str, str] = {
+    "mixture": "str",
+    "index": "int64",
+    "split": "str",
+    "speech_id": "str",
+    "speech_path": "str",
+    "speech_sha256": "str",
+    "speech_start": "int64",
+    "samples": "int64",
+    "noise_id": "str",
+    "noise_path": "str",
+    "noise_sha256": "str",
+    "noise_start": "int64",
+    "noise_kind": "str",
+    "speaker": "str",
+    "snr_db": "float64",
+    "level_dbov": "float64",
+    "mixture_level_dbov": "float64",
+    "speech_level_measure": "str",
+    "noise_level_measure": "str",
+    "room": "str",
+    "rir_path": "str",
+    "rir_sha256": "str",
+    "seed": "int64",
+    "paired_path": "str",
+    "paired_sha256": "str",
+}
+
+Recording = Mapping[str, Any]
+
+
+def run(node: Node, store: Store, threads: int = 1) -> None:
+    """The step `mixtures`: draw the plan and publish `mixtures.parquet`."""
+    started = time.time()
+    corpus = store.parent(node, "corpus")
+    manifest = read_parquet(store.outputs(corpus)["manifest.parquet"])
+    spec = node.spec
+    frame = plan_mixtures(
+        manifest,
+        split=spec["split"],
+        count=spec["count"],
+        seed=spec["seed"],
+        mixing=Mixing.model_validate(spec["mixing"]),
+        seconds=spec.get("seconds"),
+        snr_db=spec.get("snr_db"),
+    )
+    store.write_provenance(node, started, mixtures=len(frame), audio_seconds=round(frame["samples"].sum() / RATE, 3))
+    write_parquet(store.outputs(node)["mixtures.parquet"], frame)
+
+
+def plan_mixtures(
+    manifest: pd.DataFrame,
+    *,
+    split: str,
+    count: int | None,
+    seed: int,
+    mixing: Mixing,
+    seconds: float | None = None,
+    snr_db: float | None = None,
+) -> pd.DataFrame:
+    """Draw a plan.
+
+    Args:
+        manifest: see docs/architecture.md; in any order.
+        split: `train`, `valid` or `test`.
+        count: number of mixtures; None: each utterance of the split once. A paired corpus has no more than its files.
+        seed: of the draw.
+        mixing: how to draw; of a paired corpus nothing but its measures is used.
+        seconds: length of a mixture, instead of `mixing.seconds`.
+        snr_db: of all mixtures; None: drawn from `mixing.snr_db`. Of a paired corpus: only files logged with it.
+
+    Returns:
+        A frame with `COLUMNS`.
+
+    Raises:
+        DataError: the splits overlap, or the corpus has no recordings for this split, role or SNR.
+    """
+    import pandas as pd
+
+    from sebench.corpora.manifest import separation_problems
+
+    problems = separation_problems(manifest)
+    if problems:
+        raise DataError("the corpus's splits are not separate; nothing was drawn:\n" + "\n".join(problems))
+    recordings: list[Recording] = manifest.sort_values("id").to_dict("records")
+    published = [item for item in recordings if item["role"] == "noisy"]
+    draw_rows = _published_rows if published else _drawn_rows
+    rows = draw_rows(recordings, split, count, seed, mixing, seconds, snr_db)
+    finished = [_finish(index, row) for index, row in enumerate(rows)]
+    return pd.DataFrame(finished, columns=list(COLUMNS)).astype(dict(COLUMNS))
+
+
+def _drawn_rows(
+    recordings: Sequence[Recording],
+    split: str,
+    count: int | None,
+    seed: int,
+    mixing: Mixing,
+    seconds: float | None,
+    snr_db: float | None,
+) -> Iterator[dict[str, Any]]:
+    speech = _pool(recordings, "speech", split)
+    noises = _by_kind(_pool(recordings, "noise", split))
+    reverberation = mixing.reverberation
+    needs_rirs = reverberation is not None and reverberation.source == "measured"
+    rirs = _by_kind(_pool(recordings, "rir", split)) if needs_rirs else []
+    crop = seconds if seconds is not None else mixing.seconds
+    utterances = _speech_order(speech, seed, split)
+    for index in range(len(speech) if count is None else count):
+        utterance = next(utterances)
+        scene = generator(seed, split, index, "scene")
+        start, samples = _cut(_samples(utterance), crop, mixing.max_seconds, scene)
+        noise = _pick(noises, scene)
+        spare = _samples(noise) - samples
+        noise_start = int(scene.integers(spare + 1 if spare >= 0 else max(1, _samples(noise))))
+        level = generator(seed, split, index, "level")
+        yield {
+            "split": split,
+            **_speech_columns(utterance, start, samples),
+            "noise_id": noise["id"],
+            "noise_path": noise["path"],
+            "noise_sha256": noise["sha256"],
+            "noise_start": noise_start,
+            "noise_kind": noise["kind"],
+            "snr_db": float(snr_db)
+            if snr_db is not None
+            else _round(draw(mixing.snr_db, _snr_rng(seed, split, index))),
+            "level_dbov": _drawn_level(mixing.speech_level_dbov, level),
+            "mixture_level_dbov": _drawn_level(mixing.mixture_level_dbov, level),
+            "speech_level_measure": mixing.speech_level_measure,
+            "noise_level_measure": mixing.noise_level_measure,
+            **_room_columns(reverberation, rirs, generator(seed, split, index, "room")),
+            "seed": seed_of(seed, split, index),
+            "paired_path": "",
+            "paired_sha256": "",
+        }
+
+
+def _published_rows(
+    recordings: Sequence[Recording],
+    split: str,
+    count: int | None,
+    seed: int,
+    mixing: Mixing,
+    seconds: float | None,
+    snr_db: float | None,
+) -> Iterator[dict[str, Any]]:
+    """Rows of a paired corpus: its own noisy files, whole unless `seconds` is given, at the SNRs it logged."""
+    by_id = {item["id"]: item for item in recordings}
+    noisy = _pool(recordings, "noisy", split)
+    if snr_db is not None:
+        logged = sorted({item["snr_db"] for item in noisy if not math.isnan(item["snr_db"])})
+        noisy = [item for item in noisy if abs(item["snr_db"] - snr_db) < 0.05]
+        if not noisy:
+            raise DataError(f"split {split!r} has no published mixtures at {snr_db:g} dB SNR; it has {logged}")
+    order = _speech_order(noisy, seed, split)
+    for index in range(len(noisy) if count is None else min(count, len(noisy))):
+        item = next(order)
+        clean = by_id.get(item["pair"])
+        if clean is None:
+            raise DataError(f"{item['path']}: its clean recording {item['pair']!r} is not in the manifest")
+        scene = generator(seed, split, index, "scene")
+        start, samples = _cut(min(_samples(clean), _samples(item)), seconds, None, scene)
+        yield {
+            "split": split,
+            **_speech_columns(clean, start, samples),
+            "speaker": item["speaker"],
+            "noise_id": "",
+            "noise_path": "",
+            "noise_sha256": "",
+            "noise_start": 0,
+            "noise_kind": item["kind"],
+            "snr_db": float(item["snr_db"]),
+            "level_dbov": math.nan,
+            "mixture_level_dbov": math.nan,
+            "speech_level_measure": mixing.speech_level_measure,
+            "noise_level_measure": mixing.noise_level_measure,
+            "room": "",
+            "rir_path": "",
+            "rir_sha256": "",
+            "seed": seed_of(seed, split, index),
+            "paired_path": item["path"],
+            "paired_sha256": item["sha256"],
+        }
+
+
+def _pool(recordings: Sequence[Recording], role: str, split: str) -> list[Recording]:
+    """Recordings of a role in a split. Validation without noise or responses of its own shares those of training."""
+    accepted = (split, "train") if split == "valid" and role in ("noise", "rir") else (split,)
+    for name in accepted:
+        found = [item for item in recordings if item["role"] == role and item["split"] == name]
+        if found:
+            return found
+    raise DataError(f"the corpus has no recordings of role {role!r} in split {split!r}")
+
+
+def _by_kind(recordings: Sequence[Recording]) -> list[list[Recording]]:
+    kinds: dict[str, list[Recording]] = {}
+    for item in recordings:
+        kinds.setdefault(item["kind"], []).append(item)
+    return [kinds[kind] for kind in sorted(kinds)]
+
+
+def _pick(kinds: Sequence[Sequence[Recording]], rng: np.random.Generator) -> Recording:
+    """A kind, each as often, then one of its recordings."""
+    files = kinds[rng.integers(len(kinds))]
+    return files[rng.integers(len(files))]
+
+
+def _speech_order(recordings: Sequence[Recording], seed: int, split: str) -> Iterator[Recording]:
+    """All recordings in shuffled order, speaker after speaker in turn; then all again in another order."""
+    speakers: dict[str, list[Recording]] = {}
+    for item in recordings:
+        speakers.setdefault(item["speaker"], []).append(item)
+    names = sorted(speakers)
+    repetition = 0
+    while True:
+        rng = generator(seed, split, "order", repetition)
+        turns = [(speakers[names[i]], rng.permutation(len(speakers[names[i]]))) for i in rng.permutation(len(names))]
+        for turn in range(max(len(order) for _, order in turns)):
+            yield from (files[order[turn]] for files, order in turns if turn < len(order))
+        repetition += 1
+
+
+def _samples(recording: Recording) -> int:
+    return int(recording["samples"]) * RATE // int(recording["sample_rate"])
+
+
+def _cut(available: int, seconds: float | None, max_seconds: float | None, rng: np.random.Generator) -> tuple[int, int]:
+    """Start and length in samples."""
+    samples = min(available, *(round(limit * RATE) for limit in (seconds, max_seconds) if limit is not None), available)
+    place = int(rng.integers(available - samples + 1))
+    return (place if seconds is not None else 0), samples
+
+
+def _speech_columns(utterance: Recording, start: int, samples: int) -> dict[str, Any]:
+    return {
+        "speech_id": utterance["id"],
+        "speech_path": utterance["path"],
+        "speech_sha256": utterance["sha256"],
+        "speech_start": start,
+        "samples": samples,
+        "speaker": utterance["speaker"],
+    }
+
+
+def _room_columns(
+    reverberation: Reverberation | None, rirs: Sequence[Sequence[Recording]], rng: np.random.Generator
+) -> dict[str, Any]:
+    columns = {"room": "", "rir_path": "", "rir_sha256": ""}
+    if reverberation is None or rng.random() >= reverberation.probability:
+        return columns
+    room: dict[str, Any] = {"source": reverberation.source, "target": reverberation.target}
+    if rirs:
+        response = _pick(rirs, rng)
+        columns |= {"rir_path": response["path"], "rir_sha256": response["sha256"]}
+        room |= {"direct_ms": reverberation.direct_ms, "kind": response["kind"]}
+    else:
+        sides = (reverberation.room_x, reverberation.room_y, reverberation.room_z)
+        distance = draw(reverberation.distance, rng)
+        direction = rng.standard_normal(3)
+        position = direction * (distance / math.sqrt(float(np.sum(direction**2))))
+        room |= {
+            "size": [_round(draw(side, rng)) for side in sides],
+            "absorption": _round(draw(reverberation.absorption, rng)),
+            "position": [_round(value) for value in position],
+            "image_decay_db": reverberation.image_decay_db,
+        }
+    return columns | {"room": json.dumps(room, sort_keys=True)}
+
+
+def _snr_rng(seed: int, split: str, index: int) -> np.random.Generator:
+    return generator(seed, split, index, "snr")
+
+
+def _drawn_level(distribution: Any, rng: np.random.Generator) -> float:
+    return math.nan if distribution is None else _round(draw(distribution, rng))
+
+
+def _round(value: float) -> float:
+    """What a reader of the table sees is what is used."""
+    return round(float(value), 4)
+
+
+def _finish(index: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the index and the id, a hash of all the rest."""
+    numbered = {"index": index, **row}
+    content = {
+        name: None if isinstance(value, float) and math.isnan(value) else value for name, value in numbered.items()
+    }
+    return {"mixture": content_id(content), **numbered}

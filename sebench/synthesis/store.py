@@ -1,0 +1,118 @@
+"""Read access to a rendered set: memory-mapped shards behind an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sebench.artefacts import Node, Store
+from sebench.errors import DataError
+from sebench.files import read_parquet
+from sebench.synthesis.mixture import RATE, Signals, at_rate, complete
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BYTES = 4  # per sample: little-endian float32
+
+
+def shard_name(shard: int) -> str:
+    """File name of a shard in the set's state folder."""
+    return f"shard-{shard:05d}.f32"
+
+
+def shard_bytes(index: pd.DataFrame, sample_rate: int = RATE) -> dict[int, int]:
+    """Size that each shard of an index has in bytes."""
+    ends = index[["speech_offset", "noise_offset", "dry_offset"]].max(axis=1)
+    ends = ends + [at_rate(samples, sample_rate) for samples in index["samples"]]
+    return {int(shard): int(end) * BYTES for shard, end in ends.groupby(index["shard"]).max().items()}
+
+
+class AudioStore:
+    """The signals of a rendered set.
+
+    Shards are mapped when they are first needed; maps are read-only and shared, so that threads, forked processes and (by
+    pickling) spawned ones may all read.
+
+    Args:
+        index: `index.parquet` of the set.
+        state: folder of its shards.
+        sample_rate: of the set, in Hz.
+    """
+
+    def __init__(self, index: pd.DataFrame, state: Path, sample_rate: int = RATE) -> None:
+        self.index = index.reset_index(drop=True)
+        self.state = Path(state)
+        self.sample_rate = sample_rate
+        self.lengths = np.array([at_rate(samples, sample_rate) for samples in index["samples"]], dtype=np.int64)
+        self._shard = self.index["shard"].to_numpy(np.int64)
+        names = ("speech", "noise", "dry")
+        self._offsets = {name: self.index[f"{name}_offset"].to_numpy(np.int64) for name in names}
+        self._maps: dict[int, np.ndarray] = {}
+
+    @classmethod
+    def open(cls, store: Store, node: Node) -> AudioStore:
+        """The store of a node of kind `set` whose index is published."""
+        index = read_parquet(store.outputs(node)["index.parquet"])
+        return cls(index, store.state(node), int(node.spec.get("sample_rate", RATE)))
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_maps": {}}
+
+    def row(self, i: int) -> Signals:
+        """`noisy`, `clean` (dry where there is a dry version, else speech), `speech`, `noise`: `(lengths[i],)` float32.
+
+        Raises:
+            DataError: the shard is missing or too short.
+        """
+        return self.segment(i, 0, int(self.lengths[i]))
+
+    def segment(self, i: int, start: int, samples: int) -> Signals:
+        """The same from `start`, `(samples,)` each, with zeros after the end of the mixture."""
+        components = {
+            name: self._read(int(self._shard[i]), int(offsets[i]), start, samples, int(self.lengths[i]))
+            for name, offsets in self._offsets.items()
+            if offsets[i] >= 0
+        }
+        signals = complete(components)
+        signals.pop("dry", None)
+        return signals
+
+    def export_wav(self, i: int, folder: Path) -> list[Path]:
+        """Write noisy, clean and noise of a mixture as float32 WAV files named after it; returns their paths."""
+        import soundfile
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        signals = self.row(i)
+        paths = []
+        for name in ("noisy", "clean", "noise"):
+            paths.append(folder / f"{self.index['mixture'][i]}-{name}.wav")
+            soundfile.write(paths[-1], signals[name], self.sample_rate, subtype="FLOAT")
+        return paths
+
+    def _read(self, shard: int, offset: int, start: int, samples: int, length: int) -> np.ndarray:
+        out = np.zeros(samples, dtype=np.float32)
+        stop = min(start + samples, length)
+        if start < stop:
+            found = self._map(shard)[offset + start : offset + stop]
+            if len(found) != stop - start:
+                raise DataError(f"{self.state / shard_name(shard)}: too short: the set must be rendered again")
+            out[: stop - start] = found
+        return out
+
+    def _map(self, shard: int) -> np.ndarray:
+        mapped = self._maps.get(shard)
+        if mapped is None:
+            path = self.state / shard_name(shard)
+            try:
+                mapped = np.memmap(path, dtype="<f4", mode="r")
+            except (OSError, ValueError) as error:
+                raise DataError(f"{path}: cannot be read ({error}): the set must be rendered again") from error
+            mapped = self._maps.setdefault(shard, mapped)
+        return mapped

@@ -1,0 +1,117 @@
+"""Checks of rendered signals against their plan: SNR, level, clipping, length (guarantee 7).
+
+Everything is measured on the float32 signals as they are stored. Tolerances: 0.01 dB for the SNR and for levels (float32
+rounds far below that), no sample above `PEAK_LIMIT` plus one float32 step, no sample of difference in length.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sebench.errors import DataError
+from sebench.synthesis.levels import MEASURES, rms_level
+from sebench.synthesis.mixture import PEAK_LIMIT, RATE, Signals, at_rate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL_TOLERANCE_DB = 0.01
+REPEAT_TOLERANCE_DB = 1e-6  # between two measurements of the same samples
+
+
+def measure(row: Mapping[str, Any], signals: Signals, sample_rate: int = RATE) -> dict[str, float]:
+    """`measured_snr_db`, `measured_level_dbov` and `peak` (of the noisy signal) of one mixture.
+
+    Args:
+        row: of the plan; it names the measures of level.
+        signals: `noisy`, `speech`, `noise`, `(samples,)` each.
+        sample_rate: in Hz.
+
+    Returns:
+        dB values; NaN for the SNR of a published mixture without noise or without speech.
+    """
+    speech = MEASURES[row["speech_level_measure"]](signals["speech"], sample_rate)
+    noise = MEASURES[row["noise_level_measure"]](signals["noise"], sample_rate)
+    return {
+        "measured_snr_db": speech - noise if math.isfinite(speech - noise) else math.nan,
+        "measured_level_dbov": speech,
+        "peak": float(np.max(np.abs(signals["noisy"]), initial=0.0)),
+    }
+
+
+def check_mixture(
+    row: Mapping[str, Any], signals: Signals, scaled_by: float, sample_rate: int = RATE
+) -> dict[str, float]:
+    """Measure one mixture and compare it with its row; published mixtures are only compared in length.
+
+    Returns:
+        As `measure`.
+
+    Raises:
+        DataError: with the mixture's name and all that is wrong.
+    """
+    measured = measure(row, signals, sample_rate)
+    problems = list(_shape_problems(row, signals, sample_rate))
+    if not row["paired_path"]:
+        problems += _level_problems(row, signals, measured, scaled_by)
+    if problems:
+        raise DataError(f"mixture {row['mixture']} (speech {row['speech_path']}): " + "; ".join(problems))
+    return measured
+
+
+def verify_set(index: pd.DataFrame, state: Path, sample_rate: int = RATE) -> None:
+    """Measure a whole rendered set again, against its plan and against what was measured when it was rendered.
+
+    Raises:
+        DataError: on the first mixture that is not what its row says.
+    """
+    from sebench.synthesis.store import AudioStore
+
+    audio = AudioStore(index, state, sample_rate)
+    for position, row in enumerate(index.to_dict("records")):
+        measured = check_mixture(row, audio.row(position), row["scaled_by"], sample_rate)
+        for name, value in measured.items():
+            # NaN and -inf are equal to themselves here: `not >` would let NaN pass, equality would refuse it.
+            same = value == row[name] or (math.isnan(value) and math.isnan(row[name]))
+            if not same and not abs(value - row[name]) <= REPEAT_TOLERANCE_DB:
+                raise DataError(
+                    f"mixture {row['mixture']}: {name} is {value:.6g}, {row[name]:.6g} when it was rendered: "
+                    f"its shard in {state} was changed"
+                )
+
+
+def _shape_problems(row: Mapping[str, Any], signals: Signals, sample_rate: int) -> list[str]:
+    expected = at_rate(row["samples"], sample_rate)
+    problems = []
+    for name, signal in signals.items():
+        if len(signal) != expected:
+            problems.append(f"{name} has {len(signal)} samples, planned are {expected}")
+        if not np.isfinite(signal).all():
+            problems.append(f"{name} has samples that are not finite")
+    return problems
+
+
+def _level_problems(
+    row: Mapping[str, Any], signals: Signals, measured: Mapping[str, float], scaled_by: float
+) -> list[str]:
+    kept_db = 20.0 * math.log10(scaled_by)
+    expected = [("SNR", measured["measured_snr_db"], row["snr_db"], "dB")]
+    if math.isnan(row["mixture_level_dbov"]):
+        expected.append(("speech level", measured["measured_level_dbov"], row["level_dbov"] + kept_db, "dBov"))
+    else:
+        expected.append(("mixture level", rms_level(signals["noisy"]), row["mixture_level_dbov"] + kept_db, "dBov"))
+    problems = [
+        f"{name} is {found:.3f} {unit}, planned is {planned:.3f} (tolerance {LEVEL_TOLERANCE_DB:g} dB)"
+        for name, found, planned, unit in expected
+        if not abs(found - planned) <= LEVEL_TOLERANCE_DB
+    ]
+    limit = float(np.nextafter(np.float32(PEAK_LIMIT), np.float32(1.0)))
+    highest = max(float(np.max(np.abs(signal), initial=0.0)) for signal in signals.values())
+    if not highest <= limit:
+        problems.append(f"peak is {highest:.6f}, above {PEAK_LIMIT:g}")
+    return problems
