@@ -48,7 +48,8 @@ def judge(
     missing = [side for side, values in (("better", better), ("worse", worse)) if values is None]
     if missing:
         return Verdict("missing", reason=f"no value in the row named as {' and in that named as '.join(missing)}")
-    assert better is not None and worse is not None
+    assert better is not None
+    assert worse is not None
     interval = paired_difference(better, worse)
     if interval is None:
         return Verdict("undecided", reason="fewer than two scenes are scored in both rows")

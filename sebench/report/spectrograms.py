@@ -1,0 +1,119 @@
+"""Spectrograms of one mixture: clean, noisy and several systems, on one scale."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+WINDOW = 512
+HOP = 128
+RANGE_DB = 70.0
+COLUMNS = 2
+
+#: Settings that make the files a function of their content.
+STYLE: Mapping[str, Any] = {
+    "svg.hashsalt": "sebench",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 8.0,
+    "axes.titlesize": 9.0,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One signal to draw, or the reason why there is none."""
+
+    label: str
+    signal: NDArray[np.float32] | None
+    reason: str = ""
+
+
+def spectrogram_db(signal: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Power in dB relative to a full-scale sine, `(bins, frames)`; Hann window, zeros around the signal."""
+    import numpy as np
+
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    padded = np.pad(np.asarray(signal, np.float64), (WINDOW // 2, WINDOW))
+    frames = 1 + len(signal) // HOP
+    index = HOP * np.arange(frames)[:, None] + np.arange(WINDOW)
+    spectrum = np.fft.rfft(padded[index] * window).T
+    return 20 * np.log10(np.maximum(2 * np.abs(spectrum) / window.sum(), 1e-10))
+
+
+def draw(title: str, panels: Sequence[Panel], sample_rate: int) -> Figure:
+    """The figure: panels on one colour scale, its top the loudest point of the first panel that has a signal."""
+    import matplotlib as mpl
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(dict(STYLE)):
+        rows = -(-len(panels) // COLUMNS)
+        figure = Figure(figsize=(7.2, 0.55 + 1.55 * rows), dpi=200, layout="constrained")
+        figure.suptitle(title, fontsize=10)
+        axes = np.atleast_1d(figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)).ravel()
+        images = [None if panel.signal is None else spectrogram_db(panel.signal) for panel in panels]
+        top = next((float(image.max()) for image in images if image is not None), 0.0)
+        seconds = max((len(panel.signal) / sample_rate for panel in panels if panel.signal is not None), default=1.0)
+        drawn = None
+        for position, (panel, image) in enumerate(zip(panels, images, strict=True)):
+            axis = axes[position]
+            axis.set_title(f"({chr(ord('a') + position)}) {panel.label}", loc="left", pad=3)
+            extent = (0.0, seconds, 0.0, sample_rate / 2000)
+            if image is None:
+                _hole(axis, panel.reason, extent)
+            else:
+                drawn = axis.imshow(
+                    image,
+                    origin="lower",
+                    aspect="auto",
+                    extent=extent,
+                    cmap="magma",
+                    vmin=top - RANGE_DB,
+                    vmax=top,
+                    interpolation="nearest",
+                )
+            if position % COLUMNS == 0:
+                axis.set_ylabel("Frequency (kHz)")
+            # The last panel of each column carries the time axis, also where the column is shorter.
+            if position + COLUMNS >= len(panels):
+                axis.set_xlabel("Time (s)")
+                axis.tick_params(labelbottom=True)
+        for axis in axes[len(panels) :]:
+            axis.remove()
+        if drawn is not None:
+            figure.colorbar(
+                drawn, ax=list(axes[: len(panels)]), label="Level (dB re full-scale sine)", aspect=40, pad=0.01
+            )
+        return figure
+
+
+def _hole(axis: Axes, reason: str, extent: tuple[float, float, float, float]) -> None:
+    axis.set_xlim(extent[0], extent[1])
+    axis.set_ylim(extent[2], extent[3])
+    axis.set_facecolor("0.93")
+    axis.text(
+        0.5, 0.5, f"no signal:\n{reason}", transform=axis.transAxes, ha="center", va="center", wrap=True, color="0.3"
+    )
+
+
+def encoded(figure: Figure, kind: str) -> bytes:
+    """The figure as PNG or SVG, without date or program."""
+    import matplotlib as mpl
+
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
+    buffer = io.BytesIO()
+    with mpl.rc_context(dict(STYLE)):
+        figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()

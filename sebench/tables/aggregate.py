@@ -1,0 +1,175 @@
+"""From score files to the values of a table: means, spread over seeds, intervals, and the reasons of holes."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sebench.artefacts import Node, Store
+from sebench.errors import DataError
+from sebench.files import read_json, read_parquet
+from sebench.statistics.bootstrap import mean_interval, mean_of_groups
+from sebench.tables.layout import Cell, ComplexityColumn, Row, ScoreColumn
+from sebench.tables.table import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+NOT_COMPUTED = "not computed yet"
+
+
+@dataclass(frozen=True)
+class CellScores:
+    """One cell in one column: `values (scenes, conditions)` indexed by scene, or the reason why there are none."""
+
+    values: pd.DataFrame | None
+    n_ok: int = 0
+    n: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def reason(self) -> str:
+        """The commonest reason of what is missing, with its share."""
+        if not self.reasons:
+            return ""
+        (reason, count), *others = self.reasons.most_common()
+        if self.n == 0:
+            return reason
+        rest = f" (and {len(others)} other reasons)" if others else ""
+        return f"{count} of {self.n} utterances: {reason}{rest}"
+
+
+class Reader:
+    """Parents' files of a table node, each read once.
+
+    Args:
+        partial: whether a parent that is not there is a hole; otherwise it is an error.
+    """
+
+    def __init__(self, node: Node, store: Store, partial: bool) -> None:
+        self.node, self.store, self.partial = node, store, partial
+        self.implementations: dict[str, set[str]] = {}
+        self._scores = functools.cache(self._read_scores)
+
+    def _parent(self, role: str, file: str) -> Any:
+        """Path of a parent's file, or None where it is not there and need not be."""
+        if role in self.node.parents:
+            path = self.store.outputs(self.store.parent(self.node, role))[file]
+            if path.exists():
+                return path
+        if self.partial:
+            return None
+        raise DataError(
+            f"{self.node.stem}: the parent {role!r} has no {file}; run what is missing, or ask for a partial table"
+        )
+
+    def _read_scores(self, role: str) -> pd.DataFrame | None:
+        path = self._parent(role, "scores.parquet")
+        if path is None:
+            return None
+        frame = read_parquet(path)
+        used = frame[["metric", "implementation", "version"]].drop_duplicates()
+        for metric, implementation, version in used.itertuples(index=False):
+            self.implementations.setdefault(str(metric), set()).add(f"{implementation}, version {version}")
+        return frame
+
+    def run_status(self, role: str) -> str:
+        """Why a run has no result; empty where it has one or is not known."""
+        path = self._parent(role, "run.json") if role else None
+        if path is None:
+            return ""
+        run = read_json(path)
+        return "" if run["status"] == "ok" else f"the run failed: {run['reason']}"
+
+    def complexity(self, role: str) -> Mapping[str, Any] | None:
+        """complexity.json of a parent."""
+        path = self._parent(role, "complexity.json") if role else None
+        return None if path is None else read_json(path)
+
+    def cell(self, cell: Cell, column: ScoreColumn) -> CellScores:
+        """A cell's scores in a column's conditions."""
+        import pandas as pd
+
+        series: dict[str, pd.Series[float]] = {}
+        n_ok, n, reasons = 0, 0, Counter[str]()
+        for condition in column.conditions:
+            role = cell.scores.get(condition, "")
+            frame = self._scores(role) if role else None
+            if frame is None:
+                return CellScores(None, 0, 0, Counter({NOT_COMPUTED: 1}))
+            rows = frame[frame["metric"] == column.metric]
+            if rows.empty:
+                return CellScores(None, 0, 0, Counter({f"{column.metric} was not scored": 1}))
+            ok = rows["status"] == "ok"
+            n, n_ok = n + len(rows), n_ok + int(ok.sum())
+            reasons.update(rows.loc[~ok, "reason"].astype(str))
+            series[condition] = rows["value"].where(ok).set_axis(rows["index"].to_numpy())
+        if n_ok < n and self.run_status(cell.run):
+            reasons = Counter({self.run_status(cell.run): n - n_ok})
+        values = pd.DataFrame(series).sort_index()
+        empty = [condition for condition in column.conditions if values[condition].isna().all()]
+        return CellScores(None if empty else values, n_ok, n, reasons)
+
+
+def score_value(reader: Reader, row: Row, column: ScoreColumn, paper: float | None) -> Value:
+    """A value with its uncertainty.
+
+    Ours is the mean over seeds of the mean over conditions of the mean over scored utterances; the interval
+    resamples scenes with the seeds as they are, the standard deviation is over seeds.
+    """
+    import pandas as pd
+
+    cells = [reader.cell(cell, column) for cell in row.cells]
+    there = [cell.values for cell in cells if cell.values is not None]
+    n_ok, n = sum(cell.n_ok for cell in cells), sum(cell.n for cell in cells)
+    reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
+    reason = "; ".join(reasons)
+    if not there:
+        return Value(paper=paper, n_ok=n_ok, n=n, reason=reason or "no cell in this row")
+    without = len(cells) - len(there)
+    if without:
+        reason = f"{without} of {len(cells)} seeds without a value: {reason}"
+    means = [mean_of_groups(values.to_numpy()) for values in there]
+    mean = sum(means) / len(means)
+    spread = (sum((m - mean) ** 2 for m in means) / (len(means) - 1)) ** 0.5 if len(means) > 1 else None
+    interval = mean_interval(pd.concat(there, axis=1).to_numpy())
+    return Value(
+        ours=mean,
+        paper=paper,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        sd=spread,
+        seeds=len(means),
+        n_ok=n_ok,
+        n=n,
+        reason=reason,
+    )
+
+
+def complexity_value(reader: Reader, row: Row, column: ComplexityColumn, paper: float | None) -> Value:
+    """A number of the complexity file; dots in the key lead into nested mappings."""
+    content: Any = reader.complexity(row.complexity)
+    if content is None:
+        return Value(paper=paper, reason=NOT_COMPUTED if row.complexity else "no model in this row")
+    for part in column.key.split("."):
+        content = content.get(part) if isinstance(content, Mapping) else None
+    if not isinstance(content, (int, float)):
+        return Value(paper=paper, reason=f"complexity.json has no number {column.key!r}")
+    return Value(ours=float(content), paper=paper)
+
+
+def paired(reader: Reader, rows: Sequence[Row], column: ScoreColumn) -> list[NDArray[np.float64] | None]:
+    """Scores of several rows on the same scenes: each averaged over seeds, `(scenes, conditions)`; None for a hole."""
+    import pandas as pd
+
+    frames: list[pd.DataFrame | None] = []
+    for row in rows:
+        there = [values for values in (reader.cell(cell, column).values for cell in row.cells) if values is not None]
+        frames.append(pd.concat(there).groupby(level=0).mean() if there else None)
+    scenes = sorted(set().union(*(frame.index for frame in frames if frame is not None)))
+    return [None if frame is None else frame.reindex(scenes)[column.conditions].to_numpy("float64") for frame in frames]

@@ -1,0 +1,75 @@
+"""A table as Markdown that also reads well unrendered, and for the terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from sebench.tables.table import Table
+from sebench.tables.text import BOLD, PLAIN, Block, blocks
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def write(table: Table) -> str:
+    """Title, blocks with padded columns, footnotes of holes, claims, footer."""
+    parts = [f"# {_escaped(table.title)}" + (" (partial)" if table.partial else "")]
+    for block in blocks(table):
+        parts.append(f"{block.caption}:\n\n{_grid(block)}")
+    notes = [f"[{letter}] {_escaped(reason)}" for reason, letter in table.footnotes().items()]
+    if notes:
+        parts.append("\n".join(f"- {note}" for note in notes))
+    if table.claims:
+        lines = [f"- {_escaped(claim.line(table.digits_of(claim.column)))}" for claim in table.claims]
+        parts.append("Claims of the source:\n\n" + "\n".join(lines))
+    if table.footer:
+        parts.append("\n".join(f"- {_escaped(line)}" for line in table.footer))
+    return "\n\n".join(parts) + "\n"
+
+
+def show(table: Table, console: Console) -> None:
+    """Print to a terminal, best values bold."""
+    from rich.markup import escape
+    from rich.table import Table as Grid
+
+    console.print(f"[bold]{escape(table.title)}[/bold]" + (" (partial)" if table.partial else ""))
+    for block in blocks(table):
+        grid = Grid(title=escape(block.caption), title_justify="left", title_style="italic", box=None, pad_edge=False)
+        for position, name in enumerate(block.header):
+            grid.add_column(escape(name), justify="right" if position else "left", no_wrap=position > 0)
+        for line in block.lines:
+            grid.add_row(*(escape(text).replace(BOLD, "[bold]").replace(PLAIN, "[/bold]") for text in line))
+        console.print(grid)
+    for reason, letter in table.footnotes().items():
+        console.print(escape(f"[{letter}] {reason}"))
+    for claim in table.claims:
+        console.print(escape(claim.line(table.digits_of(claim.column))))
+    for text in table.footer:
+        console.print(escape(text), style="dim")
+
+
+def _grid(block: Block) -> str:
+    lines = [
+        tuple(_escaped(text).replace(BOLD, "**").replace(PLAIN, "**") for text in line)
+        for line in (block.header, *block.lines)
+    ]
+    widths = [max(3, *(_width(line[i]) for line in lines)) for i in range(len(block.header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(_line(line, widths) for line in (lines[0], tuple(rule), *lines[1:]))
+
+
+def _line(texts: tuple[str, ...], widths: list[int]) -> str:
+    cells = []
+    for position, (text, width) in enumerate(zip(texts, widths, strict=True)):
+        pad = " " * (width - _width(text))
+        cells.append(pad + text if position else text + pad)
+    return f"| {' | '.join(cells)} |"
+
+
+def _width(text: str) -> int:
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("\n", " ")

@@ -1,0 +1,156 @@
+"""Make a table: ours beside the paper's, with intervals, holes and verdicts, in four formats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sebench.artefacts import Node, Store
+from sebench.files import read_json, write_text
+from sebench.statistics.bootstrap import RESAMPLES
+from sebench.statistics.claims import judge, judge_numbers
+from sebench.tables import csv_, json_, latex, markdown
+from sebench.tables.aggregate import Reader, complexity_value, paired, score_value
+from sebench.tables.layout import ClaimLayout, ComplexityColumn, ScoreColumn, TableSpec
+from sebench.tables.table import Column, Grid, JudgedClaim, Table
+
+WRITERS = {"table.json": json_.write, "table.md": markdown.write, "table.csv": csv_.write, "table.tex": latex.write}
+
+
+def run(node: Node, store: Store, threads: int = 1) -> None:
+    """Write the table's files; every parent must be there.
+
+    Raises:
+        DataError: a parent's file is missing.
+    """
+    del threads
+    started = time.time()
+    table = build_table(node, store)
+    for name, path in store.outputs(node).items():
+        write_text(path, WRITERS[name](table))
+    store.write_provenance(node, started)
+
+
+def write_partial(node: Node, store: Store, folder: Path) -> Table:
+    """Write what there is so far to `folder`, never onto the node's own outputs; what is missing is a hole."""
+    table = build_table(node, store, partial=True)
+    for name, write in WRITERS.items():
+        write_text(folder / name, write(table))
+    return table
+
+
+def build_table(node: Node, store: Store, partial: bool = False) -> Table:
+    """Read the parents and fill the table.
+
+    Raises:
+        DataError: a parent's file is missing and `partial` is false.
+    """
+    spec = TableSpec.model_validate(dict(node.spec))
+    reader = Reader(node, store, partial)
+    printed = {(entry.row, entry.column): entry for entry in spec.published}
+    columns = tuple(_column(column) for column in spec.columns)
+    grid = Grid(columns)
+    for row in spec.rows:
+        values = []
+        for column in spec.columns:
+            entry = printed.get((row.label, column.name))
+            paper = entry.value if entry is not None else None
+            if isinstance(column, ScoreColumn):
+                values.append(score_value(reader, row, column, paper))
+            else:
+                values.append(complexity_value(reader, row, column, paper))
+        grid.values.append(values)
+    table = Table(
+        title=spec.title,
+        rows=tuple(row.label for row in spec.rows),
+        columns=columns,
+        values=grid.finished(),
+        claims=tuple(_judged(reader, spec, claim) for claim in spec.claims),
+        footer=tuple(_footer(spec, reader)),
+        partial=partial,
+    )
+    return table
+
+
+def _column(column: ScoreColumn | ComplexityColumn) -> Column:
+    if isinstance(column, ScoreColumn):
+        metric, conditions, style = column.metric, tuple(column.conditions), "plain"
+    else:
+        metric, conditions, style = column.key, (), column.style
+    return Column(column.name, metric, conditions, column.higher_is_better, column.unit, column.digits, style)
+
+
+def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
+    rows = {row.label: row for row in spec.rows}
+    column = next(c for c in spec.columns if c.name == claim.column)
+    better, worse = rows[claim.better], rows[claim.worse]
+    if isinstance(column, ScoreColumn):
+        first, second = paired(reader, (better, worse), column)
+        verdict = judge(first, second, column.higher_is_better)
+    else:
+        numbers = [complexity_value(reader, row, column, None).ours for row in (better, worse)]
+        verdict = judge_numbers(numbers[0], numbers[1], column.higher_is_better)
+    return JudgedClaim(claim.text, claim.better, claim.worse, claim.column, claim.source, verdict)
+
+
+def _footer(spec: TableSpec, reader: Reader) -> list[str]:
+    lines = []
+    for key, value in spec.footer.items():
+        if key == "notes":
+            continue
+        lines.append(f"{key.replace('_', ' ').capitalize()}: {_worded(value)}")
+    for metric, found in sorted(reader.implementations.items()):
+        used = any(isinstance(c, ScoreColumn) and c.metric == metric for c in spec.columns)
+        if used:
+            lines.append(f"{metric}: {'; '.join(sorted(found))}")
+    if any(isinstance(column, ScoreColumn) for column in spec.columns):
+        lines.append(
+            "Ours: mean over seeds, conditions and scored utterances (scored/all are counted). Interval: 95%, "
+            f"percentile bootstrap over scenes ({RESAMPLES} samples), a scene's SNRs resampled together; sd: over seeds."
+        )
+    if any(isinstance(c, ScoreColumn) and len(c.conditions) > 1 for c in spec.columns):
+        lines.append("Averages: our mean over the conditions; the paper's is as printed.")
+    lines += [f"Paper, {p.row}, {p.column}: {p.note}" for p in spec.published if p.note]
+    return lines + [str(note) for note in spec.footer.get("notes", ())]
+
+
+def _worded(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key.replace('_', ' ')} {_worded(part)}" for key, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_worded(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def provenance_footer(store: Store, node: Node) -> list[str]:
+    """What `sebench table` prints below a table: commit, machine and real-time factors, from the provenance files.
+
+    These are no part of the table's own files, which hold only what the ids determine.
+    """
+    own = _provenance(store, node)
+    lines = []
+    git = own.get("git") or {}
+    if git:
+        lines.append(f"Commit: {git['commit'][:12]}" + (" with uncommitted changes" if git.get("dirty") else ""))
+    machine = own.get("machine") or {}
+    if machine:
+        lines.append(f"Machine: {machine.get('processor', 'unknown')}, {machine.get('system', '')}".rstrip(", "))
+    factors: dict[str, list[float]] = {}
+    for row in TableSpec.model_validate(dict(node.spec)).rows:
+        for role in (role for cell in row.cells for role in cell.scores.values() if role in node.parents):
+            scores = store.parent(node, role)
+            if "enhanced" in scores.parents:
+                factor = _provenance(store, store.parent(scores, "enhanced")).get("real_time_factor")
+                if isinstance(factor, (int, float)):
+                    factors.setdefault(row.label, []).append(float(factor))
+    if factors:
+        parts = [f"{label} {sum(found) / len(found):.3g}" for label, found in factors.items()]
+        lines.append(f"Real-time factor: {', '.join(parts)}")
+    return lines
+
+
+def _provenance(store: Store, node: Node) -> dict[str, Any]:
+    path = store.folder(node) / "provenance.json"
+    return read_json(path) if path.exists() else {}

@@ -1,0 +1,186 @@
+"""A finished table in memory: what every writer prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sebench.statistics.claims import Verdict
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and what its values mean.
+
+    Args:
+        metric: name in the score file, or key of the complexity file.
+        conditions: those that are averaged; empty for a number without utterances.
+        style: "si" (2.1M) or "plain".
+    """
+
+    name: str
+    metric: str
+    conditions: tuple[str, ...] = ()
+    higher_is_better: bool = True
+    unit: str = ""
+    digits: int = 2
+    style: str = "plain"
+
+    def format(self, value: float | None) -> str:
+        """The value as printed; an empty string for none."""
+        if value is None:
+            return ""
+        return si(value, self.digits) if self.style == "si" else f"{value:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One entry: ours, the paper's, and how sure we are.
+
+    Args:
+        ours: mean over seeds, conditions and scored utterances; None is a hole.
+        paper: the printed number.
+        low, high: 95% bootstrap interval over scenes.
+        sd: standard deviation over seeds, where there is more than one.
+        seeds: seeds that gave a value.
+        n_ok, n: scored and all utterances, over seeds and conditions.
+        best: whether it is the best of its column.
+        reason: why it is a hole, or what is missing from it.
+    """
+
+    ours: float | None = None
+    paper: float | None = None
+    low: float | None = None
+    high: float | None = None
+    sd: float | None = None
+    seeds: int = 0
+    n_ok: int = 0
+    n: int = 0
+    best: bool = False
+    reason: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the paper's."""
+        return None if self.ours is None or self.paper is None else self.ours - self.paper
+
+
+@dataclass(frozen=True)
+class JudgedClaim:
+    """A claim and our verdict."""
+
+    text: str
+    better: str
+    worse: str
+    column: str
+    source: str
+    verdict: Verdict
+
+    def line(self, digits: int = 2) -> str:
+        """One sentence: outcome, claim, and the difference with its interval."""
+        verdict = self.verdict
+        head = f"{verdict.outcome}: {self.text} ({self.better} over {self.worse}, {self.column})"
+        if verdict.difference is None:
+            return f"{head}: {verdict.reason}"
+        if verdict.low == verdict.high:
+            return f"{head}: difference {verdict.difference:+.{digits}f}"
+        interval = f"95% interval {verdict.low:+.{digits}f} to {verdict.high:+.{digits}f}"
+        return f"{head}: difference {verdict.difference:+.{digits}f}, {interval}, {verdict.scenes} scenes"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: `values[row][column]`."""
+
+    title: str
+    rows: tuple[str, ...]
+    columns: tuple[Column, ...]
+    values: tuple[tuple[Value, ...], ...]
+    claims: tuple[JudgedClaim, ...] = ()
+    footer: tuple[str, ...] = ()
+    partial: bool = False
+
+    def cells(self) -> Iterator[tuple[str, Column, Value]]:
+        """Every value with its row's label and its column."""
+        for label, row in zip(self.rows, self.values, strict=True):
+            for column, value in zip(self.columns, row, strict=True):
+                yield label, column, value
+
+    @property
+    def has_paper(self) -> bool:
+        """Whether any printed number stands beside ours."""
+        return any(value.paper is not None for _, _, value in self.cells())
+
+    def footnotes(self) -> dict[str, str]:
+        """reason -> letter, in reading order."""
+        reasons = dict.fromkeys(value.reason for _, _, value in self.cells() if value.reason)
+        return {reason: letter(i) for i, reason in enumerate(reasons)}
+
+    def digits_of(self, column_name: str) -> int:
+        """Decimals of a column that is named in a claim."""
+        return next((c.digits for c in self.columns if c.name == column_name and c.style == "plain"), 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, with the differences written out."""
+        content = asdict(self)
+        for row, values in zip(content["values"], self.values, strict=True):
+            for entry, value in zip(row, values, strict=True):
+                entry["difference"] = value.difference
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Table:
+        """Back from `to_dict`, also after JSON."""
+        return cls(
+            title=content["title"],
+            rows=tuple(content["rows"]),
+            columns=tuple(Column(**{**c, "conditions": tuple(c["conditions"])}) for c in content["columns"]),
+            values=tuple(
+                tuple(Value(**{k: v for k, v in entry.items() if k != "difference"}) for entry in row)
+                for row in content["values"]
+            ),
+            claims=tuple(JudgedClaim(**{**c, "verdict": Verdict(**c["verdict"])}) for c in content["claims"]),
+            footer=tuple(content["footer"]),
+            partial=content["partial"],
+        )
+
+
+@dataclass
+class Grid:
+    """Values while a table is filled; marks the best of each column at the end."""
+
+    columns: tuple[Column, ...]
+    values: list[list[Value]] = field(default_factory=list)
+
+    def finished(self) -> tuple[tuple[Value, ...], ...]:
+        """The values with `best` set, by the printed (rounded) number, so that equal prints are equally bold."""
+        rows = [list(row) for row in self.values]
+        for position, column in enumerate(self.columns):
+            printed = {}
+            for i, row in enumerate(rows):
+                ours = row[position].ours
+                if ours is not None:
+                    printed[i] = round(ours, column.digits) if column.style == "plain" else ours
+            if len(printed) < 2 or len(set(printed.values())) < 2:
+                continue
+            top = (max if column.higher_is_better else min)(printed.values())
+            for i, value in printed.items():
+                rows[i][position] = replace(rows[i][position], best=value == top)
+        return tuple(tuple(row) for row in rows)
+
+
+def letter(index: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    head, tail = divmod(index, 26)
+    return (letter(head - 1) if head else "") + chr(ord("a") + tail)
+
+
+def si(value: float, digits: int = 1) -> str:
+    """A number with a metric prefix: 16.4K, 2.1M."""
+    magnitude = abs(value)
+    for power, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        # 999,960 rounds to 1000.0K: it belongs to the next prefix.
+        if round(magnitude / power, digits) >= 1:
+            return f"{value / power:.{digits}f}{prefix}"
+    return f"{value:.{digits}f}" if value != int(value) else str(int(value))

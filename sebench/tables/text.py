@@ -1,0 +1,77 @@
+"""What writers of readable tables share: the blocks of a table and how an entry reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sebench.tables.table import Column, Table, Value
+
+DASH = "–"
+
+#: Around the best value of a column, until the writer has escaped the rest.
+BOLD, PLAIN = "\x00", "\x01"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One grid of a table, in words.
+
+    Args:
+        caption: what the entries are.
+        header: of the columns, the row label's first.
+        lines: per row its label, then its entries.
+    """
+
+    caption: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def blocks(table: Table) -> list[Block]:
+    """Values (with the paper's), differences to the paper, and uncertainty; those that say anything.
+
+    The best value of a column stands between `BOLD` and `PLAIN`.
+    """
+    notes = table.footnotes()
+
+    def value(column: Column, entry: Value) -> str:
+        text = column.format(entry.ours) if entry.ours is not None else "—"
+        text = f"{BOLD}{text}{PLAIN}" if entry.best else text
+        text += f" [{notes[entry.reason]}]" if entry.reason else ""
+        return text + (f" ({column.format(entry.paper)})" if entry.paper is not None else "")
+
+    def difference(column: Column, entry: Value) -> str:
+        if entry.difference is None:
+            return ""
+        return ("" if entry.difference < 0 else "+") + column.format(entry.difference)
+
+    found = [_block(table, "Ours (paper's); best of each column bold" if table.has_paper else "Ours; best bold", value)]
+    if table.has_paper:
+        found.append(_block(table, "Ours less the paper's", difference))
+    if any(entry.n for _, _, entry in table.cells()):
+        found.append(_block(table, "95% interval, sd over seeds, scored/all utterances", uncertainty))
+    return found
+
+
+def uncertainty(column: Column, entry: Value) -> str:
+    """Interval, spread over seeds and counts of one entry."""
+    parts = []
+    if entry.low is not None and entry.high is not None:
+        parts.append(f"{column.format(entry.low)}{DASH}{column.format(entry.high)}".replace(f"{DASH}-", " to -"))
+    if entry.sd is not None:
+        parts.append(f"sd {entry.sd:.{column.digits}f}")
+    if entry.n:
+        parts.append(f"{entry.n_ok}/{entry.n}")
+    return ", ".join(parts)
+
+
+def _block(table: Table, caption: str, entry: Callable[[Column, Value], str]) -> Block:
+    header = ("", *(f"{c.name} [{c.unit}]" if c.unit and c.unit not in c.name else c.name for c in table.columns))
+    lines = tuple(
+        (label, *(entry(column, value) for column, value in zip(table.columns, row, strict=True)))
+        for label, row in zip(table.rows, table.values, strict=True)
+    )
+    # A column that says nothing in this block (no printed numbers) is left out of it.
+    keep = [i for i in range(len(header)) if i == 0 or any(line[i] for line in lines)]
+    return Block(caption, tuple(header[i] for i in keep), tuple(tuple(line[i] for i in keep) for line in lines))
