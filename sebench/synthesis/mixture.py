@@ -103,7 +103,7 @@ def render_mixture(row: Mapping[str, Any], corpus_root: Path, sample_rate: int =
 
 
 def complete(components: Signals) -> Signals:
-    """Add what follows: `noisy` = speech + noise in float32, `clean` = dry where there is a dry version, else speech."""
+    """Add `noisy`, speech + noise in float32, and `clean`, which is dry where there is a dry version, else speech."""
     return {
         "noisy": components["speech"] + components["noise"],
         "clean": components.get("dry", components["speech"]),
@@ -192,7 +192,7 @@ def noise_segment(noise: np.ndarray, start: int, samples: int, sample_rate: int 
 
 
 def audible_start(recording: np.ndarray, start: int, samples: int) -> int:
-    """`start`, or the first place after it that is not digital silence, in steps of half a segment and around the end."""
+    """`start`, or the first place after it that is not digital silence: in steps of half a segment, round the end."""
     last = max(0, len(recording) - samples)
     start = min(start, last)
     step = max(1, samples // 2)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RATE = 16000  # Hz, at which a plan counts samples
 
-#: Column -> dtype of `mixtures.parquet`. Levels and SNRs in dB, NaN where there is none; "" where a text does not apply.
+#: Column -> dtype of `mixtures.parquet`. Levels and SNRs in dB, NaN where there is none; "" where there is no text.
 COLUMNS: Mapping[str, str] = {
     "mixture": "str",
     "index": "int64",
@@ -110,7 +110,9 @@ def plan_mixtures(
     problems = separation_problems(manifest)
     if problems:
         raise DataError("the corpus's splits are not separate; nothing was drawn:\n" + "\n".join(problems))
-    recordings: list[Recording] = manifest.sort_values("id").to_dict("records")
+    recordings: list[Recording] = [
+        {str(name): value for name, value in item.items()} for item in manifest.sort_values("id").to_dict("records")
+    ]
     published = [item for item in recordings if item["role"] == "noisy"]
     draw_rows = _published_rows if published else _drawn_rows
     rows = draw_rows(recordings, split, count, seed, mixing, seconds, snr_db)
@@ -150,9 +152,7 @@ def _drawn_rows(
             "noise_sha256": noise["sha256"],
             "noise_start": noise_start,
             "noise_kind": noise["kind"],
-            "snr_db": float(snr_db)
-            if snr_db is not None
-            else _round(draw(mixing.snr_db, _snr_rng(seed, split, index))),
+            "snr_db": _drawn_snr(mixing, generator(seed, split, index, "snr")) if snr_db is None else float(snr_db),
             "level_dbov": _drawn_level(mixing.speech_level_dbov, level),
             "mixture_level_dbov": _drawn_level(mixing.mixture_level_dbov, level),
             "speech_level_measure": mixing.speech_level_measure,
@@ -231,8 +231,8 @@ def _by_kind(recordings: Sequence[Recording]) -> list[list[Recording]]:
 
 def _pick(kinds: Sequence[Sequence[Recording]], rng: np.random.Generator) -> Recording:
     """A kind, each as often, then one of its recordings."""
-    files = kinds[rng.integers(len(kinds))]
-    return files[rng.integers(len(files))]
+    files = kinds[int(rng.integers(len(kinds)))]
+    return files[int(rng.integers(len(files)))]
 
 
 def _speech_order(recordings: Sequence[Recording], seed: int, split: str) -> Iterator[Recording]:
@@ -246,7 +246,7 @@ def _speech_order(recordings: Sequence[Recording], seed: int, split: str) -> Ite
         rng = generator(seed, split, "order", repetition)
         turns = [(speakers[names[i]], rng.permutation(len(speakers[names[i]]))) for i in rng.permutation(len(names))]
         for turn in range(max(len(order) for _, order in turns)):
-            yield from (files[order[turn]] for files, order in turns if turn < len(order))
+            yield from (files[int(order[turn])] for files, order in turns if turn < len(order))
         repetition += 1
 
 
@@ -297,8 +297,8 @@ def _room_columns(
     return columns | {"room": json.dumps(room, sort_keys=True)}
 
 
-def _snr_rng(seed: int, split: str, index: int) -> np.random.Generator:
-    return generator(seed, split, index, "snr")
+def _drawn_snr(mixing: Mixing, rng: np.random.Generator) -> float:
+    return _round(draw(mixing.snr_db, rng))
 
 
 def _drawn_level(distribution: Any, rng: np.random.Generator) -> float:

@@ -1,8 +1,8 @@
 """The step `set`: render a mixture plan into shards, check what was rendered, publish the index.
 
-A shard holds 64 mixtures. It is written in the attempt folder of the lease's generation, measured from the file itself, and
-renamed into the state folder; `shard-00000.parquet` beside it (its rows of the index and its hash) says that it is complete.
-Finished shards outlive interruptions. A shard's bytes depend on its rows only, not on who renders it or when.
+A shard holds 64 mixtures. It is written in the attempt folder of the lease's generation, measured from the file itself,
+and renamed into the state folder; `shard-00000.parquet` beside it (its rows of the index and its hash) says that it is
+complete. Finished shards outlive interruptions. A shard's bytes depend on its rows only, not on who renders it or when.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def _render(plan: pd.DataFrame, root: Path, sample_rate: int, state: Path, held:
         for shard in rendered:
             held.check()
             # The part last: it says that the audio is whole.
-            os.replace(shard.folder / shard.audio, state / shard.audio)
-            os.replace(shard.folder / shard.part, state / shard.part)
+            (shard.folder / shard.audio).replace(state / shard.audio)
+            (shard.folder / shard.part).replace(state / shard.part)
     parts = [read_parquet(state / shard.part).drop(columns="shard_sha256") for shard in shards]
     measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     held.check()
@@ -128,7 +128,7 @@ def _whole(shard: Shard, state: Path) -> bool:
     kept = read_parquet(part)
     if list(kept["mixture"]) != [row["mixture"] for row in shard.rows]:
         return False
-    with open(audio, "rb") as file:
+    with audio.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == kept["shard_sha256"][0]
 
 
@@ -168,7 +168,7 @@ def _render_shard(shard: Shard) -> Shard:
     audio = shard.folder / shard.audio
     rows: list[dict[str, Any]] = []
     offset = 0
-    with open(audio, "wb") as file:
+    with audio.open("wb") as file:
         for row in shard.rows:
             rendered = render_components(row, shard.corpus_root, shard.sample_rate)
             item = {"mixture": row["mixture"], "shard": shard.number, "scaled_by": rendered.scaled_by}
@@ -189,8 +189,16 @@ def _render_shard(shard: Shard) -> Shard:
 
 
 _PART_COLUMNS = (
-    "mixture shard speech_offset noise_offset dry_offset measured_snr_db measured_level_dbov peak scaled_by"
-).split()
+    "mixture",
+    "shard",
+    "speech_offset",
+    "noise_offset",
+    "dry_offset",
+    "measured_snr_db",
+    "measured_level_dbov",
+    "peak",
+    "scaled_by",
+)
 
 
 def _components(samples: np.ndarray, item: dict[str, Any]) -> dict[str, np.ndarray]:

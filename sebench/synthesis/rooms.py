@@ -51,7 +51,7 @@ def sabine_rt60(size: Sequence[float], absorption: float) -> float:
 def image_order(absorption: float, decay_db: float = 60.0) -> int:
     """Mean number of reflections while sound decays by `decay_db` after Sabine.
 
-    With the mean free path 4V/S, RT60 has c * RT60 * S / (4V) = 6 ln 10 / absorption reflections, whatever the room's size.
+    With the mean free path 4V/S, RT60 has c * RT60 * S / (4V) = 6 ln 10 / absorption reflections in a room of any size.
     """
     return math.ceil(decay_db / 60.0 * SABINE / 4.0 / absorption)
 
@@ -133,6 +133,6 @@ def measured(response: np.ndarray, sample_rate: int = 16000, direct_ms: float = 
 
 @functools.lru_cache(maxsize=32)
 def from_description(room: str, sample_rate: int) -> Response:
-    """The response of a simulated room from the JSON in a mixture's column `room`; kept, as the SNRs of a test share rooms."""
+    """The response of a simulated room from the JSON in a mixture's column `room`; the last ones are kept."""
     item: dict[str, Any] = json.loads(room)
     return simulate(item["size"], item["absorption"], item["position"], sample_rate, item["image_decay_db"])

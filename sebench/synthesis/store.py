@@ -10,7 +10,8 @@ import numpy as np
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_parquet
-from sebench.synthesis.mixture import RATE, Signals, at_rate, complete
+from sebench.synthesis.mixture import Signals, at_rate, complete
+from sebench.synthesis.plan import RATE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,16 +26,18 @@ def shard_name(shard: int) -> str:
 
 def shard_bytes(index: pd.DataFrame, sample_rate: int = RATE) -> dict[int, int]:
     """Size that each shard of an index has in bytes."""
-    ends = index[["speech_offset", "noise_offset", "dry_offset"]].max(axis=1)
-    ends = ends + [at_rate(samples, sample_rate) for samples in index["samples"]]
-    return {int(shard): int(end) * BYTES for shard, end in ends.groupby(index["shard"]).max().items()}
+    starts = index[["speech_offset", "noise_offset", "dry_offset"]].to_numpy(np.int64).max(axis=1)
+    sizes: dict[int, int] = {}
+    for shard, start, samples in zip(index["shard"].tolist(), starts.tolist(), index["samples"].tolist(), strict=True):
+        sizes[shard] = max(sizes.get(shard, 0), (start + at_rate(samples, sample_rate)) * BYTES)
+    return sizes
 
 
 class AudioStore:
     """The signals of a rendered set.
 
-    Shards are mapped when they are first needed; maps are read-only and shared, so that threads, forked processes and (by
-    pickling) spawned ones may all read.
+    Shards are mapped when they are first needed; maps are read-only and shared, so that threads, forked processes and
+    (by pickling) spawned ones may all read.
 
     Args:
         index: `index.parquet` of the set.

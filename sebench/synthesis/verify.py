@@ -1,7 +1,7 @@
 """Checks of rendered signals against their plan: SNR, level, clipping, length (guarantee 7).
 
-Everything is measured on the float32 signals as they are stored. Tolerances: 0.01 dB for the SNR and for levels (float32
-rounds far below that), no sample above `PEAK_LIMIT` plus one float32 step, no sample of difference in length.
+Everything is measured on the float32 signals as they are stored. Tolerances: 0.01 dB for SNR and levels (float32
+rounds far below), no sample above `PEAK_LIMIT` by more than its rounding, no sample of difference in length.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 
 from sebench.errors import DataError
 from sebench.synthesis.levels import MEASURES, rms_level
-from sebench.synthesis.mixture import PEAK_LIMIT, RATE, Signals, at_rate
+from sebench.synthesis.mixture import PEAK_LIMIT, Signals, at_rate
+from sebench.synthesis.plan import RATE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,8 @@ def verify_set(index: pd.DataFrame, state: Path, sample_rate: int = RATE) -> Non
     from sebench.synthesis.store import AudioStore
 
     audio = AudioStore(index, state, sample_rate)
-    for position, row in enumerate(index.to_dict("records")):
+    for position, item in enumerate(index.to_dict("records")):
+        row = {str(name): value for name, value in item.items()}
         measured = check_mixture(row, audio.row(position), row["scaled_by"], sample_rate)
         for name, value in measured.items():
             # NaN and -inf are equal to themselves here: `not >` would let NaN pass, equality would refuse it.
