@@ -109,7 +109,7 @@ class Lease:
         target = _lease_path(self.folder, generation)
         temporary = self.folder / f".lease-{owner['owner']}.tmp"
         try:
-            with open(temporary, "x", encoding="utf-8") as file:
+            with temporary.open("x", encoding="utf-8") as file:
                 json.dump(owner, file, sort_keys=True)
                 file.flush()
                 os.fsync(file.fileno())
@@ -117,7 +117,7 @@ class Lease:
                 os.link(temporary, target)
             except OSError as error:
                 # NFS may answer with an error although the link was made: the link count is the truth.
-                if os.stat(temporary).st_nlink != 2:
+                if temporary.stat().st_nlink != 2:
                     if error.errno != errno.EEXIST:
                         raise
                     return None
@@ -173,8 +173,7 @@ class Held:
         """
         # A change to the folder makes an NFS client forget its cached listing.
         probe = self.folder / f".check-{self.owner}"
-        with open(probe, "w"):
-            pass
+        probe.touch()
         probe.unlink(missing_ok=True)
         newest = newest_generation(self.folder)
         if newest != self.generation:
@@ -284,7 +283,7 @@ class _Observer:
 
 def newest_generation(folder: Path) -> int:
     """Number of the newest lease in a folder, 0 if there is none."""
-    found = (_LEASE_NAME.fullmatch(name) for name in os.listdir(folder))
+    found = (_LEASE_NAME.fullmatch(path.name) for path in folder.iterdir())
     return max((int(match[1]) for match in found if match), default=0)
 
 
@@ -317,7 +316,7 @@ def _machine() -> str:
     """Host, boot and pid namespace: within one of these, a pid means something."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = Path("/proc/self/ns/pid").readlink()
     except OSError:
         return f"{platform.node()}:{uuid.getnode()}"
     return f"{platform.node()}:{boot}:{namespace}"
@@ -328,7 +327,7 @@ def _start_time(pid: int) -> str:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
-        return "" if os.path.exists("/proc/self/stat") else _alive(pid)
+        return "" if Path("/proc/self/stat").exists() else _alive(pid)
     except OSError:
         return ""
     fields = text[text.rindex(")") + 2 :].split()  # the name in brackets may hold spaces

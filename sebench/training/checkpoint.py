@@ -1,0 +1,219 @@
+"""Checkpoints: safetensors only, so that reading one never runs code (guarantee 5 of the design).
+
+A file holds tensors and one metadata entry of canonical JSON, which includes a checksum of the tensors. Equal contents
+give equal bytes. While a stage runs, its state (weights, optimisers, best weights, step, history) is saved
+by rename into the attempt's folder; what is published holds the weights alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from sebench.artefacts import canonical
+from sebench.errors import DataError
+from sebench.files import replacing
+from sebench.training.lease import Held, attempt_path, newest_generation
+
+log = logging.getLogger(__name__)
+
+METADATA_KEY = "sebench"  # one entry only: the format keeps its metadata in no fixed order
+KEEP_FILES = 2
+_NAME = "checkpoint-{step:09d}.safetensors"
+
+
+@dataclass
+class Checkpoint:
+    """Named tensors and a JSON-able description."""
+
+    tensors: dict[str, Tensor]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def group(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors named `<prefix>/...`, without the prefix."""
+        start = f"{prefix}/"
+        return {name.removeprefix(start): tensor for name, tensor in self.tensors.items() if name.startswith(start)}
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a file, by rename, and make sure that it is on the disk before it has its name."""
+    tensors = {
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in sorted(checkpoint.tensors.items())
+    }
+    meta = {**checkpoint.meta, "crc32": _checksum(tensors)}
+    data = to_safetensors(tensors, metadata={METADATA_KEY: canonical(meta)})
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a file.
+
+    Raises:
+        DataError: it is missing, torn, altered, or not written by sebench.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DataError(f"{path}: no readable safetensors file: {error}") from error
+    if METADATA_KEY not in metadata:
+        raise DataError(f"{path}: a safetensors file without sebench's description (metadata {METADATA_KEY!r})")
+    try:
+        meta = json.loads(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise DataError(f"{path}: its description is no JSON: {error}") from error
+    if meta.pop("crc32", None) != _checksum(tensors):
+        raise DataError(f"{path}: checksum differs: the file is damaged")
+    return Checkpoint(tensors, meta)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(name.encode(), value)
+        # bytes, whatever the type: NumPy has no bfloat16
+        value = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, value)
+    return value
+
+
+# Optimisers
+
+
+def pack_optimiser(optimiser: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """An optimiser's state as tensors `<parameter>/<name>`, and its groups as JSON-able dictionaries."""
+    state = optimiser.state_dict()
+    tensors = {
+        f"{index}/{name}": value if isinstance(value, Tensor) else torch.tensor(value)
+        for index, values in state["state"].items()
+        for name, value in values.items()
+    }
+    return tensors, [
+        {name: value for name, value in group.items() if name != "params"} for group in state["param_groups"]
+    ]
+
+
+def unpack_optimiser(
+    optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
+) -> None:
+    """Load what `pack_optimiser` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, _, name = key.partition("/")
+        state.setdefault(int(index), {})[name] = tensor
+    current = optimiser.state_dict()["param_groups"]
+    merged = [{**own, **_as_tuples(saved), "params": own["params"]} for own, saved in zip(current, groups, strict=True)]
+    optimiser.load_state_dict({"state": state, "param_groups": merged})
+
+
+def _as_tuples(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in group.items()}
+
+
+# A run's checkpoints
+
+
+class Checkpoints:
+    """The checkpoints of a run that is being written.
+
+    Args:
+        held: the lease on the run's state folder.
+    """
+
+    def __init__(self, held: Held) -> None:
+        self.held = held
+        self._cleared = False
+
+    def save(self, step: int, checkpoint: Checkpoint) -> None:
+        """Save the state after `step` steps; older files are removed once this one is on the disk.
+
+        Raises:
+            LeaseLost: another process has taken over.
+        """
+        self.held.check()
+        folder = self.held.attempt_folder
+        write(folder / _NAME.format(step=step), checkpoint)
+        for old in sorted(folder.glob("checkpoint-*.safetensors"))[:-KEEP_FILES]:
+            old.unlink(missing_ok=True)
+        if not self._cleared:
+            self._cleared = True
+            for attempt in self.held.previous_attempts():
+                shutil.rmtree(attempt, ignore_errors=True)
+
+    def latest(self) -> Checkpoint | None:
+        """The newest valid checkpoint of all attempts."""
+        return latest(self.held.folder)
+
+
+def _candidates(state: Path) -> Iterator[tuple[str, int, Path]]:
+    for generation in range(1, newest_generation(state) + 1):
+        for path in attempt_path(state, generation).glob("checkpoint-*.safetensors"):
+            yield path.name, generation, path
+
+
+def latest(state: Path) -> Checkpoint | None:
+    """The newest checkpoint in a state folder that can be read; torn and damaged ones are passed over."""
+    for _, _, path in sorted(_candidates(state), reverse=True):
+        try:
+            return read(path)
+        except DataError as error:
+            log.warning("passing over a checkpoint: %s", error)
+    return None
+
+
+# Weights of a model
+
+
+def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, submodule: str = "") -> None:
+    """Load weights into a module.
+
+    Args:
+        module: that is filled.
+        tensors: a whole model's weights.
+        where: whose they are, for the message.
+        submodule: name of `module` in its model. Where the weights are of a model that has a submodule of that name,
+            that part of them is taken, else all of them.
+
+    Raises:
+        DataError: names or shapes differ.
+    """
+    start = f"{submodule}."
+    if submodule and any(name.startswith(start) for name in tensors):
+        tensors = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+    try:
+        module.load_state_dict(dict(tensors), strict=True)
+    except RuntimeError as error:
+        raise DataError(f"{where}: its weights do not fit {submodule or 'the model'}: {error}") from error
+
+
+def submodule_of(model: nn.Module, path: str, purpose: str) -> nn.Module:
+    """The submodule at a dotted path, the model itself for "".
+
+    Raises:
+        DataError: there is none.
+    """
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        names = ", ".join(name for name, _ in model.named_children())
+        raise DataError(f"{purpose}: the model has no submodule {path!r}; it has {names}") from None

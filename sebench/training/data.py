@@ -1,0 +1,120 @@
+"""Training batches as a pure function of (seed, step), so that a resumed run needs nothing but its step.
+
+Step k takes the rows k * batch_size ... of an endless list: one permutation of all rows after the other, the e-th drawn
+from (seed, "epoch", e). Where each segment starts is drawn from (seed, "batch", k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sebench.errors import DataError
+from sebench.losses.base import Batch
+from sebench.seeding import generator
+
+SIGNALS = ("noisy", "clean", "speech", "noise")
+
+
+class Rows(Protocol):
+    """What is needed of `sebench.synthesis.store.AudioStore`."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Samples of each row."""
+
+    def __len__(self) -> int: ...
+
+    def row(self, i: int) -> dict[str, NDArray[np.float32]]:
+        """All signals of a row."""
+
+    def segment(self, i: int, start: int, samples: int) -> dict[str, NDArray[np.float32]]:
+        """A part of a row, with zeros behind its end."""
+
+
+class Batches:
+    """Random segments of a rendered set.
+
+    Args:
+        rows: the set.
+        mixtures: id of each row, for messages.
+        sample_rate: in Hz.
+        batch_size: segments per step.
+        segment_seconds: length of each.
+        seed: of the run.
+        signals: which ones a batch holds, of `SIGNALS`.
+
+    Raises:
+        DataError: the set is empty.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        mixtures: Sequence[str],
+        sample_rate: int,
+        *,
+        batch_size: int,
+        segment_seconds: float,
+        seed: int,
+        signals: Iterable[str] = SIGNALS,
+    ) -> None:
+        if not len(rows):
+            raise DataError("the training set has no rows")
+        self.rows = rows
+        self.mixtures = mixtures
+        self.sample_rate = sample_rate
+        self.batch_size = batch_size
+        self.samples = max(1, round(segment_seconds * sample_rate))
+        self.seed = seed
+        self.signals = tuple(name for name in SIGNALS if name in set(signals))
+        self._epoch = -1
+        self._order: NDArray[np.int64] = np.empty(0, np.int64)
+
+    def indices(self, step: int) -> NDArray[np.int64]:
+        """Rows of a step."""
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs, inside = np.divmod(places, len(self.rows))
+        return np.array([self._permutation(int(e))[i] for e, i in zip(epochs, inside, strict=True)], np.int64)
+
+    def starts(self, step: int, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """First sample of each segment."""
+        room = np.maximum(0, self.rows.lengths[indices] - self.samples)
+        return generator("batch", self.seed, step).integers(0, room, endpoint=True)
+
+    def ids(self, step: int) -> list[str]:
+        """Mixtures of a step."""
+        return [self.mixtures[i] for i in self.indices(step)]
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step; its signals are `(batch, samples)`, its lengths count what is not padding."""
+        indices = self.indices(step)
+        arrays = {name: torch.empty(len(indices), self.samples) for name in self.signals}
+        views = {name: tensor.numpy() for name, tensor in arrays.items()}
+        for place, (i, start) in enumerate(zip(indices, self.starts(step, indices), strict=True)):
+            segment = self.rows.segment(int(i), int(start), self.samples)
+            for name, view in views.items():
+                view[place] = segment[name]
+        lengths = np.minimum(self.rows.lengths[indices], self.samples).astype(np.int64)
+        return Batch(lengths=torch.from_numpy(lengths), sample_rate=self.sample_rate, **arrays)
+
+    def _permutation(self, epoch: int) -> NDArray[np.int64]:
+        if epoch != self._epoch:
+            self._order = generator("epoch", self.seed, epoch).permutation(len(self.rows))
+            self._epoch = epoch
+        return self._order
+
+
+def whole_row(rows: Rows, i: int, sample_rate: int, signals: Iterable[str] = SIGNALS) -> Batch:
+    """One utterance as a batch of one."""
+    row = rows.row(i)
+    tensors: dict[str, Tensor] = {
+        name: torch.from_numpy(np.ascontiguousarray(row[name], np.float32))[None] for name in SIGNALS if name in signals
+    }
+    lengths = torch.tensor([tensors["noisy"].shape[-1]], dtype=torch.int64)
+    return Batch(lengths=lengths, sample_rate=sample_rate, **tensors)

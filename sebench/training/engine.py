@@ -1,0 +1,239 @@
+"""The loop around a stage: steps, schedule, validation, best weights, checkpoints, interruption.
+
+The loop's state is the number of steps done, the history and the best weights, together with the stage's modules and
+optimisers. All of it is in each checkpoint. When a checkpoint is written depends on the clock; what comes out does
+not.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from sebench.errors import RestartNeeded
+from sebench.seeding import seed_of
+from sebench.training.checkpoint import Checkpoint, Checkpoints, pack_optimiser, unpack_optimiser
+from sebench.training.history import History
+from sebench.training.interrupt import Interruption
+from sebench.training.progress import Progress
+from sebench.training.schedules import build_schedule
+from sebench.training.stages import NotFinite, Stage
+
+log = logging.getLogger(__name__)
+
+SAVE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run ended without a result."""
+
+    reason: str
+    mixtures: list[str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves.
+
+    Args:
+        step: steps done.
+        weights: of the published module.
+        weights_from: "best" (validation), "last" (step), "initial" (nothing else is finite).
+        weights_step: the step that they are from.
+        history: of the whole run.
+        failure: None where it went well.
+        seconds: spent in training, over all attempts.
+    """
+
+    step: int
+    weights: dict[str, Tensor]
+    weights_from: Literal["best", "last", "initial"]
+    weights_step: int
+    history: History
+    failure: Failure | None
+    seconds: float
+
+
+class Engine:
+    """Runs one stage to its end.
+
+    Args:
+        stage: fresh.
+        seed: of the run.
+        spec: the run's `stage`.
+        checkpoints: where state is saved; what is there is resumed.
+        progress_path: the folder's `progress.json`.
+        interruption: asked after each step.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        seed: int,
+        spec: Mapping[str, Any],
+        checkpoints: Checkpoints,
+        interruption: Interruption,
+    ) -> None:
+        self.stage = stage
+        self.seed = seed
+        self.steps = int(spec["steps"])
+        self.validate_every = int(spec["validate_every"])
+        self.keep = spec["keep"]
+        self.checkpoints = checkpoints
+        self.interruption = interruption
+        self.schedule = build_schedule(spec["schedule"], self.steps)
+        self.base_lrs = {name: [g["lr"] for g in o.param_groups] for name, o in stage.optimisers.items()}
+        self.initial = snapshot(stage.product)
+        self.step = 0
+        self.history = History(stage.higher_is_better)
+        self.best: dict[str, Tensor] = {}
+        self.seconds_before = 0.0
+        self._resume()
+        self._started = self._saved = time.monotonic()
+        path = checkpoints.held.folder / "progress.json"
+        self.progress = Progress(path, self.steps, stage.valid_name, self.step)
+
+    def train(self) -> Outcome:
+        """Train to the end.
+
+        Raises:
+            RestartNeeded: a signal came; the state is saved.
+            LeaseLost: another process has taken over.
+        """
+        try:
+            while True:
+                if self._validation_is_due():
+                    self._validate()
+                if self._is_finished():
+                    break
+                self._train_step()
+                self._pause()
+                if time.monotonic() - self._saved >= SAVE_SECONDS:
+                    self._save()
+        except NotFinite as error:
+            self._report(force=True)
+            return self._failed(error)
+        self._report(force=True)
+        if self.keep == "best" and self.history.best_step is not None:
+            return self._outcome(self.best, "best", self.history.best_step)
+        return self._outcome(snapshot(self.stage.product), "last", self.step)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in this stage, over all attempts."""
+        return self.seconds_before + time.monotonic() - self._started
+
+    # The parts of the loop
+
+    def _train_step(self) -> None:
+        self._set_rates()
+        torch.manual_seed(seed_of("step", self.seed, self.step))
+        result = self.stage.step(self.step)
+        self.step += 1
+        self.history.add(result.loss, result.grad_norm)
+        self.progress.update(self.step, result.loss, self._last_valid())
+
+    def _set_rates(self) -> None:
+        factor = self.schedule.factor(self.step)
+        for name, optimiser in self.stage.optimisers.items():
+            for group, base in zip(optimiser.param_groups, self.base_lrs[name], strict=True):
+                group["lr"] = base * factor
+
+    def _validation_is_due(self) -> bool:
+        due = self.step > 0 and (self.step % self.validate_every == 0 or self.step >= self.steps)
+        return due and self.history.validated_step != self.step
+
+    def _validate(self) -> None:
+        validation = self.stage.validate(self._pause)
+        rate = next(iter(self.stage.optimisers.values())).param_groups[0]["lr"]
+        improved = self.history.close(self.step, rate, validation)
+        self.schedule.observe(self.history.score(self.history.rows[-1]))
+        if improved and self.keep == "best":
+            self.best = snapshot(self.stage.product)
+        log.info("step %d: %s %s (%d/%d)", self.step, self.stage.valid_name, *vars(validation).values())
+        self._report(force=True)
+        self._save()
+
+    def _is_finished(self) -> bool:
+        base = max(rate for rates in self.base_lrs.values() for rate in rates)
+        return self.step >= self.steps or self.schedule.exhausted(base)
+
+    def _pause(self) -> None:
+        if self.interruption.requested:
+            self._save()
+            raise RestartNeeded(
+                f"{self.interruption.name} after step {self.step} of {self.steps}: state saved; "
+                "start the same step again to go on"
+            )
+
+    def _last_valid(self) -> float | None:
+        return self.history.rows[-1]["valid"] if self.history.rows else None
+
+    def _report(self, *, force: bool) -> None:
+        loss = self.history.rows[-1]["loss"] if self.history.rows else None
+        self.progress.update(self.step, loss, self._last_valid(), force=force)
+
+    # State
+
+    def _save(self) -> None:
+        tensors = {f"best/{name}": tensor for name, tensor in self.best.items()}
+        groups = {}
+        for name, module in self.stage.modules.items():
+            tensors.update({f"module/{name}/{key}": value for key, value in module.state_dict().items()})
+        for name, optimiser in self.stage.optimisers.items():
+            state, groups[name] = pack_optimiser(optimiser)
+            tensors.update({f"optimiser/{name}/{key}": value for key, value in state.items()})
+        meta = {
+            "step": self.step,
+            "history": self.history.to_json(),
+            "optimisers": groups,
+            "seconds": self.seconds,
+        }
+        self.checkpoints.save(self.step, Checkpoint(tensors, meta))
+        self._saved = time.monotonic()
+
+    def _resume(self) -> None:
+        found = self.checkpoints.latest()
+        if found is None:
+            return
+        for name, module in self.stage.modules.items():
+            module.load_state_dict(found.group(f"module/{name}"))
+        for name, optimiser in self.stage.optimisers.items():
+            unpack_optimiser(optimiser, found.group(f"optimiser/{name}"), found.meta["optimisers"][name])
+        self.best = found.group("best")
+        self.step = found.meta["step"]
+        self.seconds_before = found.meta["seconds"]
+        self.history = History.from_json(self.stage.higher_is_better, found.meta["history"])
+        for row in self.history.rows:
+            self.schedule.observe(self.history.score(row))
+        log.info("resumed at step %d of %d", self.step, self.steps)
+
+    def _failed(self, error: NotFinite) -> Outcome:
+        failure = Failure(f"{error} in step {self.step}", error.mixtures)
+        now = snapshot(self.stage.product)
+        if all(bool(tensor.isfinite().all()) for tensor in now.values() if tensor.is_floating_point()):
+            return self._outcome(now, "last", self.step, failure)
+        if self.best and self.history.best_step is not None:
+            return self._outcome(self.best, "best", self.history.best_step, failure)
+        return self._outcome(self.initial, "initial", 0, failure)
+
+    def _outcome(
+        self,
+        weights: dict[str, Tensor],
+        weights_from: Literal["best", "last", "initial"],
+        weights_step: int,
+        failure: Failure | None = None,
+    ) -> Outcome:
+        return Outcome(self.step, weights, weights_from, weights_step, self.history, failure, self.seconds)
+
+
+def snapshot(module: torch.nn.Module) -> dict[str, Tensor]:
+    """A copy of a module's weights, on the CPU."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}

@@ -1,0 +1,97 @@
+"""What a stage saw on its way: one row per validation, and the running means of the steps in between."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A value over the validation set.
+
+    Args:
+        value: mean over the utterances that have a value; None where none has.
+        scored: number of these.
+        total: utterances in the set.
+    """
+
+    value: float | None
+    scored: int
+    total: int
+
+
+@dataclass
+class History:
+    """Rows `{step, loss, lr, grad_norm, valid, valid_scored, valid_total}`.
+
+    `loss` and `grad_norm` are means over the steps since the row before.
+
+    Args:
+        higher_is_better: direction of `valid`.
+        rows: as published.
+        loss_sum, norm_sum, count: of the steps since the last row.
+    """
+
+    higher_is_better: bool
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    loss_sum: float = 0.0
+    norm_sum: float = 0.0
+    count: int = 0
+
+    def add(self, loss: float, grad_norm: float) -> None:
+        """Count one training step."""
+        self.loss_sum += loss
+        self.norm_sum += grad_norm
+        self.count += 1
+
+    def close(self, step: int, lr: float, validation: Validation) -> bool:
+        """Add a row after a validation; returns whether it is the best so far."""
+        best = self.best_step
+        self.rows.append(
+            {
+                "step": step,
+                "loss": self.loss_sum / self.count if self.count else None,
+                "lr": lr,
+                "grad_norm": self.norm_sum / self.count if self.count else None,
+                "valid": validation.value,
+                "valid_scored": validation.scored,
+                "valid_total": validation.total,
+            }
+        )
+        self.loss_sum = self.norm_sum = 0.0
+        self.count = 0
+        return self.best_step != best
+
+    def score(self, row: dict[str, Any]) -> float:
+        """The validation value of a row, larger is better; minus infinity where there is none."""
+        if row["valid"] is None:
+            return -math.inf
+        return float(row["valid"]) if self.higher_is_better else -float(row["valid"])
+
+    @property
+    def validated_step(self) -> int:
+        """Step of the last row, -1 without one."""
+        return int(self.rows[-1]["step"]) if self.rows else -1
+
+    @property
+    def best_row(self) -> dict[str, Any] | None:
+        """The first of the best rows; None where no validation has a value."""
+        scored = [row for row in self.rows if row["valid"] is not None]
+        return max(scored, key=self.score) if scored else None
+
+    @property
+    def best_step(self) -> int | None:
+        """Step of the best row."""
+        row = self.best_row
+        return None if row is None else int(row["step"])
+
+    def to_json(self) -> dict[str, Any]:
+        """For a checkpoint; floats survive bit for bit."""
+        return {"rows": self.rows, "loss_sum": self.loss_sum, "norm_sum": self.norm_sum, "count": self.count}
+
+    @classmethod
+    def from_json(cls, higher_is_better: bool, value: dict[str, Any]) -> History:
+        """Back from a checkpoint."""
+        return cls(higher_is_better, value["rows"], value["loss_sum"], value["norm_sum"], value["count"])

@@ -1,0 +1,277 @@
+"""Kinds of training stages.
+
+A stage kind owns named modules and their optimisers and knows how one step and one validation go. Everything that a
+resumed run needs is in these modules and optimisers and the number of the step; the loop around it (`engine`) saves and
+restores them without knowing what they are. A new kind is a subclass of `Stage` and an entry in `STAGES`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sebench.config import items
+from sebench.errors import DataError, SebenchError, nearest
+from sebench.losses.base import Batch, Estimate
+from sebench.losses.compose import build_loss
+from sebench.seeding import seed_of
+from sebench.training.checkpoint import load_weights, submodule_of
+from sebench.training.data import Batches, Rows, whole_row
+from sebench.training.device import autocast
+from sebench.training.history import Validation
+
+OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+class NotFinite(SebenchError):
+    """A loss, a gradient or an output is NaN or infinite: a result of the run, not an error of the program.
+
+    Args:
+        what: that is not finite.
+        mixtures: in which utterances.
+    """
+
+    def __init__(self, what: str, mixtures: Sequence[str]) -> None:
+        super().__init__(f"{what} is not finite")
+        self.what = what
+        self.mixtures = list(mixtures)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Loss (mean over the batch) and norm of the gradient before clipping."""
+
+    loss: float
+    grad_norm: float
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered set, opened."""
+
+    rows: Rows
+    mixtures: Sequence[str]
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage is made from.
+
+    Args:
+        spec: of the run node.
+        train, valid: rendered sets.
+        device: where it trains.
+        initial: submodule path ("" = the model) -> (whose, weights) from parent runs.
+    """
+
+    spec: Mapping[str, Any]
+    train: Rendered
+    valid: Rendered
+    device: torch.device
+    initial: Mapping[str, tuple[str, Mapping[str, Tensor]]]
+
+
+class Stage(ABC):
+    """One training phase over explicit state.
+
+    Attributes:
+        modules: by name; all are saved and restored.
+        optimisers: by name; all are saved and restored, the schedule acts on all of them.
+        valid_name: what `validate` gives.
+        higher_is_better: its direction.
+    """
+
+    modules: dict[str, nn.Module]
+    optimisers: dict[str, torch.optim.Optimizer]
+    valid_name: str
+    higher_is_better: bool
+
+    @abstractmethod
+    def __init__(self, context: Context) -> None:
+        """Build modules and optimisers; the global generator is seeded by the caller."""
+
+    @property
+    @abstractmethod
+    def product(self) -> nn.Module:
+        """The module whose weights are published."""
+
+    @abstractmethod
+    def step(self, number: int) -> StepResult:
+        """Train one step; the global generator is seeded for it.
+
+        Raises:
+            NotFinite: before any weight was changed.
+        """
+
+    @abstractmethod
+    def validate(self, pause: Callable[[], None]) -> Validation:
+        """Validate; calls `pause` between utterances, which may raise.
+
+        Raises:
+            NotFinite: an output is not finite.
+        """
+
+
+def build_model(item: Mapping[str, Any], seed: int) -> nn.Module:
+    """A fresh model, whose weights depend on the seed alone (the caller's generator is left as it was)."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed_of("init", seed))
+        model: nn.Module = items.build(item, "model")
+    return model
+
+
+class Supervised(Stage):
+    """A model on pairs of noisy and clean speech by a loss between estimate and target."""
+
+    SIGNALS: ClassVar[tuple[str, ...]] = ("noisy", "clean")
+
+    def __init__(self, context: Context) -> None:
+        spec, stage = context.spec, context.spec["stage"]
+        self.device = context.device
+        self.model = build_model(spec["model"], spec["seed"])
+        for path, (where, weights) in sorted(context.initial.items()):
+            load_weights(submodule_of(self.model, path, "init"), weights, where, path)
+        self.model.to(self.device)
+        self.frozen = [submodule_of(self.model, path, "freeze") for path in stage.get("freeze") or ()]
+        for module in self.frozen:
+            module.requires_grad_(False)
+        self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        if not self.parameters:
+            raise DataError("every parameter of the model is frozen: there is nothing to train")
+        self.loss = build_loss(spec["loss"]).to(self.device)
+        self.modules = {"model": self.model, "loss": self.loss}
+        self.optimisers = {"model": build_optimiser(self.parameters, stage["optimiser"])}
+        self.clip_norm = stage.get("clip_norm")
+        self.precision = stage["precision"]
+        self.signals = (*self.SIGNALS, *getattr(self.loss, "needs_signals", ()))
+        self.batches = Batches(
+            context.train.rows,
+            context.train.mixtures,
+            context.train.sample_rate,
+            batch_size=stage["batch_size"],
+            segment_seconds=stage["segment_seconds"],
+            seed=spec["seed"],
+            signals=self.signals,
+        )
+        self.valid = context.valid
+        by = stage["validate_by"]
+        self.metric = None if by == "loss" else items.build(by["metric"], "metric")
+        self.valid_name = "loss" if self.metric is None else str(by["metric"].get("name") or by["metric"]["type"])
+        self.higher_is_better = False if self.metric is None else bool(self.metric.higher_is_better)
+        self._set_training()
+
+    @property
+    def product(self) -> nn.Module:
+        """The model."""
+        return self.model
+
+    def step(self, number: int) -> StepResult:
+        """One batch, one step of the optimiser."""
+        batch = self._to_device(self.batches.batch(number))
+        with autocast(self.device, self.precision):
+            estimate: Estimate = self.model(batch)
+        values: Tensor = self.loss(estimate, batch)
+        mean = values.mean()
+        loss = mean.item()
+        if not math.isfinite(loss):
+            ids = self.batches.ids(number)
+            bad = [name for name, fine in zip(ids, values.isfinite().tolist(), strict=True) if not fine]
+            raise NotFinite("the loss", bad or ids)
+        optimiser = self.optimisers["model"]
+        optimiser.zero_grad()
+        mean.backward()
+        grad_norm = self._clip()
+        if not math.isfinite(grad_norm):
+            raise NotFinite("the gradient", self.batches.ids(number))
+        optimiser.step()
+        return StepResult(loss, grad_norm)
+
+    def validate(self, pause: Callable[[], None]) -> Validation:
+        """Mean of the metric, or of the loss, over whole utterances, one at a time."""
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                scores = [self._score(i) for i in self._paused(pause)]
+        finally:
+            self._set_training()
+        found = [score for score in scores if score is not None]
+        return Validation(math.fsum(found) / len(found) if found else None, len(found), len(scores))
+
+    def _paused(self, pause: Callable[[], None]) -> Iterator[int]:
+        for i in range(len(self.valid.rows)):
+            pause()
+            yield i
+
+    def _score(self, i: int) -> float | None:
+        signals = self.signals if self.metric is None else self.SIGNALS
+        batch = self._to_device(whole_row(self.valid.rows, i, self.valid.sample_rate, signals))
+        with autocast(self.device, self.precision):
+            estimate: Estimate = self.model(batch)
+        if self.metric is None:
+            value = float(self.loss(estimate, batch).item())
+            if not math.isfinite(value):
+                raise NotFinite("the validation loss", [self.valid.mixtures[i]])
+            return value
+        output = estimate.waveform[0].float().cpu()
+        if not bool(output.isfinite().all()):
+            raise NotFinite("the model's output in validation", [self.valid.mixtures[i]])
+        assert batch.clean is not None
+        result = self.metric.compute(
+            clean=batch.clean[0].cpu().numpy(),
+            estimate=output.numpy(),
+            noisy=batch.noisy[0].cpu().numpy(),
+            sample_rate=self.valid.sample_rate,
+        )
+        return None if result.value is None or not math.isfinite(result.value) else float(result.value)
+
+    def _clip(self) -> float:
+        if self.clip_norm is not None:
+            return float(torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm))
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        return float(torch.nn.utils.get_total_norm(gradients))
+
+    def _to_device(self, batch: Batch) -> Batch:
+        return batch if self.device.type == "cpu" else batch.to(self.device)
+
+    def _set_training(self) -> None:
+        self.model.train()
+        for module in self.frozen:
+            module.eval()
+
+
+def build_optimiser(parameters: Sequence[nn.Parameter], spec: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """An optimiser from `{"type", "lr", "weight_decay", "betas"}`.
+
+    Raises:
+        DataError: there is no such type.
+    """
+    if spec["type"] not in OPTIMISERS:
+        raise DataError(f"optimiser {spec['type']!r}; accepted: {', '.join(OPTIMISERS)}")
+    params = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in spec.items() if name != "type"
+    }
+    return OPTIMISERS[spec["type"]](list(parameters), fused=True, **params)
+
+
+STAGES: Mapping[str, type[Stage]] = {"supervised": Supervised}
+
+
+def build_stage(context: Context) -> Stage:
+    """The stage that a run's spec describes.
+
+    Raises:
+        DataError: there is no such kind.
+    """
+    kind = context.spec["stage"]["kind"]
+    if kind not in STAGES:
+        raise DataError(
+            f"stage kind {kind!r}; accepted: {', '.join(STAGES)}; nearest: {nearest(kind, STAGES) or 'none'}"
+        )
+    return STAGES[kind](context)

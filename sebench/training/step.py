@@ -1,0 +1,181 @@
+"""The training step: a run node becomes run.json, history.json and checkpoint.safetensors.
+
+What was computed is kept in `state/run-<id>/final/`, from where it is published: a published file that was deleted
+comes back in milliseconds, without importing torch. A deterministic failure (a non-finite loss, a parent
+that failed) is a result, with its reason, and is published like one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sebench.artefacts import Node, Store
+from sebench.files import link_or_copy, read_json, write_json
+from sebench.training.lease import ArtefactFinished, Held, Lease
+
+if TYPE_CHECKING:
+    from sebench.training.engine import Outcome
+    from sebench.training.stages import Context, Rendered
+
+log = logging.getLogger(__name__)
+
+FINAL = "final"
+PROVENANCE = "provenance.json"
+
+
+def run(node: Node, store: Store, threads: int = 1) -> None:
+    """Train the run, or go on with it, or publish it again.
+
+    Args:
+        node: of kind `run`.
+        store: where its parents and its state are.
+        threads: granted; the run uses the number in its spec, which its bits depend on.
+
+    Raises:
+        RestartNeeded: interrupted, or another process is at it; start again.
+        DataError: its parents or its spec do not fit together.
+    """
+    if store.complete(node):
+        return
+    state = store.state(node)
+    final = state / FINAL
+    if not final.is_dir():
+        with contextlib.suppress(ArtefactFinished), Lease(state).acquire(finished=final.is_dir) as held:
+            if not final.is_dir():
+                _compute(node, store, held, threads)
+    _publish(node, store, final)
+
+
+def parent_failure(node: Node, store: Store) -> str:
+    """Why a parent run has no result; "" where all have one."""
+    for key in sorted(set(node.parents.values())):
+        if key.startswith("run:"):
+            parent = store.load(key)
+            found = read_json(store.outputs(parent)["run.json"])
+            if found["status"] != "ok":
+                return f"run {parent.stem} failed: {found['reason']}"
+    return ""
+
+
+def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
+    from sebench.training import device
+
+    started = time.time()
+    stage_spec = node.spec["stage"]
+    device.check_devices(stage_spec.get("devices", 1))
+    if threads < stage_spec["threads"]:
+        log.warning("%s: granted %d threads, its spec has %d: it uses these", node.stem, threads, stage_spec["threads"])
+    with device.repeatable(stage_spec["threads"]):
+        reason = parent_failure(node, store)
+        report, history, weights = _parent_failed(node, reason) if reason else _train(node, store, held)
+    staging = held.attempt_folder / FINAL
+    shutil.rmtree(staging, ignore_errors=True)
+    _write_final(node, staging, report, history, weights)
+    seconds = report.pop("seconds")
+    held.check()
+    store.write_provenance(
+        node,
+        started,
+        training_seconds=round(seconds, 3),
+        attempts=held.generation,
+        device=str(device.pick_device()),
+        threads=stage_spec["threads"],
+    )
+    link_or_copy(store.folder(node) / PROVENANCE, staging / PROVENANCE)
+    with contextlib.suppress(OSError):  # only where another process was first: then its files, the same, stand
+        staging.rename(store.state(node) / FINAL)
+    for folder in (held.attempt_folder, *held.previous_attempts()):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_final(node: Node, folder: Path, report: dict[str, Any], history: list[dict[str, Any]], weights: Any) -> None:
+    from sebench.training.checkpoint import Checkpoint, write
+
+    public = {key: value for key, value in report.items() if key != "seconds"}
+    write(folder / "checkpoint.safetensors", Checkpoint(weights, {"format": 1, "model": dict(node.spec["model"])}))
+    write_json(folder / "history.json", history)
+    write_json(folder / "run.json", public)
+
+
+def _publish(node: Node, store: Store, final: Path) -> None:
+    folder = store.folder(node)
+    if not (folder / PROVENANCE).exists() and (final / PROVENANCE).exists():
+        link_or_copy(final / PROVENANCE, folder / PROVENANCE)
+    for name in ("checkpoint.safetensors", "history.json", "run.json"):
+        link_or_copy(final / name, folder / name)
+        os.utime(folder / name)  # as new as the job that made it: Snakemake compares times
+    log.info("%s: published in %s", node.stem, folder)
+
+
+def _train(node: Node, store: Store, held: Held) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
+    from sebench.training.checkpoint import Checkpoints
+    from sebench.training.engine import Engine
+    from sebench.training.interrupt import Interruption
+    from sebench.training.stages import build_stage
+
+    with Interruption() as interruption:
+        stage = build_stage(_context(node, store))
+        engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption)
+        outcome = engine.train()
+    report = _report(outcome, stage.valid_name, sum(p.numel() for p in stage.product.parameters()))
+    return report, outcome.history.rows, outcome.weights
+
+
+def _report(outcome: Outcome, valid_name: str, parameters: int) -> dict[str, Any]:
+    best = outcome.history.best_row
+    failure = outcome.failure
+    return {
+        "status": "failed" if failure else "ok",
+        "reason": failure.reason if failure else "",
+        "mixtures": failure.mixtures if failure else [],
+        "step": outcome.step,
+        "best_step": outcome.history.best_step,
+        "valid": best["valid"] if best else None,
+        "valid_name": valid_name,
+        "valid_scored": best["valid_scored"] if best else 0,
+        "valid_total": best["valid_total"] if best else 0,
+        "weights": outcome.weights_from,
+        "weights_step": outcome.weights_step,
+        "parameters": parameters,
+        "seconds": outcome.seconds,
+    }
+
+
+def _parent_failed(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
+    """A run that cannot start: its fresh weights, so that its files are whole."""
+    from sebench.training.engine import Failure, Outcome, snapshot
+    from sebench.training.history import History
+    from sebench.training.stages import build_model
+
+    model = build_model(node.spec["model"], node.spec["seed"])
+    outcome = Outcome(0, snapshot(model), "initial", 0, History(True), Failure(reason, []), 0.0)
+    return _report(outcome, "", sum(p.numel() for p in model.parameters())), [], outcome.weights
+
+
+def _context(node: Node, store: Store) -> Context:
+    from sebench.training.checkpoint import read
+    from sebench.training.device import pick_device
+    from sebench.training.stages import Context
+
+    initial = {}
+    for path, role in (node.spec.get("init") or {}).items():
+        parent = store.parent(node, role)
+        weights = read(store.outputs(parent)["checkpoint.safetensors"]).tensors
+        initial[path] = (f"run {parent.stem}", weights)
+    return Context(node.spec, _rendered(node, store, "train"), _rendered(node, store, "valid"), pick_device(), initial)
+
+
+def _rendered(node: Node, store: Store, role: str) -> Rendered:
+    from sebench.files import read_parquet
+    from sebench.synthesis.store import AudioStore
+    from sebench.training.stages import Rendered
+
+    parent = store.parent(node, role)
+    mixtures = read_parquet(store.outputs(parent)["index.parquet"])["mixture"].tolist()
+    return Rendered(AudioStore.open(store, parent), mixtures, int(parent.spec["sample_rate"]))
