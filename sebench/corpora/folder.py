@@ -166,7 +166,7 @@ def _facts(table: Path) -> dict[str, tuple[str, str]]:
 
 def _examine(root: Path, min_seconds: float, task: _Task) -> dict[str, Any] | str:
     """A manifest row, or the reason for none."""
-    from sebench.corpora.quality import fault
+    from sebench.corpora.quality import clipping, fault
 
     try:
         decoded = decode(root / task.path)
@@ -174,6 +174,7 @@ def _examine(root: Path, min_seconds: float, task: _Task) -> dict[str, Any] | st
         return "unreadable: " + str(error).removeprefix(f"{root / task.path}: ")
     header = decoded.probe
     reason = fault(decoded.samples, header.sample_rate, 0.0 if task.role == "rir" else min_seconds)
+    reason = reason or clipping(decoded.samples, header.sample_rate)
     if reason:
         return reason
     return {

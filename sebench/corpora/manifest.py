@@ -54,9 +54,9 @@ class Manifest:
     rejected: list[dict[str, str]] = field(default_factory=list)
 
 
-def identity(path: PurePosixPath) -> str:
+def identity(path: str) -> str:
     """The id of a file: its relative path without the suffix."""
-    return path.with_suffix("").as_posix()
+    return PurePosixPath(path).with_suffix("").as_posix()
 
 
 def make(rows: Iterable[Mapping[str, Any]], rejected: Iterable[tuple[str, str]] = ()) -> Manifest:

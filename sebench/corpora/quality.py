@@ -14,11 +14,7 @@ CLIPPED_SECONDS = 0.0005
 
 
 def fault(samples: npt.NDArray[np.float32], sample_rate: int, min_seconds: float) -> str:
-    """Why samples `(samples,)` must not be used, in words; empty if they may.
-
-    A recording is silent if its RMS is below -80 dBov, and clipped if it stays at full scale with one sign for
-    half a millisecond: a peak-normalised recording touches full scale for a sample or two, never for that long.
-    """
+    """Why samples `(samples,)` cannot be used, in words: too short, not finite, silent; empty if they can."""
     import numpy as np
 
     seconds = len(samples) / sample_rate
@@ -30,10 +26,18 @@ def fault(samples: npt.NDArray[np.float32], sample_rate: int, min_seconds: float
     rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
     if rms < 10 ** (SILENCE_DBOV / 20):
         return f"silent: its RMS after down-mixing is below {SILENCE_DBOV:g} dBov"
-    run = max(longest_run(samples >= FULL_SCALE), longest_run(samples <= -FULL_SCALE))
-    if run >= max(4, round(CLIPPED_SECONDS * sample_rate)):
-        return f"clipped: {run} samples in a row at full scale"
     return ""
+
+
+def clipping(samples: npt.NDArray[np.float32], sample_rate: int) -> str:
+    """How samples `(samples,)` are clipped, in words; empty if they are not.
+
+    Clipped means at full scale with one sign for half a millisecond: a peak-normalised recording touches full scale
+    for a sample or two, never for that long.
+    """
+    run = max(longest_run(samples >= FULL_SCALE), longest_run(samples <= -FULL_SCALE))
+    limit = max(4, round(CLIPPED_SECONDS * sample_rate))
+    return f"clipped: {run} samples in a row at full scale" if run >= limit else ""
 
 
 def longest_run(flags: npt.NDArray[np.bool_]) -> int:

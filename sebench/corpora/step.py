@@ -67,5 +67,5 @@ def _confirm(corpus: Corpus, node: Node, store: Store, root: Path) -> None:
     if found != node.spec["fingerprint"]:
         raise DataError(
             f"corpus {corpus.name!r}: the files in {root} changed since this was planned (fingerprint {found[:10]}, "
-            f"planned {str(node.spec['fingerprint'])[:10]}); plan again, which makes a new corpus and what follows from it"
+            f"planned {str(node.spec['fingerprint'])[:10]}); plan again: that makes a new corpus node"
         )
