@@ -12,9 +12,11 @@ from sebench.tables.layout import Strict
 class Select(Strict):
     """Which mixture of the set is shown."""
 
-    noise_kind: str = Field("", description="wanted kind of noise; any if empty")
-    fallbacks: list[str] = Field([], description="kinds to take where the set has none of `noise_kind`, nearest first")
-    seconds: float = Field(3.0, gt=0, description="the mixture of that kind whose length is nearest to this")
+    noise_kind: str = Field(default="", description="wanted kind of noise; any if empty")
+    fallbacks: list[str] = Field(
+        default=[], description="kinds to take where the set has none of `noise_kind`, nearest first"
+    )
+    seconds: float = Field(default=3.0, gt=0, description="the mixture of that kind whose length is nearest to this")
 
 
 class PanelLayout(Strict):

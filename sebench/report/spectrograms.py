@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ RANGE_DB = 70.0
 COLUMNS = 2
 
 #: Settings that make the files a function of their content.
-STYLE: Mapping[str, Any] = {
+STYLE: Any = {
     "svg.hashsalt": "sebench",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
@@ -58,7 +58,7 @@ def draw(title: str, panels: Sequence[Panel], sample_rate: int) -> Figure:
     import numpy as np
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(dict(STYLE)):
+    with mpl.rc_context(STYLE):
         rows = -(-len(panels) // COLUMNS)
         figure = Figure(figsize=(7.2, 0.55 + 1.55 * rows), dpi=200, layout="constrained")
         figure.suptitle(title, fontsize=10)
@@ -114,6 +114,6 @@ def encoded(figure: Figure, kind: str) -> bytes:
 
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
     buffer = io.BytesIO()
-    with mpl.rc_context(dict(STYLE)):
+    with mpl.rc_context(STYLE):
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()

@@ -67,7 +67,7 @@ def choose(index: pd.DataFrame, select: Select) -> tuple[int, str]:
     candidates = index if kind is None else index[index["noise_kind"] == kind]
     distance = (candidates["samples"] / 16000 - select.seconds).abs()
     order = sorted(range(len(candidates)), key=lambda i: (distance.iloc[i], int(candidates["index"].iloc[i])))
-    return int(index.index.get_loc(candidates.index[order[0]])), remark
+    return list(index.index).index(candidates.index[order[0]]), remark
 
 
 def enhanced_signal(node: Node, store: Store, role: str, mixture: str) -> tuple[NDArray[np.float32] | None, str]:

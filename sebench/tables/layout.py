@@ -36,8 +36,8 @@ class MetricColumn(Strict):
     """A column with one metric, averaged over all conditions."""
 
     metric: str = Field(description="a metric of the study")
-    column: str = Field("", description="header; the metric's label if empty")
-    digits: int | None = Field(None, ge=0, le=6, description="decimals; 3 for metrics between -1 and 1, else 2")
+    column: str = Field(default="", description="header; the metric's label if empty")
+    digits: int | None = Field(default=None, ge=0, le=6, description="decimals; 3 for metrics between -1 and 1, else 2")
 
 
 class NumberColumn(Strict):
@@ -45,8 +45,8 @@ class NumberColumn(Strict):
 
     column: str = Field(description="header")
     key: str = Field(description="key of complexity.json; dots lead into nested mappings")
-    style: Literal["si", "plain"] = Field("si", description="si: 16.4K, 2.1M; plain: with `digits` decimals")
-    digits: int = Field(1, ge=0, le=6)
+    style: Literal["si", "plain"] = Field(default="si", description="si: 16.4K, 2.1M; plain: with `digits` decimals")
+    digits: int = Field(default=1, ge=0, le=6)
     unit: str = ""
 
 
@@ -61,18 +61,22 @@ class TableLayout(Strict):
         description="conditions: one metric, a column per condition; metrics: a column per metric, averaged over the "
         "conditions; complexity: columns of complexity.json"
     )
-    metric: str = Field("", description="conditions: the metric")
+    metric: str = Field(default="", description="conditions: the metric")
     average: str = Field("Avg.", description="conditions: header of the mean over conditions; empty for none")
-    extra: MetricColumns = Field([], description="conditions: further metrics, each averaged over the conditions")
-    metrics: MetricColumns = Field([], description="metrics: the columns")
-    columns: list[NumberColumn] = Field([], description="complexity: the columns")
-    rows: Annotated[dict[str, str], BeforeValidator(_by_label)] = Field(
-        {}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
+    extra: MetricColumns = Field(
+        default=[], description="conditions: further metrics, each averaged over the conditions"
     )
-    published: str = Field("", description="file under config/published")
-    published_columns: dict[str, str] = Field({}, description="column -> printed column, where the names differ")
-    published_rows: dict[str, str] = Field({}, description="row -> printed row, where the names differ")
-    notes: list[str] = Field([], description="lines for the footer")
+    metrics: MetricColumns = Field(default=[], description="metrics: the columns")
+    columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
+    rows: Annotated[dict[str, str], BeforeValidator(_by_label)] = Field(
+        default={}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
+    )
+    published: str = Field(default="", description="file under config/published")
+    published_columns: dict[str, str] = Field(
+        default={}, description="column -> printed column, where the names differ"
+    )
+    published_rows: dict[str, str] = Field(default={}, description="row -> printed row, where the names differ")
+    notes: list[str] = Field(default=[], description="lines for the footer")
 
     @model_validator(mode="after")
     def _what_the_type_needs(self) -> TableLayout:
@@ -98,17 +102,17 @@ class ClaimLayout(Strict):
     better: str = Field(description="row that should be better")
     worse: str = Field(description="row that should be worse")
     column: str
-    table: str = Field("", description="name of the table; needed where a study has several")
-    metric: str = Field("", description="metric of the column, checked if given")
+    table: str = Field(default="", description="name of the table; needed where a study has several")
+    metric: str = Field(default="", description="metric of the column, checked if given")
     source: str = ""
 
 
 class Cell(Strict):
     """One trained (or unprocessed) system of a row."""
 
-    seed: int | None = Field(None, description="None for a row without training")
-    scores: dict[str, str] = Field({}, description="condition -> role of a scores parent")
-    run: str = Field("", description="role of the run parent, whose status explains a hole")
+    seed: int | None = Field(default=None, description="None for a row without training")
+    scores: dict[str, str] = Field(default={}, description="condition -> role of a scores parent")
+    run: str = Field(default="", description="role of the run parent, whose status explains a hole")
 
 
 class Row(Strict):
@@ -116,7 +120,7 @@ class Row(Strict):
 
     label: str
     cells: list[Cell] = []
-    complexity: str = Field("", description="role of a complexity parent")
+    complexity: str = Field(default="", description="role of a complexity parent")
 
 
 class ScoreColumn(Strict):
@@ -157,14 +161,14 @@ class MetricFacts(Strict):
     higher_is_better: bool = True
     unit: str = ""
     bounds: tuple[float | None, float | None] = (None, None)
-    name: str = Field("", description="name in score files, where it is not the key of the mapping")
+    name: str = Field(default="", description="name in score files, where it is not the key of the mapping")
 
 
 class TableSpec(Strict):
     """The spec of a table node."""
 
     title: str
-    layout: dict[str, Any] = Field({}, description="type of the layout, for readers; the step does not use it")
+    layout: dict[str, Any] = Field(default={}, description="type of the layout, for readers; the step does not use it")
     rows: list[Row]
     columns: list[ScoreColumn | ComplexityColumn] = Field(min_length=1)
     published: list[Published] = []

@@ -108,7 +108,7 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
     if any(isinstance(column, ScoreColumn) for column in spec.columns):
         lines.append(
             "Ours: mean over seeds, conditions and scored utterances (scored/all are counted). Interval: 95%, "
-            f"percentile bootstrap over scenes ({RESAMPLES} samples), a scene's SNRs resampled together; sd: over seeds."
+            f"percentile bootstrap over scenes ({RESAMPLES} samples), a scene's SNRs together; sd: over seeds."
         )
     if any(isinstance(c, ScoreColumn) and len(c.conditions) > 1 for c in spec.columns):
         lines.append("Averages: our mean over the conditions; the paper's is as printed.")

@@ -1,0 +1,117 @@
+"""What every registered metric must do; a new metric is tested by being there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sebench.config.items import build, registry
+from sebench.metrics.base import MetricValue
+
+RATE = 16000
+METRICS = [name for name, item in registry("metric").items() if item.builtin]
+
+
+@pytest.fixture(params=METRICS)
+def metric(request):
+    return build({"type": request.param}, "metric")
+
+
+def score(metric, clean, estimate, noisy) -> MetricValue:
+    found = metric.compute(clean=clean, estimate=estimate, noisy=noisy, sample_rate=RATE)
+    assert (found.value is not None) == (found.status == "ok")
+    assert bool(found.reason) == (found.status != "ok")
+    assert found.value is None or np.isfinite(found.value)
+    return found
+
+
+def test_all_six_are_there():
+    assert {"pesq_nb", "pesq_wb", "stoi", "estoi", "si_sdr", "delta_snr"} <= set(METRICS)
+
+
+def test_facts(metric):
+    assert metric.version >= 1
+    assert metric.source
+    assert metric.sample_rate == RATE
+    low, high = metric.bounds
+    assert low is None or high is None or low < high
+
+
+def test_identity_is_best_and_within_bounds(metric, signals):
+    clean, noisy = signals["clean"], signals["noisy"]
+    values = [score(metric, clean, estimate, noisy).value for estimate in (clean, noisy, clean + 3 * (noisy - clean))]
+    sign = 1 if metric.higher_is_better else -1
+    ordered = [sign * value for value in values]
+    assert ordered[0] > ordered[1] > ordered[2]
+    low, high = metric.bounds
+    for value in values:
+        assert low is None or value >= low - 1e-9
+        assert high is None or value <= high + 1e-9
+
+
+def test_direction_over_a_noise_ladder(metric, signals):
+    clean, noise = signals["clean"], signals["noisy"] - signals["clean"]
+    noisy = clean + 2 * noise
+    ladder = [score(metric, clean, clean + gain * noise, noisy).value for gain in (2.0, 0.5, 0.125)]
+    assert (np.diff(ladder) > 0).all() if metric.higher_is_better else (np.diff(ladder) < 0).all()
+
+
+def test_deterministic_and_leaves_global_randomness_alone(metric, signals):
+    half = signals["noisy"].copy()
+    half[len(half) // 2 :] = 0  # silent bands are where ESTOI's own noise shows
+    before = np.random.get_state()[1].copy()
+    first = score(metric, signals["clean"], half, signals["noisy"])
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.random.seed(99)
+    second = score(metric, signals["clean"], half, signals["noisy"])
+    assert first == second
+
+
+def test_inputs_are_not_changed(metric, signals):
+    copies = {name: signal.copy() for name, signal in signals.items()}
+    score(metric, copies["clean"], copies["noisy"], copies["noisy"])
+    for name, signal in signals.items():
+        np.testing.assert_array_equal(copies[name], signal)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 3000])
+def test_short_signals_give_a_value_or_a_reason(metric, signals, samples):
+    clean, noisy = signals["clean"][:samples], signals["noisy"][:samples]
+    score(metric, clean, noisy, noisy)
+
+
+def test_silent_reference_is_a_reason(metric, signals):
+    silence = np.zeros_like(signals["clean"])
+    found = score(metric, silence, signals["noisy"], signals["noisy"])
+    if metric.needs_reference:
+        assert found.status == "failed"
+        assert "silent" in found.reason
+
+
+def test_silent_estimate_is_no_exception_and_never_good(metric, signals):
+    found = score(metric, signals["clean"], np.zeros_like(signals["clean"]), signals["noisy"])
+    if found.value is not None and metric.higher_is_better:
+        assert found.value <= score(metric, signals["clean"], signals["clean"], signals["noisy"]).value
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("role", ["clean", "estimate", "noisy"])
+def test_non_finite_samples_are_a_reason(metric, signals, role, bad):
+    given = {"clean": signals["clean"], "estimate": signals["noisy"], "noisy": signals["noisy"]}
+    given[role] = given[role].copy()
+    given[role][17] = bad
+    assert score(metric, **given) == MetricValue(None, f"the {role} signal is not finite", "failed")
+
+
+def test_lengths_that_differ_are_a_reason(metric, signals):
+    found = score(metric, signals["clean"], signals["noisy"][:-1], signals["noisy"])
+    assert found.status == "failed"
+    assert "samples" in found.reason
+
+
+def test_no_reference_and_other_rates_are_not_applicable(metric, signals):
+    noisy = signals["noisy"]
+    if metric.needs_reference:
+        assert score(metric, None, noisy, noisy).status == "not_applicable"
+    other = metric.compute(clean=signals["clean"], estimate=noisy, noisy=noisy, sample_rate=metric.sample_rate + 1)
+    assert other.status == "not_applicable"

@@ -1,0 +1,115 @@
+"""The scores step: one row per (mixture, metric), parts that are kept, bytes that do not depend on workers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sebench.errors import DataError
+from sebench.files import read_parquet
+from sebench.metrics import step
+from sebench.metrics.step import COLUMNS, part_path, run
+
+
+def test_rows_values_and_failures(world, make_item):
+    node = world.scores([make_item("si_sdr"), make_item("stoi", "pystoi")])
+    run(node, world.store, 1)
+    scores = read_parquet(world.store.outputs(node)["scores.parquet"])
+    assert list(scores.columns) == COLUMNS
+    assert list(scores["mixture"]) == [f"m{i}" for i in range(6)] * 2
+    assert list(scores["metric"].unique()) == ["si_sdr", "stoi"]
+    failed = scores[scores["status"] == "failed"]
+    assert list(failed["mixture"]) == ["m1", "m1"]
+    assert set(failed["reason"]) == {"the run failed: loss is nan"}
+    assert failed["value"].isna().all()
+    assert scores.loc[scores["status"] == "ok", "value"].notna().all()
+    assert scores["value"].dtype == np.float64
+    assert scores["implementation"].iloc[0] == "sebench si_sdr"
+
+
+def test_enhanced_beats_unprocessed_by_the_known_amount(world, make_item):
+    noisy, enhanced = world.scores([make_item("delta_snr")], enhanced=False), world.scores([make_item("delta_snr")])
+    for node in (noisy, enhanced):
+        run(node, world.store, 1)
+    before, after = (read_parquet(world.store.outputs(n)["scores.parquet"])["value"] for n in (noisy, enhanced))
+    np.testing.assert_allclose(before, 0.0, atol=1e-9)
+    np.testing.assert_allclose(after.dropna(), -20 * np.log10(0.3), atol=1e-3)
+
+
+def test_bytes_do_not_depend_on_workers(tmp_path, make_world, make_item):
+    written = []
+    for threads in (1, 2):
+        world = make_world(tmp_path / str(threads))
+        node = world.scores([make_item("si_sdr"), make_item("estoi", "pystoi")])
+        run(node, world.store, threads)
+        written.append(world.store.outputs(node)["scores.parquet"].read_bytes())
+    assert written[0] == written[1]
+
+
+def test_another_metric_computes_only_that_one(world, make_item, monkeypatch):
+    first = world.scores([make_item("si_sdr")])
+    run(first, world.store, 1)
+    asked = []
+    compute = step._compute
+    monkeypatch.setattr(step, "_compute", lambda s, t: asked.append([i["type"] for i in s.items]) or compute(s, t))
+    second = world.scores([make_item("delta_snr"), make_item("si_sdr")])
+    run(second, world.store, 1)
+    assert asked == [["delta_snr"]]
+    run(second, world.store, 1)
+    assert asked == [["delta_snr"]]
+    old = read_parquet(world.store.outputs(first)["scores.parquet"])
+    new = read_parquet(world.store.outputs(second)["scores.parquet"])
+    new = new[new["metric"] == "si_sdr"].reset_index(drop=True)
+    assert old.equals(new)
+
+
+def test_parts_differ_by_params_implementation_and_parents(world, make_item):
+    node, noisy = world.scores([make_item("si_sdr")]), world.scores([make_item("si_sdr")], enhanced=False)
+    plain, other = make_item("si_sdr"), make_item("si_sdr", zero_mean=False)
+    newer = {**plain, "implementation": "sebench other"}
+    paths = {part_path(n, world.store, i) for n in (node, noisy) for i in (plain, other, newer)}
+    assert len(paths) == 6
+    assert part_path(node, world.store, {**plain, "name": "called_otherwise"}) in paths
+
+
+def test_a_set_without_clean_is_not_applicable(world, make_item, monkeypatch):
+    from sebench.synthesis.store import AudioStore
+
+    row = AudioStore.row
+    monkeypatch.setattr(AudioStore, "row", lambda self, i: {"noisy": row(self, i)["noisy"]})
+    node = world.scores([make_item("si_sdr")], enhanced=False)
+    run(node, world.store, 1)
+    scores = read_parquet(world.store.outputs(node)["scores.parquet"])
+    assert set(scores["status"]) == {"not_applicable"}
+    assert set(scores["reason"]) == {"no clean reference"}
+
+
+def test_another_package_version_than_planned_is_refused(world, make_item):
+    node = world.scores([{**make_item("stoi", "pystoi"), "implementation": "pystoi 0.0.1"}])
+    with pytest.raises(DataError, match=r"planned with 'pystoi 0\.0\.1'"):
+        run(node, world.store, 1)
+
+
+def test_two_metrics_of_one_name_are_refused(world, make_item):
+    node = world.scores([make_item("si_sdr"), make_item("si_sdr", zero_mean=False)])
+    with pytest.raises(DataError, match="two metrics of one name"):
+        run(node, world.store, 1)
+    named = world.scores([make_item("si_sdr"), {**make_item("si_sdr", zero_mean=False), "name": "si_sdr_raw"}])
+    run(named, world.store, 1)
+    scores = read_parquet(world.store.outputs(named)["scores.parquet"])
+    assert list(scores["metric"].unique()) == ["si_sdr", "si_sdr_raw"]
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("sebench.metrics.step, sebench.tables.step, sebench.report.step, sebench.statistics.claims", {"torch"}),
+        ("sebench.tables.layout, sebench.report.layout, sebench.metrics.base", {"torch", "numpy", "pandas"}),
+    ],
+)
+def test_imports_stay_light(modules, heavy):
+    code = f"import sys, {modules}; assert not {heavy!r} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
