@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from sebench.losses.base import Batch, Estimate, Loss, own_stft
@@ -96,5 +97,5 @@ class ComplexMse(_SpectralError):
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
         stft = self.stft or estimate.stft
         error = estimate.spectrum_in(self.stft) - batch.spectrum("clean", stft)
-        power = error.real.square() + error.imag.square()
+        power = torch.view_as_real(error).square().sum(-1)
         return batch.mean_over_frames(power, stft) * target_scale(batch, self.scale) ** 2

@@ -32,8 +32,8 @@ class Stage1(FrameModel):
         bands: triangular bands, equally spaced in ERB-number from 0 Hz to half the sampling rate.
         embed: width of the first layer.
         hidden: width of the GRU.
-        normalise: "running_mean" subtracts from each band its mean over the past (time constant 2 s), "running_level"
-            one mean over all bands, "none" nothing.
+        normalise: "running_mean" subtracts from each band its mean over the past (time constant 2 s), which makes the
+            gains independent of level and colouration; "none" does not.
         window_length, hop: of the sqrt-Hann STFT, in samples.
     """
 
@@ -52,7 +52,7 @@ class Stage1(FrameModel):
         bands: Annotated[int, Ge(2)] = 32,
         embed: Annotated[int, Ge(1)] = 24,
         hidden: Annotated[int, Ge(1)] = 56,
-        normalise: Literal["none", "running_mean", "running_level"] = "running_level",
+        normalise: Literal["none", "running_mean"] = "running_mean",
         window_length: Annotated[int, Ge(32)] = 256,
         hop: Annotated[int, Ge(16)] = 128,
     ) -> None:
@@ -73,8 +73,7 @@ class Stage1(FrameModel):
         energy = (self.bands.energy(power) + FLOOR).log10()
         if self.normalise == "none":
             return (energy + SHIFT) / SCALE, state
-        level = energy if self.normalise == "running_mean" else energy.mean(-1, keepdim=True)
-        mean, state = self.mean(level, state)
+        mean, state = self.mean(energy, state)
         return (energy - mean) / SCALE, state
 
     def network(self, spectrum: Tensor, state: Any = None) -> tuple[Views, Any]:

@@ -57,7 +57,7 @@ class Stage2(FrameModel):
         bands: Annotated[int, Ge(2)] = 32,
         embed: Annotated[int, Ge(1)] = 128,
         hidden: Annotated[int, Ge(1)] = 64,
-        exponent: Annotated[float, Gt(0), Le(1)] = 0.3,
+        exponent: Annotated[float, Gt(0), Le(1)] = 0.5,
         normalise: Literal["none", "running_level"] = "running_level",
         window_length: Annotated[int, Ge(32)] = 256,
         hop: Annotated[int, Ge(16)] = 128,
