@@ -38,6 +38,8 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "complexity": ("complexity", ("complexity.json",)),
     "table": ("tables/by-id", ("table.json", "table.md", "table.csv", "table.tex")),
     "figure": ("figures/by-id", ("figure.png", "figure.svg", "figure.csv")),
+    # The readable copy of a study's current tables; its marker carries the id, so a change back is seen as one.
+    "publication": ("tables", (".current-{id}",)),
 }
 
 
@@ -96,11 +98,11 @@ class Store:
 
     def folder(self, node: Node) -> Path:
         """Where the node's declared outputs and its provenance lie."""
-        return self.root / KINDS[node.kind][0] / node.stem
+        return self.root / KINDS[node.kind][0] / (node.name if node.kind == "publication" else node.stem)
 
     def outputs(self, node: Node) -> dict[str, Path]:
         """Declared outputs by file name."""
-        return {name: self.folder(node) / name for name in KINDS[node.kind][1]}
+        return {name: self.folder(node) / name.format(id=node.id) for name in KINDS[node.kind][1]}
 
     def state(self, node: Node) -> Path:
         """Large or changing files of the node (audio, checkpoints, leases); never declared to Snakemake."""
@@ -143,6 +145,10 @@ class Store:
         if node.id != node_id:
             raise DataError(f"{path}: content hashes to {node.id}, not to {node_id}: the file was edited")
         return node
+
+    def load_stem(self, kind: str, stem: str) -> Node:
+        """Read a node back from its folder's name (or any text that ends in '-' and its id)."""
+        return self.load(f"{kind}:{stem.rpartition('-')[2]}")
 
     def parent(self, node: Node, role: str) -> Node:
         """The parent in that role."""

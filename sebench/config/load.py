@@ -12,8 +12,7 @@ from typing import Any
 import pydantic
 
 from sebench.config import items, schema
-from sebench.config.layout import FigureLayout, TableLayout
-from sebench.config.mixing import Mixing
+from sebench.synthesis.mixing import Mixing
 from sebench.config.yaml_lines import Document, Location, load
 from sebench.errors import ConfigError, Problem, nearest
 

@@ -1,0 +1,47 @@
+# Studies as build targets: `snakemake`, or `snakemake --config study=two_stage scale=demo corpus=builtin`.
+# The driver plans from config/ and freezes every node; a job reads frozen nodes by id and nothing else.
+import os
+import sys
+
+from sebench.workflow import Workflow
+
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+dag = Workflow(config, inside_job=workflow.remote_exec or workflow.subprocess_exec)
+RESULTS = dag.results
+
+
+wildcard_constraints:
+    stem=r"[^/]+-[0-9a-f]{10}",
+
+
+include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/scoring.smk"
+include: "workflow/rules/tables.smk"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        dag.targets(),
+
+
+onstart:
+    dag.freeze()
+
+
+onsuccess:
+    dag.finished()
+
+
+onerror:
+    dag.failed(log)

@@ -1,0 +1,134 @@
+"""`sebench list` and `sebench show`: what there is, with parameters, sources and needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sebench.config import items
+from sebench.config.load import ITEM_SECTIONS, Config, Named
+from sebench.errors import SebenchError, nearest
+
+LISTS = ("losses", "models", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
+SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
+    name.removesuffix("s"): name for name in ("models", "metrics", "recipes", "scales")
+}
+
+
+def section_of(word: str) -> str:
+    """'losses' from 'loss' or 'losses'.
+
+    Raises:
+        SebenchError: no such section.
+    """
+    section = SINGULAR.get(word, word)
+    if section not in LISTS:
+        near = nearest(word, [*LISTS, *SINGULAR])
+        raise SebenchError(f"no kind of entry {word!r}; accepted: {', '.join(LISTS)}; nearest: {near or 'none'}")
+    return section
+
+
+def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
+    """(name, type, what it is) of every entry, then of items that have no entry and can be used by name."""
+    for name in config.names(section):
+        named = config.lookup(section, name)
+        if named is None:
+            kind = ITEM_SECTIONS[section]
+            item = items.registry(kind)[name]
+            yield name, f"{kind} (needs parameters: give it an entry)", item.title
+            continue
+        yield name, _form(named), _summary(config, section, named)
+
+
+def _form(named: Named) -> str:
+    entry = named.entry
+    if getattr(entry, "sum", None):
+        return " + ".join(f"{weight:g} {name}" for name, weight in entry.sum.items())
+    if getattr(entry, "mix", None):
+        return f"mix of {entry.mix.magnitude} and {entry.mix.complex}, beta {entry.mix.beta:g}"
+    params = ", ".join(f"{key}={value}" for key, value in (getattr(entry, "params", None) or {}).items())
+    return f"{getattr(entry, 'type', '') or ''}" + (f" ({params})" if params else "")
+
+
+def _summary(config: Config, section: str, named: Named) -> str:
+    entry = named.entry
+    text = getattr(entry, "description", "") or getattr(entry, "title", "")
+    if text:
+        return str(text)
+    kind = ITEM_SECTIONS.get(section)
+    item = items.find(kind, entry.type) if kind and getattr(entry, "type", None) else None
+    del config
+    return item.title if item else ""
+
+
+def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str]]:
+    """Everything that is known of one entry, as (heading, text)."""
+    if section not in config.sections:
+        raise SebenchError(f"no section {section!r}")
+    kind = ITEM_SECTIONS.get(section)
+    named = config.lookup(section, name)
+    if named is None and kind is not None and items.find(kind, name) is None:
+        config.get(section, name, key=section)
+    if named is None and kind is None:
+        config.get(section, name, key=section)
+    yield "name", name
+    entry = named.entry if named is not None else None
+    if named is not None:
+        yield "defined at", named.where() if named.document.data else "registered; no entry needed"
+        yield "label", named.label
+        if getattr(entry, "description", ""):
+            yield "description", str(entry.description)
+        if getattr(entry, "sum", None) or getattr(entry, "mix", None):
+            yield "composition", _form(named)
+            yield from _composed(config, name)
+            return
+    if kind is None:
+        yield from _fields(entry)
+        return
+    item = items.find(kind, entry.type if entry is not None else name)
+    if item is None:
+        return
+    yield from _item(item, dict(entry.params) if entry is not None else {})
+
+
+def _composed(config: Config, name: str) -> Iterator[tuple[str, str]]:
+    from sebench.plan.resolve import resolve_loss
+
+    loss = resolve_loss(config, name)
+    yield "needs of the estimate", ", ".join(sorted(loss.needs_views))
+    yield "needs of the batch", ", ".join(sorted(loss.needs_signals))
+    yield "sees the phase", "no" if loss.phase_blind else "yes"
+
+
+def _fields(entry: Any) -> Iterator[tuple[str, str]]:
+    for name, value in entry.model_dump(exclude_defaults=True).items():
+        if name not in ("label", "description"):
+            yield name, str(value)
+
+
+def _item(item: items.Item, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "type", f"{item.type} ({item.path}), version {item.version}"
+    yield "title", item.title
+    facts = {
+        "equation": "equation",
+        "source": "source",
+        "needs_views": "needs of the estimate",
+        "needs_signals": "needs of the batch",
+        "optimum": "optimum",
+        "invariances": "unchanged by",
+        "views": "gives",
+        "sample_rate": "sample rate",
+        "causal": "causal",
+        "unit": "unit",
+        "package": "package",
+        "higher_is_better": "higher is better",
+        "needs_root": "needs a folder",
+    }
+    for key, heading in facts.items():
+        value = item.attributes.get(key)
+        if value not in (None, "", ()):
+            yield heading, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    for name, param in item.params.items():
+        value = given.get(name, param.default)
+        note = "" if name in given or param.required else " (default)"
+        yield f"parameter {name}", f"{value}{note}; {param.text}"

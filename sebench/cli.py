@@ -1,0 +1,267 @@
+"""The command line. Thin: each command imports what it needs and prints what it made and where it lies."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sebench.errors import RestartNeeded, SebenchError
+
+if TYPE_CHECKING:
+    from sebench.artefacts import Store
+    from sebench.config.load import Config
+    from sebench.plan.build import Plan
+
+app = typer.Typer(
+    help="Ablation tables of speech enhancement as build targets.", no_args_is_help=True, add_completion=False
+)
+
+StudyArgument = Annotated[str | None, typer.Argument(help="study; config/config.yaml says which if absent")]
+Scale = Annotated[str | None, typer.Option(help="smoke, demo, small or paper")]
+Corpus = Annotated[str | None, typer.Option(help="replaces the study's corpus")]
+ConfigDir = Annotated[Path, typer.Option("--config-dir", help="configuration folder")]
+Results = Annotated[Path | None, typer.Option(help="results folder")]
+CONFIG = Path("config")
+
+
+def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
+    from sebench.artefacts import Store
+    from sebench.config.load import load_config
+
+    config = load_config(config_dir)
+    return config, Store(results or config.settings.results)
+
+
+def _plans(
+    config: Config, store: Store, study: str | None, scale: str | None, corpus: str | None
+) -> tuple[list[Plan], str | None]:
+    from sebench.plan.build import build_plan
+
+    names = study.split(",") if study else config.settings.study
+    chosen = corpus or config.settings.corpus
+    return [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names], chosen
+
+
+@app.command()
+def run(
+    study: StudyArgument = None,
+    scale: Scale = None,
+    corpus: Corpus = None,
+    cores: Annotated[str, typer.Option("--cores", "-c", help="cores, or 'all'")] = "all",
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
+    snakemake: Annotated[list[str] | None, typer.Argument(help="after --: passed on to Snakemake")] = None,
+) -> None:
+    """Make a study: everything that is missing, through Snakemake; then print its tables."""
+    from sebench import driver
+    from sebench.tables.show import show_tables
+
+    config, store = _load(config_dir, results)
+    plans, chosen = _plans(config, store, study, scale, corpus)
+    settings = {
+        "study": ",".join(plan.study.name for plan in plans),
+        "scale": plans[0].scale,
+        "results": str(store.root),
+        "config_dir": str(config_dir),
+    }
+    if chosen:
+        settings["corpus"] = chosen
+    status = driver.run(plans, store, settings, cores, snakemake or [])
+    for plan in plans:
+        show_tables(plan, store)
+    if status:
+        raise typer.Exit(status)
+
+
+@app.command()
+def plan(
+    study: StudyArgument = None,
+    scale: Scale = None,
+    corpus: Corpus = None,
+    why: Annotated[bool, typer.Option("--why", help="for each new cell, the key that made it new")] = False,
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
+) -> None:
+    """Say what would run: cells new, done and shared, jobs per rule, disk, time. Nothing is run."""
+    from sebench.plan.summary import summarise
+    from sebench.plan.why import reasons
+
+    config, store = _load(config_dir, results)
+    plans, chosen = _plans(config, store, study, scale, corpus)
+    for found in plans:
+        lines = reasons(found, store) if why else summarise(config, found, chosen, store, os.cpu_count() or 1)
+        for line in lines:
+            print(line)
+
+
+@app.command()
+def table(
+    study: StudyArgument = None,
+    scale: Scale = None,
+    corpus: Corpus = None,
+    format: Annotated[str, typer.Option("--format", help="terminal, markdown, csv, latex or json")] = "terminal",
+    name: Annotated[str | None, typer.Option("--table", help="one table of the study")] = None,
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
+) -> None:
+    """Print a study's tables: ours beside the paper's. What is not computed yet is a hole that says so."""
+    from sebench.tables.show import show_tables
+
+    config, store = _load(config_dir, results)
+    plans, _ = _plans(config, store, study, scale, corpus)
+    for found in plans:
+        show_tables(found, store, format=format, only=name)
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[str, typer.Argument(help="losses, models, metrics, corpora, mixing, recipes, studies or scales")],
+    config_dir: ConfigDir = CONFIG,
+) -> None:
+    """List what there is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sebench.catalogue import rows, section_of
+
+    config, _ = _load(config_dir, None)
+    grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("name", "made of", "what it is"):
+        grid.add_column(column, overflow="fold")
+    for row in rows(config, section_of(what)):
+        grid.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 160, markup=False).print(grid)
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(help="loss, model, metric, corpus, mixing, recipe, study or scale")],
+    name: str,
+    config_dir: ConfigDir = CONFIG,
+) -> None:
+    """Show one entry: parameters, formula and source, what it needs."""
+    from sebench.catalogue import describe, section_of
+
+    config, _ = _load(config_dir, None)
+    for heading, text in describe(config, section_of(what), name):
+        print(f"{heading:<22} {text}")
+
+
+@app.command()
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="delete without asking")] = False,
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
+) -> None:
+    """List, and delete on request, what no current study needs at any scale."""
+    from sebench.plan.gc import delete, unneeded
+
+    config, store = _load(config_dir, results)
+    items, notes = unneeded(config, store)
+    for note in notes:
+        print(f"kept, since it cannot be judged: {note}")
+    for item in items:
+        print(f"{item.size / 1e6:10.2f} MB  {item.path}")
+    print(f"{sum(item.size for item in items) / 1e6:10.2f} MB in {len(items)} files and folders that no study needs")
+    if items and not dry_run and (yes or typer.confirm("delete them?")):
+        delete(items)
+        print("deleted")
+
+
+@app.command()
+def enhance(
+    run: Annotated[str, typer.Argument(help="a run: its folder, the folder's name, or its id")],
+    source: Annotated[Path, typer.Argument(help="recording: any rate, any length, any number of channels")],
+    target: Annotated[Path, typer.Argument(help="file to write")],
+    results: Annotated[Path, typer.Option(help="results folder")] = Path("results"),
+) -> None:
+    """Enhance a recording with a trained run."""
+    from sebench.artefacts import Store
+    from sebench.enhancement.files import enhance_file
+    from sebench.training.find import find_run
+
+    store = Store(results)
+    enhance_file(store.folder(find_run(store, run)), source, target)
+    print(f"wrote {target}")
+
+
+@app.command()
+def retry(
+    run: Annotated[str, typer.Argument(help="a run that failed: its folder, the folder's name, or its id")],
+    results: Annotated[Path, typer.Option(help="results folder")] = Path("results"),
+) -> None:
+    """Clear a recorded failure, with all that follows from it, so that the next run tries again."""
+    from sebench.artefacts import Store
+    from sebench.training.find import clear_failure, find_run
+
+    store = Store(results)
+    for path in clear_failure(store, find_run(store, run)):
+        print(f"removed {path}")
+
+
+@app.command()
+def export(
+    what: Annotated[str, typer.Argument(help="a rendered set: its folder's name or id")],
+    index: Annotated[int, typer.Argument(help="row")],
+    folder: Annotated[Path, typer.Argument(help="folder to write to")],
+    results: Annotated[Path, typer.Option(help="results folder")] = Path("results"),
+) -> None:
+    """Write one mixture of a rendered set as WAV files: noisy, clean, noise."""
+    from sebench.artefacts import Store
+    from sebench.synthesis.store import AudioStore
+
+    store = Store(results)
+    node = store.load_stem("set", Path(what).name)
+    for path in AudioStore.open(store, node).export_wav(index, folder):
+        print(f"wrote {path}")
+
+
+@app.command()
+def versions(
+    update: Annotated[bool, typer.Option("--update", help="write the lock, after a decision about each version")] = False,
+) -> None:
+    """Compare the code of items and algorithms with the versions they carry."""
+    from sebench.config import versions as lock
+
+    found = list(lock.stale())
+    for line in found:
+        print(line)
+    if update:
+        lock.update()
+        print(f"wrote {lock.LOCK}")
+    elif found:
+        raise typer.Exit(1)
+    else:
+        print("every version belongs to its code")
+
+
+@app.command(hidden=True)
+def step(
+    kind: str,
+    stem: str,
+    results: Annotated[str, typer.Option()] = "results",
+    threads: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Make one artefact from its frozen file: what the rules call."""
+    from sebench.steps import run_step
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    run_step(kind, stem, results, threads)
+
+
+def main() -> None:
+    """Entry point: errors made for people are printed without a traceback."""
+    try:
+        app(standalone_mode=True)
+    except RestartNeeded as error:
+        print(f"sebench: stopped: {error}", file=sys.stderr)
+        sys.exit(RestartNeeded.exit_code)
+    except SebenchError as error:
+        print(f"sebench: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,146 @@
+"""`sebench run`: Snakemake started with a plan, watched, and cleaned up after where an earlier driver was killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sebench.artefacts import Node, Store
+from sebench.errors import SebenchError
+from sebench.files import read_json, write_json
+from sebench.plan.build import Plan
+
+#: Kinds in the order of the work, with the word for people.
+PHASES = {
+    "corpus": "corpora",
+    "mixtures": "mixture plans",
+    "set": "rendered sets",
+    "run": "training runs",
+    "enhanced": "enhanced sets",
+    "scores": "score files",
+    "complexity": "complexities",
+    "table": "tables",
+    "figure": "figures",
+}
+
+
+class DriverBusy(SebenchError):
+    """Another driver works on this store."""
+
+
+def process_start(pid: int) -> str:
+    """When a process started, as the kernel counts; empty where it does not run (or cannot be seen)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    state, *fields = stat.rpartition(")")[2].split()
+    return "" if state in "ZX" else fields[18]
+
+
+def claim(store: Store) -> None:
+    """Record this process as the store's driver; unlock Snakemake where the recorded one is dead.
+
+    Raises:
+        DriverBusy: the recorded driver is alive.
+    """
+    path = store.root / "driver.json"
+    if path.exists():
+        recorded = read_json(path)
+        pid = int(recorded["pid"])
+        if recorded["host"] == os.uname().nodename and pid != os.getpid() and recorded["start"] == process_start(pid):
+            raise DriverBusy(f"another driver (process {pid}) works on {store.root}; wait for it or stop it")
+    write_json(path, {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename})
+
+
+def snakemake_command(plans: Sequence[Plan], settings: dict[str, str], cores: str, extra: Sequence[str]) -> list[str]:
+    """The command that a person could type."""
+    pairs = [f"{key}={value}" for key, value in settings.items()]
+    return [sys.executable, "-m", "snakemake", "--config", *pairs, "--keep-going", "--cores", cores, *extra]
+
+
+def unlock(settings: dict[str, str]) -> None:
+    """Remove the lock of a Snakemake that was killed."""
+    locks = Path(".snakemake/locks")
+    if locks.is_dir() and any(locks.iterdir()):
+        pairs = [f"{key}={value}" for key, value in settings.items()]
+        command = [sys.executable, "-m", "snakemake", "--config", *pairs, "--unlock"]
+        subprocess.run(command, capture_output=True, check=False)
+
+
+def missing(plans: Sequence[Plan], store: Store) -> list[Node]:
+    """Nodes that are not complete, each once."""
+    nodes = {key: node for plan in plans for key, node in plan.nodes.by_key.items()}
+    return [node for node in nodes.values() if not store.complete(node)]
+
+
+def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: str, extra: Sequence[str]) -> int:
+    """Make everything that is missing, and show how far it is. Returns Snakemake's exit status.
+
+    Raises:
+        DriverBusy: another driver works on this store.
+    """
+    todo = missing(plans, store)
+    if not todo:
+        print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
+        return 0
+    store.root.mkdir(parents=True, exist_ok=True)
+    claim(store)
+    unlock(settings)
+    log = store.root / "logs" / "snakemake.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = snakemake_command(plans, settings, cores, extra)
+    try:
+        with log.open("w", encoding="utf-8") as sink:
+            process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
+            try:
+                _watch(process, todo, store)
+            except KeyboardInterrupt:
+                print("interrupted: the jobs save their state and stop; the same command goes on from there")
+                process.wait()
+    finally:
+        (store.root / "driver.json").unlink(missing_ok=True)
+    if process.returncode:
+        _explain(log)
+    return process.returncode
+
+
+def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> None:
+    if sys.stdout.isatty():
+        from sebench.display import watch_live
+
+        watch_live(process, todo, store)
+        return
+    remaining = {node.key: node for node in todo}
+    started = time.monotonic()
+    while True:
+        over = process.poll() is not None
+        for node in [node for node in remaining.values() if store.complete(node)]:
+            del remaining[node.key]
+            done = len(todo) - len(remaining)
+            print(f"[{time.monotonic() - started:5.0f} s] {done}/{len(todo)} {node.kind} {node.stem}", flush=True)
+        if over:
+            return
+        time.sleep(0.5)
+
+
+def _explain(log: Path) -> None:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    failed = [line.strip() for line in lines if line.lstrip().startswith("log:") and "check log file" in line]
+    print(f"\nSnakemake stopped with errors; its log is {log}", file=sys.stderr)
+    for entry in dict.fromkeys(failed):
+        path = Path(entry.removeprefix("log:").partition("(")[0].strip())
+        print(f"  {path}", file=sys.stderr)
+        for line in _tail(path, 12):
+            print(f"    {line}", file=sys.stderr)
+    if not failed:
+        print("\n".join(lines[-25:]), file=sys.stderr)
+
+
+def _tail(path: Path, count: int) -> Iterator[str]:
+    if path.exists():
+        yield from path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]

@@ -1,0 +1,167 @@
+"""The plan of a study: all its nodes, and what they are for. The Snakefile and the CLI use the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sebench.artefacts import Node, Store
+from sebench.config.load import Config, Named, load_config
+from sebench.config.schema import Amounts, StudyAmounts
+from sebench.errors import ConfigError, Problem, SebenchError, nearest
+from sebench.plan import nodes as make
+from sebench.plan.displays import figure_nodes, publication_node, table_nodes
+from sebench.plan.grid import Cell, Excluded, expand
+from sebench.plan.nodes import Nodes
+from sebench.plan.resolve import metric_identity
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell and its nodes."""
+
+    cell: Cell
+    chain: tuple[Node, ...]
+    enhanced: Mapping[str, Node]
+    scores: Mapping[str, Node]
+    complexity: Node
+
+    @property
+    def run(self) -> Node:
+        return self.chain[-1]
+
+
+@dataclass
+class Plan:
+    """Everything that one study needs at one scale on one corpus.
+
+    Args:
+        conditions: name ("snr-5") -> rendered test set.
+        noisy: condition -> scores of the unprocessed mixtures.
+    """
+
+    study: Named
+    scale: str
+    corpora: dict[str, str]
+    amounts: Amounts
+    nodes: Nodes
+    cells: list[PlannedCell]
+    excluded: list[Excluded]
+    conditions: dict[str, Node]
+    condition_values: dict[str, float]
+    noisy: dict[str, Node]
+    tables: dict[str, Node]
+    figures: dict[str, Node]
+    publication: Node
+
+    @property
+    def place(self) -> str:
+        return self.publication.name
+
+
+def amounts_of(config: Config, study: Named, scale: str) -> tuple[Amounts, StudyAmounts]:
+    """A scale's amounts with the study's changes, and those changes.
+
+    Raises:
+        ConfigError: no such scale.
+    """
+    base = config.get("scales", scale).entry
+    changes = study.entry.scales.get(scale, StudyAmounts())
+    values = {name: getattr(base, name) for name in Amounts.model_fields}
+    for name in Amounts.model_fields:
+        changed = getattr(changes, name)
+        if name == "utterances" and changed is not None:
+            counts = {**values[name].model_dump(), **changed.model_dump(exclude_none=True)}
+            values[name] = type(values[name])(**counts)
+        elif changed is not None:
+            values[name] = changed
+    return Amounts(**values), changes
+
+
+def condition_name(snr_db: float) -> str:
+    return f"snr{snr_db:g}"
+
+
+def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, store: Store) -> Plan:
+    """Plan one study.
+
+    Raises:
+        ConfigError: a wrong name, or a cell that cannot be.
+        CorpusMissing: a corpus is not where it should be.
+    """
+    study = config.get("studies", study_name, key="study")
+    if corpus is not None:
+        config.get("corpora", corpus, key="corpus")
+    amounts, changes = amounts_of(config, study, scale)
+    cells, excluded = expand(config, study, amounts.seeds)
+    sample_rate = make.one_sample_rate(config, study, cells)
+    found = Nodes()
+
+    corpora = {role: corpus or name for role, name in study.entry.corpus.items()}
+    corpus_nodes = {name: make.corpus_node(config, store, name) for name in dict.fromkeys(corpora.values())}
+    mixings = study.entry.mixing if set(study.entry.mixing) != {""} else dict.fromkeys(corpora, study.entry.mixing[""])
+
+    def rendered(role: str, split: str, count: int, snr_db: float | None = None) -> Node:
+        corpus_node = found.add(corpus_nodes[corpora[role]])
+        mixing = config.get("mixing", mixings[role]).entry.model_dump(mode="json")
+        mixing = {key: value for key, value in mixing.items() if key not in ("label", "description")}
+        mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db))
+        return found.add(make.set_node(mixtures, sample_rate))
+
+    # Test sets come first: the order of nodes is the order in which Snakemake meets equals.
+    test_role = study.entry.conditions.data or next(iter(corpora))
+    if test_role not in corpora:
+        where, key = study.where("conditions", "data"), f"{study_name}.conditions.data"
+        raise ConfigError([Problem(where, key, f"no role {test_role!r}", ", ".join(corpora), nearest(test_role, corpora))])
+    conditions: dict[str, Node] = {}
+    values: dict[str, float] = {}
+    for snr_db in study.entry.conditions.snr_db:
+        name = condition_name(snr_db)
+        conditions[name] = rendered(test_role, "test", amounts.utterances.test, snr_db)
+        values[name] = snr_db
+    metrics = [metric_identity(config, name) for name in study.entry.metrics]
+    noisy = {name: found.add(make.scores_node(metrics, node, None)) for name, node in conditions.items()}
+    data = {
+        role: {
+            "train": rendered(role, "train", amounts.utterances.train),
+            "valid": rendered(role, "valid", amounts.utterances.valid),
+        }
+        for role in corpora
+    }
+
+    planned = []
+    for cell in cells:
+        chain = make.run_nodes(config, cell, amounts, study.entry.select.by, data, changes.models)
+        chain = [found.add(run) for run in chain]
+        enhanced = {name: found.add(make.enhanced_node(chain[-1], node)) for name, node in conditions.items()}
+        scores = {
+            name: found.add(make.scores_node(metrics, conditions[name], node)) for name, node in enhanced.items()
+        }
+        complexity = found.add(make.complexity_node(chain[-1].spec["model"]))
+        planned.append(PlannedCell(cell, tuple(chain), enhanced, scores, complexity))
+
+    plan = Plan(
+        study, scale, corpora, amounts, found, planned, excluded, conditions, values, noisy, {}, {}, Node("table", "", {})
+    )
+    plan.tables = {name: found.add(node) for name, node in table_nodes(config, plan).items()}
+    plan.figures = {name: found.add(node) for name, node in figure_nodes(config, plan).items()}
+    plan.publication = found.add(publication_node(plan))
+    return plan
+
+
+def plan_from_settings(settings: Mapping[str, Any], store: Store) -> list[Plan]:
+    """Plans of the studies that Snakemake's configuration names.
+
+    Args:
+        settings: study (a name, a list, or names with commas), scale, corpus, config_dir.
+    """
+    config = load_config(str(settings.get("config_dir", "config")))
+    studies = settings.get("study") or config.settings.study
+    if isinstance(studies, str):
+        studies = studies.split(",")
+    if not studies:
+        raise SebenchError("no study is named: `--config study=NAME`, or `study:` in config/config.yaml")
+    scale = str(settings.get("scale") or config.settings.scale)
+    corpus = settings.get("corpus") or config.settings.corpus
+    return [build_plan(config, str(name).strip(), scale, corpus, store) for name in studies]

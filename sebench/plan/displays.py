@@ -1,0 +1,217 @@
+"""Tables, figures and the publication of a study: what its layouts say, resolved to nodes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from sebench.artefacts import Node
+from sebench.config import items
+from sebench.config.load import Config, explain
+from sebench.config.versions import version
+from sebench.errors import ConfigError, DataError, Problem, nearest
+from sebench.report.layout import FigureLayout, figure_spec
+from sebench.tables.layout import (
+    Cell,
+    ClaimLayout,
+    MetricFacts,
+    Row,
+    TableLayout,
+    parents_read,
+    read_published,
+    table_spec,
+)
+
+if TYPE_CHECKING:
+    from sebench.plan.build import Plan
+
+
+def header(snr_db: float) -> str:
+    """A condition's column header."""
+    return f"{snr_db:g} dB"
+
+
+def study_rows(plan: Plan) -> list[Row]:
+    """The study's rows: the unprocessed mixtures, then one per label with a cell per seed.
+
+    Roles of parents are the parents' own keys.
+    """
+    headers = {name: header(value) for name, value in plan.condition_values.items()}
+    noisy = Cell(scores={headers[name]: node.key for name, node in plan.noisy.items()})
+    rows = [Row(label="Noisy", cells=[noisy])]
+    by_label = defaultdict(list)
+    for planned in plan.cells:
+        by_label[planned.cell.label].append(planned)
+    for label, cells in by_label.items():
+        found = [
+            Cell(
+                seed=planned.cell.seed,
+                scores={headers[name]: node.key for name, node in planned.scores.items()},
+                run=planned.run.key,
+            )
+            for planned in cells
+        ]
+        rows.append(Row(label=label, cells=found, complexity=cells[0].complexity.key))
+    return rows
+
+
+def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
+    """What tables must know of the study's metrics."""
+    facts = {}
+    for name in names:
+        named = config.get("metrics", name)
+        item = items.find("metric", named.entry.type)
+        assert item is not None
+        facts[name] = MetricFacts(
+            label=named.label,
+            higher_is_better=item.higher_is_better,
+            unit=item.unit,
+            bounds=tuple(item.bounds),
+            name=item.type if item.builtin else item.cls,
+        )
+    return facts
+
+
+def footer(plan: Plan) -> dict[str, Any]:
+    """What every table of the study says about how its numbers were made."""
+    amounts = plan.amounts
+    changes = plan.study.entry.scales.get(plan.scale)
+    by = plan.study.entry.select.by
+    content: dict[str, Any] = {
+        "study": plan.study.name,
+        "source": plan.study.entry.source,
+        "scale": plan.scale,
+        "corpus": ", ".join(dict.fromkeys(plan.corpora.values())),
+        "corpus ids": ", ".join(node.id for node in plan.nodes.of_kind("corpus")),
+        "selection": f"best of {amounts.validations} validations by {by} on {amounts.utterances.valid} utterances "
+        "of the validation split; the test split is never looked at before scoring",
+        "amounts": f"{amounts.utterances.train} training mixtures, {amounts.steps} steps of {amounts.batch_size} x "
+        f"{amounts.segment_seconds:g} s, {amounts.seeds} seed{'s' if amounts.seeds > 1 else ''}, "
+        f"{amounts.utterances.test} test mixtures per condition",
+    }
+    if changes is not None and changes.models:
+        content["widths"] = "; ".join(
+            f"{model}: {', '.join(f'{k}={v}' for k, v in params.items())}" for model, params in changes.models.items()
+        )
+    if plan.excluded:
+        content["left out"] = "; ".join(f"{cell.label}: {cell.reason}" for cell in plan.excluded)
+    return content
+
+
+def _layouts(plan: Plan, section: str, model: type[Any]) -> dict[str, Any]:
+    problems: list[Problem] = []
+    found = {}
+    for name, content in getattr(plan.study.entry, section).items():
+        try:
+            found[name] = model.model_validate(content)
+        except pydantic.ValidationError as error:
+            problems.extend(explain(error, model, plan.study.document, (plan.study.name, section, name)))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
+    """The study's tables by name.
+
+    Raises:
+        ConfigError: a layout, a claim or a file of published numbers does not fit the study.
+    """
+    study = plan.study
+    layouts = _layouts(plan, "tables", TableLayout)
+    claims = _claims(plan, layouts)
+    rows = study_rows(plan)
+    facts = metric_facts(config, list(study.entry.metrics))
+    nodes = {}
+    for name, layout in layouts.items():
+        try:
+            published = read_published(config.folder / "published" / layout.published) if layout.published else []
+            spec = table_spec(
+                layout,
+                rows=rows,
+                conditions=[header(value) for value in plan.condition_values.values()],
+                metrics=facts,
+                published=published,
+                claims=claims.get(name, []),
+                footer=footer(plan),
+                version=version("table"),
+            )
+        except DataError as error:
+            where = study.where("tables", name)
+            raise ConfigError([Problem(where, f"{study.name}.tables.{name}", str(error))]) from None
+        parents = {role: role for role in sorted(parents_read(spec))}
+        nodes[name] = Node("table", f"{plan_place(plan)}-{name}", spec, parents)
+    return nodes
+
+
+def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[ClaimLayout]]:
+    """Claims by table; one that names no table belongs to the study's only one."""
+    found: dict[str, list[ClaimLayout]] = defaultdict(list)
+    problems: list[Problem] = []
+    for index, content in enumerate(plan.study.entry.claims):
+        location = (plan.study.name, "claims", index)
+        try:
+            claim = ClaimLayout.model_validate(content)
+        except pydantic.ValidationError as error:
+            problems.extend(explain(error, ClaimLayout, plan.study.document, location))
+            continue
+        table = claim.table or (next(iter(layouts)) if len(layouts) == 1 else "")
+        if table not in layouts:
+            where = plan.study.where("claims", index)
+            key = f"{plan.study.name}.claims.{index}.table"
+            problems.append(Problem(where, key, f"no table {table!r}", ", ".join(layouts)))
+            continue
+        found[table].append(claim)
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
+    """The study's figures by name.
+
+    Raises:
+        ConfigError: a layout names a row or condition that the study does not have.
+    """
+    del config
+    study = plan.study
+    sets = {header(plan.condition_values[name]): node.key for name, node in plan.conditions.items()}
+    nodes = {}
+    problems: list[Problem] = []
+    for name, layout in _layouts(plan, "figures", FigureLayout).items():
+        key = f"{study.name}.figures.{name}"
+        if layout.condition not in sets:
+            where, near = study.where("figures", name, "condition"), nearest(layout.condition, sets)
+            problems.append(Problem(where, key, f"no condition {layout.condition!r}", ", ".join(sets), near))
+            continue
+        roles: dict[str, str] = {}
+        for planned in plan.cells:
+            for condition, node in planned.enhanced.items():
+                if header(plan.condition_values[condition]) == layout.condition:
+                    roles.setdefault(planned.cell.label, node.key)
+        for index, panel in enumerate(layout.panels):
+            if panel.source not in ("clean", "noisy", *roles):
+                where = study.where("figures", name, "panels", index)
+                accepted = ", ".join(["clean", "noisy", *roles])
+                problems.append(Problem(where, key, f"no row {panel.source!r}", accepted, nearest(panel.source, roles)))
+        spec = figure_spec(layout, roles, version("figure"))
+        read = [panel["source"] for panel in spec["panels"] if panel["source"] in plan.nodes.by_key]
+        parents = {"set": sets[layout.condition], **{role: role for role in read}}
+        nodes[name] = Node("figure", f"{plan_place(plan)}-{name}", spec, parents)
+    if problems:
+        raise ConfigError(problems)
+    return nodes
+
+
+def plan_place(plan: Plan) -> str:
+    """`<study>-<scale>-<corpus>`: the folder's name of the study's current tables."""
+    return "-".join([plan.study.name, plan.scale, "+".join(dict.fromkeys(plan.corpora.values()))])
+
+
+def publication_node(plan: Plan) -> Node:
+    """The readable copy of all tables and figures."""
+    parents = {name: node.key for name, node in {**plan.tables, **plan.figures}.items()}
+    return Node("publication", plan_place(plan), {"place": plan_place(plan)}, parents)

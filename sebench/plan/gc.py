@@ -1,0 +1,102 @@
+"""`sebench gc`: what no current study needs, and its size."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sebench.artefacts import KINDS, Store
+from sebench.config.load import Config
+from sebench.plan.build import build_plan
+from sebench.plan.nodes import CorpusMissing
+
+
+@dataclass(frozen=True)
+class Unneeded:
+    """A folder or file of the store that no study refers to."""
+
+    path: Path
+    size: int
+
+
+def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple[set[str], list[str]]:
+    """Ids that any study needs, at any scale, on its own corpus or a named one; and what could not be planned."""
+    ids: set[str] = set()
+    unknown = []
+    for study in config.sections["studies"]:
+        for scale in config.sections["scales"]:
+            for corpus in corpora:
+                try:
+                    plan = build_plan(config, study, scale, corpus, store)
+                except CorpusMissing as error:
+                    unknown.append(str(error))
+                    continue
+                ids |= {node.id for node in plan.nodes.by_key.values()}
+    return ids, list(dict.fromkeys(unknown))
+
+
+def unneeded(config: Config, store: Store) -> tuple[list[Unneeded], list[str]]:
+    """What may go, largest first; and notes on what was kept because it cannot be judged."""
+    corpora: list[str | None] = [None, *config.sections["corpora"]]
+    ids, notes = needed_ids(config, store, corpora)
+    absent = {node_id for node_id in _descendants_of_absent_corpora(config, store)} if notes else set()
+    found = []
+    for path, node_id in _stored(store):
+        if node_id not in ids and node_id not in absent:
+            found.append(Unneeded(path, _size(path)))
+    return sorted(found, key=lambda item: -item.size), notes
+
+
+def _stored(store: Store) -> Iterator[tuple[Path, str]]:
+    for kind, (folder, _) in KINDS.items():
+        for path in sorted((store.root / "frozen" / kind).glob("*.yaml")):
+            yield path, path.stem
+        if kind != "publication":
+            for path in sorted((store.root / folder).glob("*-*")):
+                yield path, path.name.rpartition("-")[2]
+    for path in sorted((store.root / "state").glob("*-*")):
+        yield path, path.name.rpartition("-")[2]
+
+
+def _descendants_of_absent_corpora(config: Config, store: Store) -> Iterator[str]:
+    """Ids of everything made from a corpus whose folder is not here now: it cannot be judged, so it is kept."""
+    here = {node.id for node in _present_corpora(config, store)}
+    doubtful: set[str] = set()
+    frozen = [
+        store.load(f"{kind}:{path.stem}")
+        for kind in KINDS
+        for path in sorted((store.root / "frozen" / kind).glob("*.yaml"))
+    ]
+    for _ in KINDS:
+        for node in frozen:
+            from_absent = node.kind == "corpus" and node.spec["fingerprint"] and node.id not in here
+            if from_absent or any(key.partition(":")[2] in doubtful for key in node.parents.values()):
+                doubtful.add(node.id)
+    yield from doubtful
+
+
+def _present_corpora(config: Config, store: Store) -> Iterator:
+    from sebench.plan.nodes import corpus_node
+
+    for name in config.sections["corpora"]:
+        try:
+            yield corpus_node(config, store, name)
+        except CorpusMissing:
+            continue
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def delete(items: list[Unneeded]) -> None:
+    """Remove folders and files."""
+    for item in items:
+        if item.path.is_dir():
+            shutil.rmtree(item.path)
+        else:
+            item.path.unlink(missing_ok=True)

@@ -1,0 +1,213 @@
+"""From cells to nodes: corpora, mixture plans, rendered sets, chains of runs, enhanced sets, score files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sebench.artefacts import Node, Store, content_id
+from sebench.config import items
+from sebench.config.load import Config, Named
+from sebench.config.schema import Amounts, Stage
+from sebench.config.versions import version
+from sebench.errors import ConfigError, Problem, SebenchError
+from sebench.plan.grid import Cell
+from sebench.plan.resolve import identity, metric_identity, resolve_loss
+
+
+@dataclass
+class Nodes:
+    """Nodes by 'kind:id', in an order in which parents come first."""
+
+    by_key: dict[str, Node] = field(default_factory=dict)
+
+    def add(self, node: Node) -> Node:
+        return self.by_key.setdefault(node.key, node)
+
+    def __getitem__(self, key: str) -> Node:
+        return self.by_key[key]
+
+    def of_kind(self, kind: str) -> list[Node]:
+        return [node for node in self.by_key.values() if node.kind == kind]
+
+
+class CorpusMissing(SebenchError):
+    """A corpus that a person must provide is not where the configuration says."""
+
+
+def corpus_root(config: Config, named: Named) -> Path | None:
+    """The folder of a corpus that has one.
+
+    Raises:
+        CorpusMissing: no root is set, or it is no folder.
+    """
+    entry = named.entry
+    item = items.find("corpus", entry.type)
+    assert item is not None
+    if not item.needs_root:
+        return None
+    from_env = os.environ.get(entry.root_env) if entry.root_env else None
+    root = from_env or entry.root
+    hint = f"set `root:` at {named.where('root')}" + (f" or the variable {entry.root_env}" if entry.root_env else "")
+    if not root:
+        raise CorpusMissing(f"corpus {named.name!r} has no root folder: {hint}")
+    path = Path(root)
+    if not path.is_dir():
+        raise CorpusMissing(f"corpus {named.name!r}: {path} is no folder: {hint}. {item.source}")
+    return path.resolve()
+
+
+def corpus_node(config: Config, store: Store, name: str) -> Node:
+    """The corpus as a node; a recorded one is fingerprinted."""
+    import importlib
+
+    named = config.get("corpora", name)
+    described = identity("corpus", named.entry)
+    item = items.find("corpus", named.entry.type)
+    assert item is not None
+    root = corpus_root(config, named)
+    fingerprint = ""
+    if root is not None:
+        from sebench.corpora.fingerprint import fingerprint as fingerprint_of
+
+        adapter = items.build(described, "corpus")
+        cache = store.root / "fingerprints" / f"{content_id(str(root))}.json"
+        fingerprint = fingerprint_of(root, adapter.files(root), cache)
+    packages = {package: importlib.metadata.version(package) for package in item.packages}
+    slug = item.type if item.builtin else item.cls
+    spec = {"item": described, "fingerprint": fingerprint, "packages": packages}
+    return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
+
+
+def _all_cores() -> int:
+    return os.cpu_count() or 1
+
+
+def mixtures_node(
+    corpus: Node, mixing: Mapping[str, Any], split: str, count: int, snr_db: float | None = None
+) -> Node:
+    """The plan of one set of mixtures."""
+    spec = {
+        "version": version("mixtures"),
+        "split": split,
+        "count": count,
+        "seed": 0,
+        "seconds": None,
+        "snr_db": snr_db,
+        "mixing": dict(mixing),
+    }
+    name = f"{corpus.name}-{split}{count}" + (f"-snr{snr_db:g}" if snr_db is not None else "")
+    return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
+
+
+def set_node(mixtures: Node, sample_rate: int) -> Node:
+    """The rendered set of a mixture plan."""
+    spec = {"version": version("set"), "sample_rate": sample_rate}
+    parents = {"mixtures": mixtures.key, "corpus": mixtures.parents["corpus"]}
+    hints = {"threads": _all_cores(), "count": mixtures.spec["count"]}
+    return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
+
+
+def stage_spec(config: Config, stage: Stage, amounts: Amounts, select_by: str) -> dict[str, Any]:
+    """A stage with all its amounts."""
+    steps = max(1, round(amounts.steps * stage.effort))
+    by = "loss" if select_by == "loss" else {"metric": metric_identity(config, select_by)}
+    return {
+        "name": stage.name,
+        "kind": stage.kind,
+        "steps": steps,
+        "batch_size": amounts.batch_size,
+        "segment_seconds": amounts.segment_seconds,
+        "optimiser": stage.optimiser.model_dump(),
+        "schedule": stage.schedule.model_dump(),
+        "clip_norm": stage.clip_norm,
+        "validate_every": max(1, -(-steps // amounts.validations)),
+        "validate_by": by,
+        "keep": stage.keep,
+        "precision": stage.precision,
+        "threads": amounts.threads,
+        "devices": amounts.devices,
+        "freeze": sorted(stage.freeze),
+    }
+
+
+def run_nodes(
+    config: Config,
+    cell: Cell,
+    amounts: Amounts,
+    select_by: str,
+    data: Mapping[str, Mapping[str, Node]],
+    widths: Mapping[str, Mapping[str, Any]],
+) -> list[Node]:
+    """The chain of runs that a cell ends in, first stage first.
+
+    Args:
+        data: role -> {"train": set node, "valid": set node}.
+        widths: model entry -> parameters that the scale changes.
+    """
+    chain: dict[str, Node] = {}
+    for stage in config.get("recipes", cell.recipe).entry.stages:
+        model_name = stage.model or cell.model
+        model = identity("model", config.get("models", model_name).entry, widths.get(model_name))
+        loss = resolve_loss(config, stage.loss or cell.loss)
+        sets = data[stage.data] if stage.data in data else data[next(iter(data))]
+        parents = {"train": sets["train"].key, "valid": sets["valid"].key}
+        parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
+        spec = {
+            "version": version("run"),
+            "stage": stage_spec(config, stage, amounts, select_by),
+            "model": model,
+            "loss": loss.tree,
+            "seed": cell.seed,
+            "init": {module: f"init:{module}" for module in sorted(stage.init)},
+        }
+        slug = model["type"].rpartition(":")[2]
+        hints = {"label": cell.label, "stage": stage.name, "threads": amounts.threads * amounts.devices}
+        # The stage's name is for people: two recipes that train the same thing share the run.
+        spec["stage"] = {key: value for key, value in spec["stage"].items() if key != "name"}
+        chain[stage.name] = Node("run", f"{slug}-{loss.slug}-s{cell.seed}", spec, parents, hints)
+    return list(chain.values())
+
+
+def enhanced_node(run: Node, rendered: Node) -> Node:
+    """A test set passed through a trained run."""
+    name = f"{run.name}-{rendered.name.partition('-test')[2] or rendered.name}"
+    hints = {"threads": 1, "count": rendered.hints["count"]}
+    return Node("enhanced", name, {"version": version("enhanced")}, {"run": run.key, "set": rendered.key}, hints)
+
+
+def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: Node | None) -> Node:
+    """The scores of an enhanced set, or of the unprocessed mixtures."""
+    ordered = sorted(metrics, key=lambda metric: str(metric["type"]))
+    parents = {"set": rendered.key}
+    if enhanced is not None:
+        parents["enhanced"] = enhanced.key
+    name = enhanced.name if enhanced is not None else f"noisy-{rendered.name}"
+    hints = {"threads": 1, "noisy": enhanced is None, "count": rendered.hints["count"]}
+    return Node("scores", name, {"version": version("scores"), "metrics": ordered}, parents, hints)
+
+
+def complexity_node(model: Mapping[str, Any]) -> Node:
+    """Parameters and operations of a model."""
+    name = str(model["type"]).rpartition(":")[2]
+    return Node("complexity", name, {"version": version("complexity"), "model": dict(model)}, hints={"threads": 1})
+
+
+def one_sample_rate(config: Config, study: Named, cells: Iterable[Cell]) -> int:
+    """The sample rate of a study's models: its test sets are rendered once.
+
+    Raises:
+        ConfigError: the models differ.
+    """
+    rates: dict[int, str] = {}
+    for cell in cells:
+        item = items.find("model", config.get("models", cell.model).entry.type)
+        assert item is not None
+        rates.setdefault(int(item.sample_rate), cell.model)
+    if len(rates) > 1:
+        found = ", ".join(f"{model} works at {rate} Hz" for rate, model in rates.items())
+        raise ConfigError([Problem(study.where("grid"), f"{study.name}.grid", found, "models of one sample rate per study")])
+    return next(iter(rates), 16000)

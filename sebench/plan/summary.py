@@ -1,0 +1,107 @@
+"""`sebench plan`: what would run. Nothing is run and nothing is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sebench.artefacts import Store
+from sebench.config.load import Config
+from sebench.errors import SebenchError
+from sebench.plan.build import Plan, build_plan
+from sebench.plan.cost import Costs, disk_bytes
+from sebench.plan.nodes import CorpusMissing
+
+RULES = {
+    "corpus": "corpus",
+    "mixtures": "mixtures",
+    "set": "render",
+    "run": "train",
+    "enhanced": "enhance",
+    "scores": "score",
+    "complexity": "complexity",
+    "table": "table",
+    "figure": "figure",
+    "publication": "publish",
+}
+
+
+def shared_runs(config: Config, plan: Plan, corpus: str | None, store: Store) -> dict[str, list[str]]:
+    """Run key -> other studies that need the same run at this scale."""
+    shared: dict[str, list[str]] = {}
+    for name in config.sections["studies"]:
+        if name == plan.study.name:
+            continue
+        try:
+            other = build_plan(config, name, plan.scale, corpus, store)
+        except CorpusMissing:
+            continue
+        for node in other.nodes.of_kind("run"):
+            if node.key in plan.nodes.by_key:
+                shared.setdefault(node.key, []).append(name)
+    return shared
+
+
+def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, cores: int) -> Iterator[str]:
+    """The plan in lines."""
+    nodes = list(plan.nodes.by_key.values())
+    complete = {node.key for node in nodes if store.complete(node)}
+    shared = shared_runs(config, plan, corpus, store)
+    yield f"{plan.study.name}: {plan.study.entry.title}"
+    yield f"scale {plan.scale}, corpus {', '.join(dict.fromkeys(plan.corpora.values()))}"
+    yield ""
+    width = max(len(cell.cell.label) for cell in plan.cells) + 2
+    states: Counter[str] = Counter()
+    for planned in plan.cells:
+        new = [run for run in planned.chain if run.key not in complete]
+        state = "new" if new else "done"
+        states[state] += 1
+        others = sorted({name for run in planned.chain for name in shared.get(run.key, [])})
+        note = f"shared with {', '.join(others)}" if others else ""
+        states["shared"] += bool(others)
+        chain = " -> ".join(run.stem for run in planned.chain)
+        yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<5}{chain}  {note}".rstrip()
+    for cell in plan.excluded:
+        yield f"  {cell.label:<{width}} left out: {cell.reason}"
+    yield ""
+    yield f"cells: {states['new']} new, {states['done']} done, {states['shared']} shared with other studies"
+    yield "jobs:"
+    costs = Costs(nodes, store)
+    seconds = disk = 0.0
+    longest = 0.0
+    for kind, rule in RULES.items():
+        of_kind = plan.nodes.of_kind(kind)
+        new_nodes = [node for node in of_kind if node.key not in complete]
+        if not of_kind:
+            continue
+        time = sum(costs.seconds(node) for node in new_nodes)
+        seconds += time
+        disk += sum(disk_bytes(node) for node in new_nodes)
+        longest = max([longest, *(costs.seconds(node) for node in new_nodes)])
+        yield f"  {rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
+    yield f"disk: about {disk / 1e6:,.0f} MB more"
+    yield f"time: about {_duration(max(seconds / cores, longest))} on {cores} cores"
+    yield from separation(plan, store)
+
+
+def separation(plan: Plan, store: Store) -> Iterator[str]:
+    """Guarantee 3 as far as it can be checked now: where a manifest is there."""
+    for node in plan.nodes.of_kind("corpus"):
+        path = store.outputs(node)["manifest.parquet"]
+        if not path.exists():
+            yield f"split separation of {node.stem}: checked when its manifest is made"
+            continue
+        from sebench.corpora.manifest import read_manifest, separation_problems
+
+        problems = separation_problems(read_manifest(path))
+        if problems:
+            raise SebenchError(f"{node.stem}: the splits overlap:\n  " + "\n  ".join(problems))
+        yield f"split separation of {node.stem}: no speaker, file or room in two splits"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

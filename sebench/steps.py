@@ -1,0 +1,36 @@
+"""One step of the DAG: `sebench step KIND STEM` reads a frozen node and calls the function that makes it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+from sebench.artefacts import Store
+
+#: kind -> where `run(node, store, threads)` is
+FUNCTIONS: Mapping[str, str] = {
+    "corpus": "sebench.corpora.step",
+    "mixtures": "sebench.synthesis.plan",
+    "set": "sebench.synthesis.render",
+    "run": "sebench.training.step",
+    "enhanced": "sebench.enhancement.step",
+    "scores": "sebench.metrics.step",
+    "complexity": "sebench.models.complexity",
+    "table": "sebench.tables.step",
+    "figure": "sebench.report.step",
+    "publication": "sebench.tables.publication",
+}
+
+
+def run_step(kind: str, stem: str, results: str, threads: int) -> None:
+    """Make one artefact.
+
+    Args:
+        kind: a key of `FUNCTIONS`.
+        stem: the node's id, or its folder's name, which ends in the id.
+        results: root of the store.
+        threads: cores granted to this step.
+    """
+    store = Store(results)
+    node = store.load_stem(kind, stem)
+    importlib.import_module(FUNCTIONS[kind]).run(node, store, threads)

@@ -1,0 +1,116 @@
+"""What the Snakefile is made of: the plan in the driver, frozen nodes inside a job, and Snakemake's input functions.
+
+Only the driver reads `config/`. A finished artefact has no inputs, so that nothing that happens to its inputs'
+modification times makes it again (see docs/architecture.md, 'What Snakemake does to that').
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sebench.artefacts import KINDS, Node, Store
+
+logger = logging.getLogger("sebench")
+
+
+class Workflow:
+    """The DAG as the Snakefile sees it.
+
+    Args:
+        config: Snakemake's configuration: study, scale, corpus, results, config_dir.
+        inside_job: whether this process runs one job on behalf of a driver elsewhere.
+    """
+
+    def __init__(self, config: Mapping[str, Any], inside_job: bool) -> None:
+        self.config = dict(config)
+        self.results = str(config.get("results", "results"))
+        self.store = Store(self.results)
+        self.inside_job = inside_job
+        self.nodes: dict[str, Node] = {}
+        if not inside_job:
+            from sebench.plan.build import plan_from_settings
+
+            self.plans = plan_from_settings(self.config, self.store)
+            for plan in self.plans:
+                self.nodes.update(plan.nodes.by_key)
+
+    def node(self, kind: str, stem: str) -> Node:
+        """A node by the end of its folder's name: from the plan, or from its frozen file."""
+        key = f"{kind}:{stem.rpartition('-')[2]}"
+        if key not in self.nodes:
+            self.nodes[key] = self.store.load(key)
+        return self.nodes[key]
+
+    def outputs(self, kind: str) -> list[str]:
+        """Patterns of a kind's declared outputs."""
+        folder, files = KINDS[kind]
+        return [f"{self.results}/{folder}/{{stem}}/{file}" for file in files]
+
+    def inputs(self, kind: str) -> Callable[[Any], list[str]]:
+        """Input function: the parents' outputs, or nothing where the artefact is complete."""
+
+        def files(wildcards: Any) -> list[str]:
+            node = self.node(kind, getattr(wildcards, "stem", None) or wildcards.id)
+            if self.store.complete(node):
+                return []
+            parents = [self.nodes.get(key) or self.store.load(key) for key in node.parents.values()]
+            return [str(path) for parent in parents for path in self.store.outputs(parent).values()]
+
+        return files
+
+    def threads(self, kind: str) -> Callable[[Any], int]:
+        return lambda wildcards: int(self.node(kind, wildcards.stem).hints.get("threads", 1))
+
+    def gpus(self, wildcards: Any) -> int:
+        """GPUs that a run asks a cluster for: its devices, where the site says that runs train on GPUs."""
+        if not self.config.get("gpu", False):
+            return 0
+        return int(self.node("run", wildcards.stem).spec["stage"]["devices"])
+
+    def targets(self) -> list[str]:
+        """The publications, and whatever is missing that they would not lead to: a deleted file is made again, alone."""
+        if self.inside_job:
+            return []
+        wanted = [plan.publication for plan in self.plans]
+        reached: set[str] = set()
+        queue = [node for node in wanted if not self.store.complete(node)]
+        while queue:
+            node = queue.pop()
+            if node.key in reached:
+                continue
+            reached.add(node.key)
+            parents = [self.nodes[key] for key in node.parents.values()]
+            queue.extend(parent for parent in parents if not self.store.complete(parent))
+        for node in self.nodes.values():
+            if node.key not in reached and not self.store.complete(node) and node.kind != "publication":
+                wanted.append(node)
+        return [str(path) for node in wanted for path in self.store.outputs(node).values()]
+
+    def freeze(self) -> None:
+        """Before the first job: write frozen files and corpus locations; clear what claims more than is there."""
+        if self.inside_job:
+            return
+        for node in self.nodes.values():
+            self.store.freeze(node)
+            if node.kind == "corpus" and node.hints.get("root"):
+                self.store.set_location(node.id, Path(str(node.hints["root"])))
+
+    def finished(self) -> None:
+        """After the last job of a run without errors: say where the tables lie."""
+        if self.inside_job:
+            return
+        for plan in self.plans:
+            logger.info("tables: %s", self.store.folder(plan.publication))
+
+    def failed(self, log: str) -> None:
+        """After the last job of a run with errors: tables of what there is, beside the rules' own outputs."""
+        if self.inside_job:
+            return
+        from sebench.tables.partial import write_partial
+
+        for plan in self.plans:
+            folder = write_partial(plan.publication, self.nodes, self.store)
+            logger.error("some jobs failed (log: %s); a table of what there is: %s", log, folder)

@@ -1,0 +1,64 @@
+# From a corpus to rendered sets. Test sets go first: the noisy row is scored before anything is trained.
+
+
+rule corpus:
+    input:
+        dag.inputs("corpus"),
+    output:
+        dag.outputs("corpus"),
+    log:
+        RESULTS + "/logs/corpus/{stem}.log",
+    conda:
+        "../envs/sebench.yaml"
+    threads: dag.threads("corpus")
+    priority: 100
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        "python -m sebench step corpus {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+
+
+rule mixtures:
+    input:
+        dag.inputs("mixtures"),
+    output:
+        dag.outputs("mixtures"),
+    log:
+        RESULTS + "/logs/mixtures/{stem}.log",
+    conda:
+        "../envs/sebench.yaml"
+    priority: 90
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    shell:
+        "python -m sebench step mixtures {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+
+
+rule render_test:
+    input:
+        dag.inputs("set"),
+    output:
+        dag.outputs("set"),
+    wildcard_constraints:
+        stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
+    log:
+        RESULTS + "/logs/render/{stem}.log",
+    conda:
+        "../envs/sebench.yaml"
+    threads: dag.threads("set")
+    priority: 80
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    shell:
+        "python -m sebench step set {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+
+
+use rule render_test as render with:
+    wildcard_constraints:
+        stem=r"[^/]+-(train|valid)[^/]+-[0-9a-f]{10}",
+    log:
+        RESULTS + "/logs/render/{stem}.log",
+    priority: 50

@@ -1,0 +1,55 @@
+# Tables, figures, and the readable copy of a study's current ones.
+
+
+rule table:
+    input:
+        dag.inputs("table"),
+    output:
+        RESULTS + "/tables/by-id/{stem}/table.json",
+        RESULTS + "/tables/by-id/{stem}/table.tex",
+        report(RESULTS + "/tables/by-id/{stem}/table.md", caption="../report/table.rst", category="Tables"),
+        report(RESULTS + "/tables/by-id/{stem}/table.csv", caption="../report/table.rst", category="Tables"),
+    log:
+        RESULTS + "/logs/table/{stem}.log",
+    conda:
+        "../envs/sebench.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    shell:
+        "python -m sebench step table {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+
+
+rule figure:
+    input:
+        dag.inputs("figure"),
+    output:
+        RESULTS + "/figures/by-id/{stem}/figure.csv",
+        RESULTS + "/figures/by-id/{stem}/figure.svg",
+        report(RESULTS + "/figures/by-id/{stem}/figure.png", caption="../report/figure.rst", category="Figures"),
+    log:
+        RESULTS + "/logs/figure/{stem}.log",
+    conda:
+        "../envs/sebench.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    shell:
+        "python -m sebench step figure {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+
+
+rule publish:
+    input:
+        dag.inputs("publication"),
+    output:
+        RESULTS + "/tables/{place}/.current-{id}",
+    wildcard_constraints:
+        place=r"[^/]+",
+        id=r"[0-9a-f]{10}",
+    log:
+        RESULTS + "/logs/publish/{place}-{id}.log",
+    conda:
+        "../envs/sebench.yaml"
+    localrule: True
+    shell:
+        "python -m sebench step publication {wildcards.id} --results {RESULTS} --threads {threads} > {log} 2>&1"

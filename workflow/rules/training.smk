@@ -1,0 +1,36 @@
+# Runs: one stage of a recipe each. Weights, leases and checkpoints lie in results/state and are never declared.
+
+
+rule train:
+    input:
+        dag.inputs("run"),
+    output:
+        dag.outputs("run"),
+    log:
+        RESULTS + "/logs/train/{stem}.log",
+    conda:
+        "../envs/sebench.yaml"
+    threads: dag.threads("run")
+    priority: 10
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+        gpu=dag.gpus,
+    shell:
+        "python -m sebench step run {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+
+
+rule complexity:
+    input:
+        dag.inputs("complexity"),
+    output:
+        dag.outputs("complexity"),
+    log:
+        RESULTS + "/logs/complexity/{stem}.log",
+    conda:
+        "../envs/sebench.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    shell:
+        "python -m sebench step complexity {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
