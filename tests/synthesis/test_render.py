@@ -1,0 +1,364 @@
+"""Rendering: physics of a mixture, same bytes however it is rendered, checks, resuming."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sebench.artefacts import Node, Store
+from sebench.errors import DataError
+from sebench.files import read_parquet
+from sebench.synthesis import render
+from sebench.synthesis.levels import MEASURES, rms_level
+from sebench.synthesis.mixing import Mixing
+from sebench.synthesis.mixture import PEAK_LIMIT, audible_start, noise_segment, render_components, render_mixture
+from sebench.synthesis.plan import plan_mixtures
+from sebench.synthesis.store import AudioStore
+from sebench.synthesis.verify import check_mixture, verify_set
+
+RATE = 16000
+ROOMS = {"reverberation": {"probability": 0.5, "room_x": 3, "room_y": 4, "room_z": 2.5, "absorption": 0.3}}
+
+
+def rows_of(frame: pd.DataFrame, count: int = 6, snr_db: float | None = None, **mixing: Any) -> list[dict]:
+    entry = Mixing.model_validate(mixing)
+    plan = plan_mixtures(frame, split="test", count=count, seed=1, mixing=entry, snr_db=snr_db)
+    return plan.to_dict("records")
+
+
+def index_of(store: Store, node: Node) -> pd.DataFrame:
+    return read_parquet(store.outputs(node)["index.parquet"])
+
+
+def shards_of(store: Store, node: Node) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(store.state(node).glob("shard-*"))}
+
+
+@pytest.mark.parametrize("speech_measure", sorted(MEASURES))
+@pytest.mark.parametrize("noise_measure", sorted(MEASURES))
+@pytest.mark.parametrize("snr_db", [-5.0, 20.0])
+def test_snr_and_level_are_those_planned(
+    corpus: pd.DataFrame, corpus_root: Path, speech_measure: str, noise_measure: str, snr_db: float
+) -> None:
+    mixing = {"speech_level_measure": speech_measure, "noise_level_measure": noise_measure}
+    for row in rows_of(corpus, 3, snr_db, speech_level_dbov={"uniform": [-40, -30]}, **mixing):
+        signals = render_mixture(row, corpus_root)
+        speech = MEASURES[speech_measure](signals["speech"], RATE)
+        assert speech == pytest.approx(row["level_dbov"], abs=0.001)
+        assert speech - MEASURES[noise_measure](signals["noise"], RATE) == pytest.approx(snr_db, abs=0.001)
+        assert np.array_equal(signals["noisy"], signals["speech"] + signals["noise"])
+        assert signals["clean"] is signals["speech"]
+
+
+def test_mixture_level_is_that_planned(corpus: pd.DataFrame, corpus_root: Path) -> None:
+    for row in rows_of(corpus, speech_level_dbov=None, mixture_level_dbov={"uniform": [-38, -25]}):
+        assert rms_level(render_mixture(row, corpus_root)["noisy"]) == pytest.approx(
+            row["mixture_level_dbov"], abs=0.001
+        )
+
+
+def test_clipping_is_prevented_by_scaling_all_together(corpus: pd.DataFrame, corpus_root: Path) -> None:
+    for row in rows_of(corpus, 3, 0.0, speech_level_dbov=-3):
+        rendered = render_components(row, corpus_root)
+        signals = render_mixture(row, corpus_root)
+        assert rendered.scaled_by < 1
+        assert np.max(np.abs(signals["noisy"])) <= PEAK_LIMIT + 1e-6
+        measured = check_mixture(row, signals, rendered.scaled_by)
+        assert measured["measured_snr_db"] == pytest.approx(0.0, abs=0.001)
+        assert measured["measured_level_dbov"] == pytest.approx(-3 + 20 * math.log10(rendered.scaled_by), abs=0.001)
+
+
+@pytest.mark.parametrize("source", ["simulated", "measured"])
+def test_reverberant_mixtures_have_an_aligned_dry_target(corpus: pd.DataFrame, corpus_root: Path, source: str) -> None:
+    reverberation = {**ROOMS["reverberation"], "probability": 1, "source": source}
+    for row in rows_of(corpus, 2, reverberation=reverberation):
+        signals = render_mixture(row, corpus_root)
+        assert signals["clean"] is signals["dry"]
+        assert not np.array_equal(signals["dry"], signals["speech"])
+        spectrum = np.fft.rfft(signals["speech"], 2**17) * np.conj(np.fft.rfft(signals["dry"], 2**17))
+        assert np.argmax(np.fft.irfft(spectrum)) == 0
+    reverberation["target"] = "reverberant"
+    for row in rows_of(corpus, 2, reverberation=reverberation):
+        signals = render_mixture(row, corpus_root)
+        assert "dry" not in signals
+        assert signals["clean"] is signals["speech"]
+
+
+@pytest.mark.parametrize("length", [100, 3000, 11200])
+@pytest.mark.parametrize("start", [0, 77])
+def test_looped_noise_has_no_click_and_keeps_its_power(length: int, start: int) -> None:
+    tone = np.sin(2 * np.pi * 0.013 * np.arange(length) + 0.4).astype(np.float32)
+    looped = noise_segment(tone, start, 5 * RATE)
+    assert looped.shape == (5 * RATE,)
+    # A hard joint would jump by up to 2; the tone moves by 0.082 a sample, the fade adds at most its own slope.
+    fade = min(320, length // 2)
+    assert np.max(np.abs(np.diff(looped))) < 0.082 * math.sqrt(2) + math.pi / 2 / fade * math.sqrt(2)
+    hiss = np.random.default_rng(1).standard_normal(length).astype(np.float32)
+    assert rms_level(noise_segment(hiss, start, 20 * length)) == pytest.approx(rms_level(hiss), abs=0.8)
+
+
+def test_long_noise_is_taken_as_it_is_and_silence_is_stepped_over() -> None:
+    noise = np.arange(1, 10001, dtype=np.float32)
+    assert np.array_equal(noise_segment(noise, 123, 500), noise[123:623])
+    assert np.array_equal(noise_segment(noise, 9900, 500), noise[9500:])
+    noise[:6000] = 0
+    assert audible_start(noise, 0, 1000) == 5500
+    assert audible_start(noise, 9000, 1000) == 9000
+    noise[6000:] = 0
+    noise[10] = 1
+    assert audible_start(noise, 5000, 1000) == 0
+
+
+def test_silence_is_refused_by_name(corpus_root: Path, corpus: pd.DataFrame, write: Callable[..., dict]) -> None:
+    silent = write(corpus_root, "noise/test/silent.wav", np.zeros(RATE), kind="silent")
+    row = {**rows_of(corpus)[0], "noise_path": silent["path"], "noise_sha256": silent["sha256"]}
+    with pytest.raises(DataError, match=r"noise/test/silent.wav: digital silence"):
+        render_mixture(row, corpus_root)
+
+
+def test_changed_source_is_refused_by_name(corpus: pd.DataFrame, tmp_path: Path, write: Callable[..., dict]) -> None:
+    row = rows_of(corpus)[0]
+    write(tmp_path, row["speech_path"], np.ones(RATE))
+    with pytest.raises(DataError, match=rf"{row['speech_path']}: has SHA-256 .* the file changed"):
+        render_mixture(row, tmp_path)
+    with pytest.raises(DataError, match="cannot be read"):
+        render_mixture({**row, "speech_path": "speech/test/lost.wav"}, tmp_path)
+
+
+def test_published_mixtures_are_rendered_as_they_are(paired: tuple[Path, pd.DataFrame]) -> None:
+    from sebench.corpora.audio import read
+
+    root, frame = paired
+    for row in rows_of(frame):
+        rendered = render_components(row, root)
+        signals = render_mixture(row, root)
+        assert rendered.scaled_by == 1
+        assert len(signals["noisy"]) == row["samples"]
+        np.testing.assert_allclose(signals["noisy"], read(root / row["paired_path"])[: row["samples"]], atol=1e-7)
+        np.testing.assert_array_equal(signals["clean"], read(root / row["speech_path"])[: row["samples"]])
+        assert math.isfinite(check_mixture(row, signals, 1.0)["measured_snr_db"])
+
+
+def test_other_sample_rates_keep_the_seconds(paired: tuple[Path, pd.DataFrame]) -> None:
+    root, frame = paired
+    row = rows_of(frame)[0]
+    assert len(render_mixture(row, root, 48000)["noisy"]) == 3 * row["samples"]
+
+
+# Guarantee 1: any row alone, in any order, by any number of workers.
+
+
+def test_same_bytes_alone_in_any_order_and_by_any_number_of_workers(
+    make_set: Callable[..., tuple[Store, Node]], corpus_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "SHARD_ROWS", 4)
+    one, node = make_set(10, "one", **ROOMS)
+    two, again = make_set(10, "two", **ROOMS)
+    render.run(node, one, threads=1)
+    render.run(again, two, threads=2)
+    assert index_of(one, node).equals(index_of(two, again))
+    audio = [
+        {name: data for name, data in shards_of(*which).items() if name.endswith("f32")}
+        for which in ((one, node), (two, again))
+    ]
+    assert len(audio[0]) == 3
+    assert audio[0] == audio[1]
+    store = AudioStore.open(one, node)
+    index = index_of(one, node)
+    for position in np.random.default_rng(0).permutation(10):
+        alone = render_mixture(index.iloc[position].to_dict(), corpus_root)
+        for name, found in store.row(position).items():
+            assert found.tobytes() == alone[name].tobytes()
+    assert (index["dry_offset"] >= 0).any()
+    assert (index["dry_offset"] < 0).any()
+
+
+# Guarantee 7: what was rendered is checked.
+
+
+def test_a_tampered_shard_is_found(make_set: Callable[..., tuple[Store, Node]]) -> None:
+    store, node = make_set(5)
+    render.run(node, store)
+    index, state = index_of(store, node), store.state(node)
+    verify_set(index, state)
+    samples = np.memmap(state / "shard-00000.f32", dtype="<f4", mode="r+")
+    begin = int(index["noise_offset"][3])
+    original = samples[begin : begin + RATE // 2].copy()
+    samples[begin : begin + RATE // 2] *= 1.1
+    samples.flush()
+    with pytest.raises(DataError, match=rf"{index['mixture'][3]}.*SNR is .* planned is 5.000"):
+        verify_set(index, state)
+    samples[begin : begin + RATE // 2] = original
+    samples[begin + 7] += 1e-3  # far too little for the tolerances of the plan
+    samples.flush()
+    with pytest.raises(DataError, match="was changed"):
+        verify_set(index, state)
+    with (state / "shard-00000.f32").open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(DataError, match="must be rendered again"):
+        verify_set(index, state)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"snr_db": 4.9}, "SNR is 5.000 dB, planned is 4.900"),
+        ({"level_dbov": -25.9}, "speech level is -26.000 dBov, planned is -25.900"),
+        ({"samples": 1000}, "planned are 1000"),
+    ],
+)
+def test_checks_name_the_mixture_and_the_numbers(
+    corpus: pd.DataFrame, corpus_root: Path, change: dict, message: str
+) -> None:
+    row = rows_of(corpus, 1, 5.0)[0]
+    signals = render_mixture(row, corpus_root)
+    check_mixture(row, signals, 1.0)
+    with pytest.raises(DataError, match=f"mixture {row['mixture']}.*{message}"):
+        check_mixture({**row, **change}, signals, 1.0)
+
+
+def test_clipped_and_non_finite_signals_are_found(corpus: pd.DataFrame, corpus_root: Path) -> None:
+    row = rows_of(corpus, 1, 5.0)[0]
+    signals = render_mixture(row, corpus_root)
+    loud = {name: signal.copy() for name, signal in signals.items()}
+    loud["noisy"][5] = 1.2
+    with pytest.raises(DataError, match="peak is 1.2"):
+        check_mixture(row, loud, 1.0)
+    loud["noisy"][5] = np.nan
+    with pytest.raises(DataError, match="not finite"):
+        check_mixture(row, loud, 1.0)
+
+
+# Interruptions.
+
+
+def test_finished_set_publishes_again_with_the_same_bytes(
+    make_set: Callable[..., tuple[Store, Node]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, node = make_set(5)
+    render.run(node, store)
+    path = store.outputs(node)["index.parquet"]
+    first = path.read_bytes()
+    path.unlink()
+    monkeypatch.setattr(render, "_render", None)
+    render.run(node, store)
+    assert path.read_bytes() == first
+    assert not list(store.state(node).glob("attempt-*"))
+
+
+def test_only_missing_and_damaged_shards_are_rendered_again(
+    make_set: Callable[..., tuple[Store, Node]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "SHARD_ROWS", 2)
+    store, node = make_set(8)
+    render.run(node, store)
+    before, index = shards_of(store, node), store.outputs(node)["index.parquet"].read_bytes()
+    state = store.state(node)
+    (state / "index.parquet").unlink()
+    (state / "shard-00001.f32").unlink()
+    (state / "shard-00002.f32").write_bytes(b"\0" * len(before["shard-00002.f32"]))
+    rendered = []
+    original = render._render_shard
+    monkeypatch.setattr(render, "_render_shard", lambda shard: rendered.append(shard.number) or original(shard))
+    render.run(node, store)
+    assert rendered == [1, 2]
+    assert shards_of(store, node) == before
+    assert store.outputs(node)["index.parquet"].read_bytes() == index
+
+
+def test_an_error_in_one_row_keeps_the_finished_shards(
+    make_set: Callable[..., tuple[Store, Node]], corpus_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "SHARD_ROWS", 2)
+    store, node = make_set(6)
+    original = render.render_components
+
+    def failing(row: dict, *rest: Any) -> Any:
+        if row["index"] == 5:
+            raise DataError("disk on fire")
+        return original(row, *rest)
+
+    monkeypatch.setattr(render, "render_components", failing)
+    with pytest.raises(DataError, match="on fire"):
+        render.run(node, store)
+    assert not store.complete(node)
+    assert [path.name for path in sorted(store.state(node).glob("shard-*.f32"))] == [
+        "shard-00000.f32",
+        "shard-00001.f32",
+    ]
+    monkeypatch.setattr(render, "render_components", original)
+    render.run(node, store)
+    verify_set(index_of(store, node), store.state(node))
+
+
+CHILD = """
+import sys, time
+from sebench.artefacts import Store
+from sebench.synthesis import render
+render.SHARD_ROWS = 2
+original = render._render_shard
+def slow(shard):
+    time.sleep(0.2)
+    return original(shard)
+render._render_shard = slow
+store = Store(sys.argv[1])
+render.run(store.load(sys.argv[2]), store)
+"""
+
+
+def test_killed_and_resumed_is_never_interrupted(
+    make_set: Callable[..., tuple[Store, Node]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "SHARD_ROWS", 2)
+    whole, node = make_set(12, "whole")
+    render.run(node, whole)
+    killed, same = make_set(12, "killed")
+    state = killed.state(same)
+    environment = {**os.environ, "PYTHONPATH": str(Path(render.__file__).parents[2])}
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(killed.root), same.key], env=environment)
+    give_up = time.monotonic() + 60
+    while not (state / "shard-00001.parquet").exists() and child.poll() is None and time.monotonic() < give_up:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert (state / "shard-00001.parquet").exists()
+    assert not (state / "index.parquet").exists()
+    kept = (state / "shard-00001.f32").stat().st_mtime_ns
+    render.run(same, killed, threads=2)
+    assert (state / "shard-00001.f32").stat().st_mtime_ns == kept
+    assert index_of(killed, same).equals(index_of(whole, node))
+    assert [data for name, data in shards_of(killed, same).items() if name.endswith("f32")] == [
+        data for name, data in shards_of(whole, node).items() if name.endswith("f32")
+    ]
+
+
+def test_a_writer_that_lost_its_lease_publishes_nothing(
+    make_set: Callable[..., tuple[Store, Node]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sebench.training.lease import LeaseLost
+
+    monkeypatch.setattr(render, "SHARD_ROWS", 2)
+    store, node = make_set(6)
+    original = render._render_shard
+
+    def taken_over(shard: render.Shard) -> render.Shard:
+        if shard.number == 1:
+            (store.state(node) / "lease-000099.json").write_text("{}")
+        return original(shard)
+
+    monkeypatch.setattr(render, "_render_shard", taken_over)
+    with pytest.raises(LeaseLost):
+        render.run(node, store)
+    assert sorted(path.name for path in store.state(node).glob("shard-*.f32")) == ["shard-00000.f32"]
+    assert not store.complete(node)
