@@ -41,7 +41,8 @@ def start_holder(folder: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None and process.stdout.readline().startswith("held")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("held")
     return process
 
 
@@ -116,7 +117,8 @@ def test_stopped_writer_wakes_up_and_publishes_nothing(tmp_path: Path) -> None:
         assert held.generation == 2
         os.kill(process.pid, signal.SIGCONT)
         output, _ = process.communicate("go\n", timeout=20)
-        assert output.strip() == "lost" and process.returncode == 75
+        assert output.strip() == "lost"
+        assert process.returncode == 75
         assert not (tmp_path / "published").exists()
         held.check()
 

@@ -1,0 +1,222 @@
+"""A store with a few short mixtures, and items that train in milliseconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from sebench.artefacts import Node, Store
+from sebench.files import write_parquet
+from sebench.losses.base import Batch, Estimate, Loss
+from sebench.metrics.base import MetricValue
+from sebench.models.base import Model
+from sebench.seeding import generator
+
+RATE = 16000
+
+
+class TinyGain(Model):
+    """A gain per sample from a short context, with dropout and a running mean: what depends on random state."""
+
+    views = ("waveform",)
+    sample_rate = 16000
+    causal = False
+
+    def __init__(self, *, width: int = 4) -> None:
+        super().__init__()
+        self.front = nn.Conv1d(1, width, 5, padding=2)
+        self.normalise = nn.BatchNorm1d(width)
+        self.dropout = nn.Dropout(0.3)
+        self.back = nn.Conv1d(width, 1, 1)
+
+    def forward(self, batch: Batch) -> Estimate:
+        hidden = self.dropout(torch.tanh(self.normalise(self.front(batch.noisy[:, None]))))
+        return Estimate(batch, waveform=torch.sigmoid(self.back(hidden))[:, 0] * batch.noisy)
+
+
+class TinyPair(Model):
+    """Two models, one after the other."""
+
+    views = ("waveform",)
+    causal = False
+    submodules = ("stage1",)
+
+    def __init__(self, *, width: int = 4) -> None:
+        super().__init__()
+        self.stage1 = TinyGain(width=width)
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def forward(self, batch: Batch) -> Estimate:
+        return Estimate(batch, waveform=self.stage1(batch).waveform * self.gain)
+
+
+class SquaredError(Loss):
+    """Mean squared error."""
+
+    needs_views = ("waveform",)
+    needs_signals = ("clean",)
+
+    def __init__(self, *, power: float = 2.0) -> None:
+        super().__init__()
+        self.power = power
+
+    def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        return batch.mean_over_samples((estimate.waveform - batch.signal("clean")).abs() ** self.power)
+
+
+class SteepError(SquaredError):
+    """Finite, with a gradient that is not: a root at zero."""
+
+    def __init__(self, *, power: float = 2.0) -> None:
+        super().__init__(power=power)
+
+    def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        return super().forward(estimate, batch) + (estimate.waveform * 0.0).sum(-1).sqrt()
+
+
+class Accuracy:
+    """Negative squared error in percent of the noisy one; no score for the first utterance."""
+
+    higher_is_better = True
+
+    def __init__(self, *, skip_below: int = 0) -> None:
+        self.skip_below = skip_below
+
+    def compute(self, *, clean: Any, estimate: Any, noisy: Any, sample_rate: int) -> MetricValue:
+        if len(clean) < self.skip_below:
+            return MetricValue.failed("too short")
+        return MetricValue(float(-100.0 * np.mean((clean - estimate) ** 2) / np.mean((clean - noisy) ** 2)))
+
+
+def item(cls: str, **params: Any) -> dict[str, Any]:
+    return {"type": f"tiny_runs:{cls}", "params": params}
+
+
+def make_set(store: Store, name: str, count: int, seed: int, bad: int | None = None) -> Node:
+    """A rendered set of tones in noise; row `bad` holds an infinite sample."""
+    node = Node("set", name, {"version": 1, "sample_rate": RATE, "seed": seed, "count": count, "bad": bad})
+    random = generator("tiny", seed)
+    rows, pieces, position = [], [], 0
+    for i in range(count):
+        samples = 1600 + 320 * i
+        time = np.arange(samples) / RATE
+        speech = 0.3 * np.sin(2 * np.pi * (200 + 100 * i) * time) * np.sin(2 * np.pi * 4 * time)
+        noise = 0.1 * random.standard_normal(samples)
+        if i == bad:
+            noise[samples // 2 :] = np.inf
+        pieces += [speech.astype("<f4"), noise.astype("<f4")]
+        rows.append(
+            {
+                "mixture": f"{name}-{i}",
+                "index": i,
+                "samples": samples,
+                "shard": 0,
+                "speech_offset": position,
+                "noise_offset": position + samples,
+                "dry_offset": -1,
+            }
+        )
+        position += 2 * samples
+    store.state(node).mkdir(parents=True, exist_ok=True)
+    np.concatenate(pieces).tofile(store.state(node) / "shard-00000.f32")
+    write_parquet(store.outputs(node)["index.parquet"], pd.DataFrame(rows))
+    store.freeze(node)
+    return node
+
+
+def make_run(store: Store, *, bad: int | None = None, parents: dict[str, Node] | None = None, **changes: Any) -> Node:
+    """A run of a few steps; `changes` go to the stage, or to the spec where it has the key."""
+    train = make_set(store, "train", 5, 1, bad)
+    valid = make_set(store, "valid", 3, 2)
+    stage: dict[str, Any] = {
+        "kind": "supervised",
+        "steps": 9,
+        "batch_size": 2,
+        "segment_seconds": 0.12,
+        "optimiser": {"type": "adamw", "lr": 0.02, "weight_decay": 0.01, "betas": [0.9, 0.999]},
+        "schedule": {
+            "type": "halve_on_plateau",
+            "warmup_steps": 2,
+            "final_factor": 0.0,
+            "patience": 1,
+            "stop_lr": None,
+        },
+        "clip_norm": 1.0,
+        "validate_every": 3,
+        "validate_by": {"metric": item("Accuracy")},
+        "keep": "best",
+        "precision": "32-true",
+        "threads": 1,
+        "devices": 1,
+        "freeze": [],
+    }
+    spec: dict[str, Any] = {
+        "version": 1,
+        "model": item("TinyGain"),
+        "loss": {"item": item("SquaredError")},
+        "seed": 0,
+        "init": {},
+    }
+    for key, value in changes.items():
+        (spec if key in spec else stage)[key] = value
+    keys = {"train": train.key, "valid": valid.key, **{role: parent.key for role, parent in (parents or {}).items()}}
+    node = Node("run", "tiny", {**spec, "stage": stage}, keys)
+    store.freeze(node)
+    return node
+
+
+@dataclasses.dataclass(frozen=True)
+class Blow:
+    """A signal to oneself in a step, or in a validation."""
+
+    number: signal.Signals
+    step: int
+    in_validation: bool = False
+
+
+def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) -> None:
+    """Train in this process, which ends with the code that the command line would give."""
+    from sebench.errors import RestartNeeded
+    from sebench.training import engine, stages, step
+
+    engine.SAVE_SECONDS = save_seconds
+    store = Store(root)
+    if blow is not None and blow.in_validation:
+        score = stages.Supervised._score
+
+        def scored(self: stages.Supervised, i: int) -> float | None:
+            if i == 1:
+                os.kill(os.getpid(), blow.number)
+            return score(self, i)
+
+        stages.Supervised._score = scored  # type: ignore[method-assign]
+    elif blow is not None:
+        advance = stages.Supervised.step
+
+        def stepped(self: stages.Supervised, number: int) -> stages.StepResult:
+            if number == blow.step:
+                os.kill(os.getpid(), blow.number)
+            return advance(self, number)
+
+        stages.Supervised.step = stepped  # type: ignore[method-assign]
+    try:
+        step.run(store.load(key), store)
+    except RestartNeeded as error:
+        os._exit(error.exit_code)
+
+
+def contents(store: Store, node: Node) -> dict[str, bytes]:
+    """The published files' bytes."""
+    return {name: path.read_bytes() for name, path in store.outputs(node).items()}
+
+
+def weights_path(store: Store, node: Node) -> Path:
+    return store.outputs(node)["checkpoint.safetensors"]
