@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ SetMaker = Callable[..., tuple[Store, Node]]
 
 
 @pytest.fixture
-def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> Iterator[SetMaker]:
+def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> SetMaker:
     """A store with a published plan, and the node of the set to render from it."""
 
     def make(
@@ -150,4 +150,4 @@ def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> Iterato
         plan.run(mixtures, store)
         return store, node
 
-    yield make
+    return make

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sebench.artefacts import Store
+from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_parquet
 from sebench.synthesis import plan
@@ -173,7 +174,7 @@ def test_a_published_mixture_without_its_clean_recording_is_refused(paired: tupl
         draw(frame)
 
 
-def test_step_publishes_the_same_bytes_again(make_set) -> None:  # noqa: ANN001
+def test_step_publishes_the_same_bytes_again(make_set: Callable[..., tuple[Store, Node]]) -> None:
     store, node = make_set()
     mixtures = store.parent(node, "mixtures")
     path = Store(store.root).outputs(mixtures)["mixtures.parquet"]

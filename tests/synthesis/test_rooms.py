@@ -39,7 +39,9 @@ def test_direct_path_lies_on_the_speech_with_gain_one(distance: float) -> None:
 def test_dry_is_exactly_the_direct_part_of_the_reverberant_response() -> None:
     response = rooms.simulate((8.0, 8.0, 3.5), 0.2, (0.2, 0.1, 0.0), RATE)
     first_reflection = response.delay + round((3.5 - 0.3) / rooms.SPEED_OF_SOUND * RATE) - 41
-    assert np.array_equal(response.full[:first_reflection], response.direct[:first_reflection])
+    direct = np.pad(response.direct, (0, len(response.full) - len(response.direct)))
+    assert first_reflection > response.delay + 40
+    assert np.array_equal(response.full[:first_reflection], direct[:first_reflection])
     assert np.sum(response.full**2) > np.sum(response.direct**2)
 
 
@@ -69,13 +71,14 @@ def test_sabine_spans_the_reverberation_times_of_the_paper() -> None:
     assert 1.2 < max(drawn) < 1.66
 
 
-def test_energy_decays_at_about_the_sabine_rate() -> None:
-    size, absorption = (5.0, 6.0, 3.0), 0.3
+@pytest.mark.parametrize(("size", "absorption"), [((5.0, 6.0, 3.0), 0.3), ((3.0, 3.0, 2.5), 0.2)])
+def test_energy_decays_at_about_the_sabine_rate(size: tuple[float, float, float], absorption: float) -> None:
     response = rooms.simulate(size, absorption, (0.5, 0.3, 0.2), RATE, decay_db=60)
     energy = np.cumsum(response.full[::-1] ** 2)[::-1]
     level = 10 * np.log10(energy / energy[0])
     t20 = 3 * (np.argmax(level < -25) - np.argmax(level < -5)) / RATE
-    assert t20 == pytest.approx(rooms.sabine_rt60(size, absorption), rel=0.4)
+    # Specular images decay more slowly than Sabine's diffuse field: paths along the long side meet fewer walls.
+    assert 0.9 < t20 / rooms.sabine_rt60(size, absorption) < 1.7
 
 
 def test_image_order_follows_from_the_mean_free_path() -> None:
@@ -85,9 +88,9 @@ def test_image_order_follows_from_the_mean_free_path() -> None:
     assert rooms.image_order(absorption, 60) == math.ceil(reflections)
 
 
-def test_measured_response_is_aligned_and_of_positive_polarity(decaying: Callable, speech_like: Callable) -> None:
+def test_measured_response_is_aligned_and_of_positive_polarity(decaying: Callable) -> None:
     response = rooms.measured(decaying(3, peak=123), RATE, direct_ms=2.5)
-    speech = speech_like(3, 1.0)
+    speech = generator("measured").standard_normal(RATE)
     assert response.delay == 123
     assert len(response.direct) == 123 + 1 + 40
     assert lag_of_peak(response.dry(speech), speech) == 0
