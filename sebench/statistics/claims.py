@@ -47,7 +47,9 @@ def judge(
     """
     missing = [side for side, values in (("better", better), ("worse", worse)) if values is None]
     if missing:
-        return Verdict("missing", reason=f"no value in the row named as {' and in that named as '.join(missing)}")
+        return Verdict(
+            "missing", reason=f"no value in the row that should be {' nor in that which should be '.join(missing)}"
+        )
     assert better is not None
     assert worse is not None
     interval = paired_difference(better, worse)

@@ -101,7 +101,7 @@ class ClaimLayout(Strict):
     text: str = Field(description="the claim in words")
     better: str = Field(description="row that should be better")
     worse: str = Field(description="row that should be worse")
-    column: str
+    column: str = Field(description="column of the table, whose direction decides what better means")
     table: str = Field(default="", description="name of the table; needed where a study has several")
     metric: str = Field(default="", description="metric of the column, checked if given")
     source: str = ""
@@ -227,6 +227,10 @@ def table_spec(
     for claim in claims:
         _known(f"claim {claim.text!r}: row", (claim.better, claim.worse), picked)
         _known(f"claim {claim.text!r}: column", (claim.column,), names)
+        if claim.metric:
+            column = next(c for c in columns if c.name == claim.column)
+            of_column = [column.metric if isinstance(column, ScoreColumn) else column.key]
+            _known(f"claim {claim.text!r}: metric", (claim.metric,), of_column)
     _known(f"table {layout.title!r}: published_columns", layout.published_columns, names)
     _known(f"table {layout.title!r}: published_rows", layout.published_rows, picked)
     printed = {(entry["row"], entry["column"]): entry for entry in published}

@@ -49,21 +49,35 @@ def blocks(table: Table) -> list[Block]:
     found = [_block(table, "Ours (paper's); best of each column bold" if table.has_paper else "Ours; best bold", value)]
     if table.has_paper:
         found.append(_block(table, "Ours less the paper's", difference))
-    if any(entry.n for _, _, entry in table.cells()):
-        found.append(_block(table, "95% interval, sd over seeds, scored/all utterances", uncertainty))
+    uncertainty = (
+        ("95% interval", interval),
+        ("Standard deviation over seeds", spread),
+        ("Scored/all utterances", counts),
+    )
+    for caption, entry in uncertainty:
+        block = _block(table, caption, entry)
+        if block.lines:
+            found.append(block)
     return found
 
 
-def uncertainty(column: Column, entry: Value) -> str:
-    """Interval, spread over seeds and counts of one entry."""
-    parts = []
-    if entry.low is not None and entry.high is not None:
-        parts.append(f"{column.format(entry.low)}{DASH}{column.format(entry.high)}".replace(f"{DASH}-", " to -"))
-    if entry.sd is not None:
-        parts.append(f"sd {entry.sd:.{column.digits}f}")
-    if entry.n:
-        parts.append(f"{entry.n_ok}/{entry.n}")
-    return ", ".join(parts)
+def interval(column: Column, entry: Value) -> str:
+    """Bounds of the interval."""
+    if entry.low is None or entry.high is None:
+        return ""
+    joint = " to " if entry.low < 0 or entry.high < 0 else DASH
+    return f"{column.format(entry.low)}{joint}{column.format(entry.high)}"
+
+
+def spread(column: Column, entry: Value) -> str:
+    """Standard deviation over seeds, and how many there are."""
+    return "" if entry.sd is None else f"{entry.sd:.{column.digits}f} ({entry.seeds})"
+
+
+def counts(column: Column, entry: Value) -> str:
+    """Scored and all utterances."""
+    del column
+    return f"{entry.n_ok}/{entry.n}" if entry.n else ""
 
 
 def _block(table: Table, caption: str, entry: Callable[[Column, Value], str]) -> Block:
@@ -72,6 +86,7 @@ def _block(table: Table, caption: str, entry: Callable[[Column, Value], str]) ->
         (label, *(entry(column, value) for column, value in zip(table.columns, row, strict=True)))
         for label, row in zip(table.rows, table.values, strict=True)
     )
-    # A column that says nothing in this block (no printed numbers) is left out of it.
+    # A row or column that says nothing in this block (no printed numbers, one seed) is left out of it.
+    lines = tuple(line for line in lines if any(line[1:]))
     keep = [i for i in range(len(header)) if i == 0 or any(line[i] for line in lines)]
     return Block(caption, tuple(header[i] for i in keep), tuple(tuple(line[i] for i in keep) for line in lines))

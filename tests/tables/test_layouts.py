@@ -1,0 +1,119 @@
+"""Layouts of studies become specs; what is not there is refused by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pydantic
+import pytest
+
+from sebench.errors import DataError
+from sebench.tables.layout import ClaimLayout, MetricFacts, Row, TableLayout, TableSpec, read_published, table_spec
+
+PUBLISHED = Path(__file__).parents[2] / "config" / "published"
+SNRS = ["-5 dB", "0 dB", "5 dB", "10 dB", "15 dB"]
+METRICS = {
+    "pesq_nb": MetricFacts(label="PESQ"),
+    "si_sdr": MetricFacts(label="SI-SDR", unit="dB"),
+    "stoi": MetricFacts(label="STOI", bounds=(-1, 1)),
+}
+LABELS = [
+    *("Noisy", "Stage1(MSE)", "Stage2(MSE)", "Stage2(-SISNR)", "Stage2(-SISNR+0.02*MSE)"),
+    *("Two-stages(MSE)", "Two-stages(-SISNR)", "Two-stages(-SISNR+0.02*MSE)"),
+]
+
+
+def rows(labels) -> list[Row]:
+    return [Row(label=label) for label in labels]
+
+
+def test_pesq_table_of_source_000():
+    layout = TableLayout(
+        title="PESQ by SNR",
+        type="conditions",
+        metric="pesq_nb",
+        average="Avg.",
+        extra=["si_sdr", {"metric": "stoi", "column": "STOI (mean)"}],
+        published="two_stage_pesq.csv",
+        published_columns={**{snr: f"PESQ@{snr.replace(' ', '')}" for snr in SNRS}, "Avg.": "PESQ@Avg"},
+    )
+    printed = read_published(PUBLISHED / layout.published)
+    spec = table_spec(layout, rows=rows(LABELS), conditions=SNRS, metrics=METRICS, published=printed)
+    assert [column["name"] for column in spec["columns"]] == [*SNRS, "Avg.", "SI-SDR", "STOI (mean)"]
+    assert [column["digits"] for column in spec["columns"]] == [2] * 7 + [3]
+    assert spec["columns"][0]["conditions"] == ["-5 dB"]
+    assert spec["columns"][5]["conditions"] == SNRS
+    assert len(spec["published"]) == len(printed) == 48
+    assert layout.metric_names() == ["pesq_nb", "si_sdr", "stoi"]
+    assert TableSpec.model_validate(json.loads(json.dumps(spec))).model_dump(mode="json") == spec
+
+
+def test_proposed_loss_table_of_source_000():
+    layout = TableLayout(
+        title="Proposed loss",
+        type="metrics",
+        metrics=[{"metric": "pesq_nb", "column": "PESQ(Avg.)"}],
+        rows={"Noisy": "Noisy", "MSE": "Stage1(MSE)", "L_N weight=0.4": "Stage1(L_N .4)"},
+    )
+    printed = read_published(PUBLISHED / "two_stage_proposed_loss_pesq.csv")
+    study = rows(["Stage1(L_N .4)", "Noisy", "Stage1(MSE)", "Stage2(MSE)"])
+    spec = table_spec(layout, rows=study, conditions=SNRS, metrics=METRICS, published=printed)
+    assert [row["label"] for row in spec["rows"]] == ["Noisy", "MSE", "L_N weight=0.4"]
+    assert [entry["value"] for entry in spec["published"]] == [2.12, 2.35, 2.01]
+
+
+def test_complexity_table_of_source_000():
+    layout = TableLayout(
+        title="Complexity",
+        type="complexity",
+        columns=[{"column": "Para", "key": "parameters"}, {"column": "Flops", "key": "seed_flops"}],
+        rows=["Stage1", "Stage2", "Two-stages"],
+    )
+    printed = read_published(PUBLISHED / "two_stage_complexity.csv")
+    spec = table_spec(layout, rows=rows(layout.rows), conditions=SNRS, metrics=METRICS, published=printed)
+    assert len(spec["published"]) == 6
+    assert all("metric" not in column for column in spec["columns"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "conditions"},
+        {"type": "metrics", "metric": "pesq_nb"},
+        {"type": "complexity", "columns": [{"column": "Para", "key": "p"}], "extra": ["stoi"]},
+        {"type": "conditions", "metric": "pesq_nb", "metrics": ["stoi"]},
+        {"type": "conditions", "metric": "pesq_nb", "colour": "red"},
+        {"type": "bars"},
+    ],
+)
+def test_layouts_that_make_no_sense(wrong):
+    with pytest.raises(pydantic.ValidationError):
+        TableLayout.model_validate({"title": "x", **wrong})
+
+
+@pytest.mark.parametrize(
+    ("change", "claim", "message"),
+    [
+        ({"rows": ["Nosy"]}, {}, "row 'Nosy' is not there; accepted: Noisy"),
+        ({"metric": "pesk"}, {}, "metric 'pesk'"),
+        ({"published_columns": {"Average": "x"}}, {}, "published_columns 'Average'"),
+        ({}, {"column": "Median"}, "column 'Median'"),
+        ({}, {"better": "Stage9"}, "row 'Stage9'"),
+        ({}, {"metric": "stoi"}, "metric 'stoi'"),
+    ],
+)
+def test_names_that_are_not_there(change, claim, message):
+    layout = TableLayout.model_validate({"title": "x", "type": "conditions", "metric": "pesq_nb", **change})
+    claims = [ClaimLayout(**{"text": "t", "better": "Stage1(MSE)", "worse": "Noisy", "column": "Avg.", **claim})]
+    with pytest.raises(DataError, match=message.replace("(", r"\(")):
+        table_spec(layout, rows=rows(LABELS), conditions=SNRS, metrics=METRICS, claims=claims)
+
+
+def test_published_files_are_whole():
+    for path in sorted(PUBLISHED.glob("*.csv")):
+        for row in read_published(path):
+            assert row["source"]
+            float(row["value"])
+    with pytest.raises(DataError, match="no such file"):
+        read_published(PUBLISHED / "absent.csv")
