@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet
-from sebench.statistics.bootstrap import mean_interval, mean_of_groups
+from sebench.statistics.bootstrap import DECIMALS, mean_interval, mean_of_groups
 from sebench.tables.layout import Cell, ComplexityColumn, Row, ScoreColumn
 from sebench.tables.table import Value
 
@@ -139,11 +139,11 @@ def score_value(reader: Reader, row: Row, column: ScoreColumn, paper: float | No
     spread = (sum((m - mean) ** 2 for m in means) / (len(means) - 1)) ** 0.5 if len(means) > 1 else None
     interval = mean_interval(pd.concat(there, axis=1).to_numpy())
     return Value(
-        ours=mean,
+        ours=round(mean, DECIMALS),
         paper=paper,
         low=interval.low if interval else None,
         high=interval.high if interval else None,
-        sd=spread,
+        sd=None if spread is None else round(spread, DECIMALS),
         seeds=len(means),
         n_ok=n_ok,
         n=n,
