@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
 WINDOW = 512
@@ -86,17 +87,22 @@ def draw(title: str, panels: Sequence[Panel], sample_rate: int) -> Figure:
                 )
             if position % COLUMNS == 0:
                 axis.set_ylabel("Frequency (kHz)")
-            # The last panel of each column carries the time axis, also where the column is shorter.
-            if position + COLUMNS >= len(panels):
+            if position // COLUMNS == rows - 1:
                 axis.set_xlabel("Time (s)")
-                axis.tick_params(labelbottom=True)
-        for axis in axes[len(panels) :]:
-            axis.remove()
         if drawn is not None:
-            figure.colorbar(
-                drawn, ax=list(axes[: len(panels)]), label="Level (dB re full-scale sine)", aspect=40, pad=0.01
-            )
+            _scale(figure, drawn, axes, len(panels))
         return figure
+
+
+def _scale(figure: Figure, drawn: AxesImage, axes: NDArray[np.object_], count: int) -> None:
+    """The colour scale: in the free place of the last row where there is one, else beside the panels."""
+    label = "Level (dB re full-scale sine)"
+    if count == len(axes):
+        figure.colorbar(drawn, ax=list(axes), label=label, aspect=40, pad=0.01)
+        return
+    axes[count].axis("off")
+    place = axes[count].inset_axes((0.05, 0.5, 0.9, 0.14))
+    figure.colorbar(drawn, cax=place, orientation="horizontal", label=label)
 
 
 def _hole(axis: Axes, reason: str, extent: tuple[float, float, float, float]) -> None:

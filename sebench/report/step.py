@@ -41,10 +41,12 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         else:
             signal, reason = enhanced_signal(node, store, panel.source, str(row["mixture"]))
         panels.append(Panel(panel.label, signal, "" if signal is not None else reason))
-    title = f"{spec.title}\n{row['noise_kind'] or 'noise'} at {row['snr_db']:g} dB{remark}"
+    kind = str(row["noise_kind"] or "noise").replace("_", " ")
+    snr_db = f"{row['snr_db']:g}".replace("-", "\N{MINUS SIGN}")
+    title = f"{spec.title}\n{kind} at {snr_db} dB{remark}"
     figure = draw(title, panels, int(set_node.spec["sample_rate"]))
-    for kind in ("png", "svg"):
-        write_bytes(store.outputs(node)[f"figure.{kind}"], encoded(figure, kind))
+    for suffix in ("png", "svg"):
+        write_bytes(store.outputs(node)[f"figure.{suffix}"], encoded(figure, suffix))
     rate = int(set_node.spec["sample_rate"])
     write_text(store.outputs(node)["figure.csv"], _numbers(spec, panels, row, signals.get("clean"), rate))
     store.write_provenance(node, started)
