@@ -321,8 +321,8 @@ class Loss(nn.Module):
         needs_views: views of the estimate that the loss asks for.
         needs_signals: signals of the batch that it asks for.
         phase_blind: whether the phase of the estimate can be anything.
-        optimum: where it is smallest: "target" (estimate = target), "any_scale" (any positive multiple of it), "gain" (a
-            gain between 0 and 1 that is 1 where there is no noise), "none".
+        optimum: where it is smallest: "target" (estimate = target), "any_scale" (any positive multiple of it), "gain"
+            (a gain between 0 and 1: 1 where there is no noise, 0 where there is no speech), "none".
         invariances: "level" (estimate and signals times the same factor), "estimate_scale", "polarity" (estimate
             times -1).
         equation, source: what is computed, and where it is from.

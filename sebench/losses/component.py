@@ -37,6 +37,7 @@ class _ComponentLoss(Loss):
         raise NotImplementedError
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """See `Loss.forward`."""
         on_speech, on_noise = self.weights()
         speech_error, noise_error = self._error(estimate, batch)
         error = batch.mean_over_frames(on_speech * speech_error + on_noise * noise_error, estimate.stft)
@@ -56,7 +57,7 @@ def component_errors(estimate: Estimate, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def asymmetric_errors(estimate: Estimate, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Squared magnitude error of the output where it is too small (speech lost), and where it is too large (noise left).
+    """Squared magnitude error of the output where it is too small (speech lost), and where too large (noise left).
 
     Shape:
         returns two real `(batch, bins, frames)`.
@@ -92,6 +93,7 @@ class ComponentClean(_ComponentLoss):
     source = "two-stage low-complexity page, 'L_C'; reconstruction after arXiv 1908.05087"
 
     def weights(self) -> tuple[float, float]:
+        """See `_ComponentLoss.weights`."""
         return 1.0, self.weight
 
 
@@ -120,4 +122,5 @@ class ComponentNoise(_ComponentLoss):
     source = "two-stage low-complexity page, 'L_N'; reconstruction after arXiv 1908.05087"
 
     def weights(self) -> tuple[float, float]:
+        """See `_ComponentLoss.weights`."""
         return self.weight, 1.0

@@ -43,6 +43,7 @@ class WeightedSum(Loss):
         return [part for part in self.parts if isinstance(part, Loss)]
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """See `Loss.forward`."""
         return self.forward_with_terms(estimate, batch)[0]
 
     def forward_with_terms(self, estimate: Estimate, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

@@ -7,6 +7,7 @@ into an estimate; the one here gives every view, as tensors that require gradien
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -98,8 +99,10 @@ def check_shape(loss: Loss, make_estimate: MakeEstimate) -> str:
 def check_needs(loss: Loss, make_estimate: MakeEstimate) -> str:
     """It asks for no signal and no view that it does not declare."""
     full = make_batch()
-    signals = {name: getattr(full, name) for name in loss.needs_signals}
-    batch = Batch(full.noisy, lengths=full.lengths, **{k: v for k, v in signals.items() if k != "noisy"})
+    clean, speech, noise = (
+        full.signal(name) if name in loss.needs_signals else None for name in ("clean", "speech", "noise")
+    )
+    batch = Batch(full.noisy, clean, speech, noise, full.lengths)
     estimate = make_estimate(full, _middling(full))
     views = {name: getattr(estimate, name) for name in loss.needs_views}
     try:
@@ -170,7 +173,9 @@ def check_bfloat16(loss: Loss, make_estimate: MakeEstimate) -> str:
     value = loss(Estimate(batch, exact.stft, **rounded), batch)
     _require(value.dtype == torch.float32, loss, f"type {value.dtype} from bfloat16 views; must be float32")
     expected = loss(exact, batch)
-    _require(_close(value, expected, 0.05), loss, f"{value.tolist()} from bfloat16 views, {expected.tolist()} from float32")
+    _require(
+        _close(value, expected, 0.05), loss, f"{value.tolist()} from bfloat16 views, {expected.tolist()} from float32"
+    )
     return ""
 
 
@@ -195,10 +200,15 @@ def check_batching(loss: Loss, make_estimate: MakeEstimate) -> str:
     output = together.mask(_middling(together))
     values = loss(make_estimate(together, output), together)
     for i, length in enumerate((SAMPLES, 2500, 1300)):
-        parts = (getattr(together, name)[i : i + 1, :length] for name in ("noisy", "clean", "speech", "noise"))
-        alone = Batch(*parts, lengths=torch.tensor([length]))
+        signals = (together.signal(name)[i : i + 1, :length] for name in ("noisy", "clean", "speech", "noise"))
+        noisy, clean, speech, noise = signals
+        alone = Batch(noisy, clean, speech, noise, torch.tensor([length]))
         value = loss(make_estimate(alone, output[i : i + 1, :length]), alone)
-        _require(_close(value, values[i : i + 1]), loss, f"utterance {i}: {value.item()} alone, {values[i].item()} in a batch")
+        _require(
+            _close(value, values[i : i + 1]),
+            loss,
+            f"utterance {i}: {value.item()} alone, {values[i].item()} in a batch",
+        )
     return ""
 
 
@@ -229,7 +239,9 @@ def _optimum_any_scale(loss: Loss, make_estimate: MakeEstimate) -> None:
     best = loss(make_estimate(batch, target), batch)
     for factor in (0.3, 3.0):
         value = loss(make_estimate(batch, factor * target), batch)
-        _require(_close(value, best, 0.02), loss, f"{value.tolist()} at {factor} x target, {best.tolist()} at the target")
+        _require(
+            _close(value, best, 0.02), loss, f"{value.tolist()} at {factor} x target, {best.tolist()} at the target"
+        )
     for name, output in {"target + noise": target + 0.1 * noise, "input": batch.signal("noisy")}.items():
         value = loss(make_estimate(batch, output), batch)
         _require(bool((value > best).all()), loss, f"{value.tolist()} at {name}, {best.tolist()} at the target")
@@ -243,7 +255,7 @@ def _optimum_gain(loss: Loss, make_estimate: MakeEstimate) -> None:
         ("without speech", Batch(noise, zeros, zeros, noise, plain.lengths), (0.0, 0.3, 1.0)),
     ):
         values = [loss(make_estimate(batch, factor * batch.noisy), batch) for factor in factors]
-        ordered = all(bool((a < b).all()) for a, b in zip(values, values[1:], strict=False))
+        ordered = all(bool((a < b).all()) for a, b in itertools.pairwise(values))
         found = ", ".join(f"{v.tolist()} at gain {f}" for v, f in zip(values, factors, strict=True))
         _require(ordered, loss, f"{name} the gain {factors[0]} must be best: {found}")
 
@@ -264,7 +276,9 @@ def check_invariances(loss: Loss, make_estimate: MakeEstimate) -> str:
         _require(name in variants, loss, f"invariance {name!r}; accepted: {', '.join(variants)}")
         changed, changed_output = variants[name]
         value = loss(make_estimate(changed, changed_output), changed)
-        _require(_close(value, expected, 1e-3), loss, f"invariance {name!r}: {expected.tolist()} became {value.tolist()}")
+        _require(
+            _close(value, expected, 1e-3), loss, f"invariance {name!r}: {expected.tolist()} became {value.tolist()}"
+        )
     return ""
 
 

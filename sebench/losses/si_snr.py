@@ -17,8 +17,8 @@ class NegSiSnr(Loss):
 
     With zero-mean s^ and s and s_t = <s^,s> s / |s|^2: -10 log10(|s_t|^2 / |s^ - s_t|^2), over the utterance's samples
     (Luo & Mesgarani, IEEE/ACM TASLP 27(8), 2019, eqs. 21-23; Le Roux et al., ICASSP 2019, eq. 5, with zero-mean
-    signals). A floor of 1e-8 of the estimate's power bounds it at 80 dB and keeps it scale-invariant; a silent target or
-    estimate gives a finite value.
+    signals). A floor of 1e-8 of the estimate's power bounds it at 80 dB and keeps it scale-invariant; a silent target
+    or estimate gives a finite value.
     """
 
     name = "neg_si_snr"
@@ -32,6 +32,7 @@ class NegSiSnr(Loss):
     source = "Luo & Mesgarani, IEEE/ACM TASLP 27(8), 2019; Le Roux et al., ICASSP 2019"
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """See `Loss.forward`."""
         output, target = _zero_mean(estimate.waveform, batch), _zero_mean(batch.signal("clean"), batch)
         count = batch.true_lengths()
 

@@ -66,6 +66,7 @@ class MagnitudeMse(_SpectralError):
     source = "two-stage low-complexity page, 'MSE'; reconstruction"
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """See `Loss.forward`."""
         stft = self.stft or estimate.stft
         error = estimate.magnitude_in(self.stft) - batch.magnitude("clean", stft)
         return batch.mean_over_frames(error.square(), stft) * target_scale(batch, self.scale) ** 2
@@ -95,6 +96,7 @@ class ComplexMse(_SpectralError):
     source = "two-stage low-complexity page, 'MSE'; reconstruction"
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """See `Loss.forward`."""
         stft = self.stft or estimate.stft
         error = estimate.spectrum_in(self.stft) - batch.spectrum("clean", stft)
         power = torch.view_as_real(error).square().sum(-1)

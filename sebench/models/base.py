@@ -121,15 +121,18 @@ class FrameModel(Model):
         raise NotImplementedError
 
     def forward(self, batch: Batch) -> Estimate:
+        """See `Model.forward`."""
         views, _ = self.network(batch.spectrum("noisy", self.stft))
         return Estimate(batch, self.stft, **views)
 
     def reset(self, batch: int = 1) -> FrameState:
+        """See `Model.reset`."""
         waiting = self.stft.analysis.new_zeros(batch, self.stft.hop - 1)
         return FrameState(FrameSource(self.stft, batch), None, FrameSink(self.stft, batch), waiting)
 
     @torch.no_grad()
     def stream(self, chunk: Tensor, state: FrameState) -> tuple[Tensor, FrameState]:
+        """See `Model.stream`."""
         spectrum = state.source.push(chunk)
         if spectrum.shape[-1]:
             views, state.network = self.network(spectrum, state.network)
@@ -139,6 +142,7 @@ class FrameModel(Model):
         return output, state
 
     def flush(self, state: FrameState) -> Tensor:
+        """See `Model.flush`: zeros are pushed."""
         return self.stream(state.waiting.new_zeros(state.waiting.shape[0], self.delay), state)[0]
 
 

@@ -141,6 +141,7 @@ class Stft(nn.Module):
         return functools.reduce(torch.add, placed)
 
     def extra_repr(self) -> str:
+        """For `repr`."""
         return f"window_length={self.window_length}, hop={self.hop}, n_fft={self.n_fft}, window={self.window!r}"
 
 

@@ -1,0 +1,162 @@
+"""The contract of models, over all that are registered: who adds a model writes no test here."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sebench.config.items import build, registry
+from sebench.losses.base import Batch
+from sebench.losses.contract import make_batch
+from sebench.models.base import Model
+from sebench.seeding import seed_of
+
+ALL = sorted(registry("model"))
+CAUSAL = [name for name in ALL if registry("model")[name].causal]
+FREE_PHASE = [name for name in ALL if registry("model")[name].free_phase]
+
+
+def make(name: str, spread: float = 1.0) -> Model:
+    """A model with weights that are not those of the start, so that its output depends on its input."""
+    torch.manual_seed(seed_of("model contract") % 2**32)
+    model: Model = build({"type": name, "params": {}}, "model")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(spread)
+    return model.eval()
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return 0.05 * torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("samples", [1, 100, 128, 4001])
+def test_views_and_shapes(name: str, samples: int) -> None:
+    model = make(name)
+    estimate = model(Batch(noise(2, samples)))
+    assert estimate.waveform.shape == (2, samples)
+    assert estimate.waveform.dtype == torch.float32
+    for view in model.views:
+        value = getattr(estimate, view)
+        assert bool(torch.isfinite(value).all())
+        assert value.is_complex() == (view in ("spectrum", "mask"))
+        if view != "waveform":
+            assert value.shape == estimate.spectrum.shape == (2, estimate.stft.bins, estimate.stft.frames(samples))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_views_agree(name: str) -> None:
+    model = make(name, 2.0)
+    batch = make_batch()
+    estimate = model(batch)
+    for view in {"gain", "mask"} & set(model.views):
+        expected = getattr(estimate, view) * batch.spectrum("noisy", estimate.stft)
+        torch.testing.assert_close(estimate.spectrum, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_padding_and_company_change_nothing(name: str) -> None:
+    model = make(name, 2.0)
+    batch = make_batch()
+    batch.lengths = torch.tensor([4000, 2700, 1300])
+    together = model(Batch(batch.noisy + 9 * (1 - batch.sample_mask()), lengths=batch.lengths)).waveform
+    for i, length in enumerate(batch.lengths.tolist()):
+        alone = model(Batch(batch.noisy[i : i + 1, :length])).waveform
+        torch.testing.assert_close(together[i : i + 1, :length], alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_silence_is_finite_and_has_a_finite_gradient(name: str) -> None:
+    model = make(name).train()
+    estimate = model(Batch(torch.zeros(2, 1000)))
+    estimate.waveform.square().sum().backward()
+    assert bool(estimate.waveform.isfinite().all())
+    assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_parameter_is_trained(name: str) -> None:
+    model = make(name).train()
+    model(make_batch()).waveform.square().sum().backward()
+    untouched = [n for n, p in model.named_parameters() if p.grad is None or not bool((p.grad != 0).any())]
+    assert untouched == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_same_seed_same_weights_same_output(name: str) -> None:
+    one, other = make(name), make(name)
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+    batch = Batch(noise(2, 3000))
+    assert torch.equal(one(batch).waveform, other(batch).waveform)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_only_weights_are_saved(name: str) -> None:
+    model = make(name)
+    assert set(model.state_dict()) == {n for n, _ in model.named_parameters()}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_submodules_are_models(name: str) -> None:
+    model = make(name)
+    assert all(isinstance(getattr(model, part), Model) for part in model.submodules)
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+@settings(max_examples=8, deadline=None)
+@given(chunks=st.lists(st.integers(1, 900), min_size=1, max_size=9))
+def test_stream_is_the_offline_output_after_the_delay(name: str, chunks: list[int]) -> None:
+    model = make(name, 2.0)
+    signal = noise(2, sum(chunks))
+    with torch.no_grad():
+        offline = model(Batch(signal)).waveform
+    state = model.reset(2)
+    outputs = []
+    for chunk in signal.split(chunks, dim=1):
+        output, state = model.stream(chunk, state)
+        assert output.shape == chunk.shape
+        outputs.append(output)
+    streamed = torch.cat([*outputs, model.flush(state)], dim=1)
+    assert streamed.shape[1] == signal.shape[1] + model.delay
+    torch.testing.assert_close(streamed[:, model.delay :], offline, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_look_ahead_is_the_stated_delay(name: str) -> None:
+    """Change the input from one sample on; see how much earlier the output changes. Over all phases within a block."""
+    model = make(name, 2.0)
+    signal = noise(1, 2000)
+    stft = getattr(model, "stft", None)
+    phases = range(900, 900 + (stft.hop if stft is not None else 1))
+    inputs = torch.stack([torch.cat([signal[0, :p], signal[0, p:] + 100.0]) for p in phases])
+    with torch.no_grad():
+        before, after = (model(Batch(x)).waveform for x in (signal.expand_as(inputs), inputs))
+    changed = (after - before).abs() > 1e-6
+    first = changed.int().argmax(1)
+    assert bool(changed.any(1).all())
+    look_ahead = max(p - int(q) for p, q in zip(phases, first, strict=True))
+    # The first sample of a periodic Hann window is zero: no signal shows that last sample of look-ahead.
+    zeros = 0 if stft is None else int((stft.synthesis == 0).int().argmin())
+    assert look_ahead == model.delay - zeros
+
+
+@pytest.mark.parametrize("name", FREE_PHASE)
+def test_a_complex_mask_starts_real_and_positive(name: str) -> None:
+    torch.manual_seed(3)
+    model: Model = build({"type": name, "params": {}}, "model")
+    mask = model(make_batch()).mask
+    assert bool((mask.real > 0).all())
+    assert bool((mask.imag.abs() < 0.1 * mask.real).all())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("name", ALL)
+def test_gpu_and_cpu_agree(name: str) -> None:
+    model = make(name, 2.0)
+    batch = Batch(noise(2, 4000))
+    expected = model(batch).waveform
+    found = model.to("cuda")(batch.to("cuda")).waveform.cpu()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
