@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
+from sebench.errors import RestartNeeded
 from sebench.files import read_parquet, write_bytes, write_parquet
 from sebench.synthesis.mixture import complete, render_components, render_mixture
 from sebench.synthesis.plan import RATE
@@ -67,6 +69,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
 
     Raises:
         DataError: a source file is missing or changed, or a rendered mixture is not what its row says.
+        RestartNeeded: SIGTERM or Ctrl-C came; finished shards are kept.
         LeaseLost: another process took over; what it renders is kept, nothing was published.
     """
     from sebench.training.lease import ArtefactFinished, Lease
@@ -99,6 +102,8 @@ def _finished(state: Path, sample_rate: int) -> bool:
 def _render(plan: pd.DataFrame, root: Path, sample_rate: int, state: Path, held: Held, threads: int) -> None:
     import pandas as pd
 
+    from sebench.training.interrupt import Interruption
+
     rows = [{str(name): value for name, value in row.items()} for row in plan.to_dict("records")]
     shards = [
         Shard(number, rows[first : first + SHARD_ROWS], root, sample_rate, held.attempt_folder)
@@ -106,12 +111,16 @@ def _render(plan: pd.DataFrame, root: Path, sample_rate: int, state: Path, held:
     ]
     missing = [shard for shard in shards if not _whole(shard, state)]
     log.info("%s: %d of %d shards to render", state, len(missing), len(shards))
-    with _each(missing, threads) as rendered:
-        for shard in rendered:
+    with Interruption() as interruption, _each(missing, threads) as rendered:
+        for done, shard in enumerate(rendered, start=1):
             held.check()
             # The part last: it says that the audio is whole.
             (shard.folder / shard.audio).replace(state / shard.audio)
             (shard.folder / shard.part).replace(state / shard.part)
+            if interruption.requested and done < len(missing):
+                raise RestartNeeded(
+                    f"{state}: {interruption.name}: {len(missing) - done} shards left; start this step again"
+                )
     parts = [read_parquet(state / shard.part).drop(columns="shard_sha256") for shard in shards]
     measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     held.check()
@@ -141,7 +150,7 @@ def _each(shards: Sequence[Shard], threads: int) -> Iterator[Iterator[Shard]]:
         return
     # Spawned: a fork of a process with threads (torch, Arrow, the lease) may deadlock.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
     try:
         futures: list[Future[Shard]] = [pool.submit(_render_shard, shard) for shard in shards]
         yield (future.result() for future in as_completed(futures))
@@ -149,8 +158,10 @@ def _each(shards: Sequence[Shard], threads: int) -> Iterator[Iterator[Shard]]:
         pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
-    """Let a worker end when its parent was killed: the pool's queues alone would keep it waiting for ever."""
+def _follow_parent() -> None:
+    """Leave signals to the parent, and end when it was killed: the pool's queues alone would keep a worker for ever."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -173,17 +184,17 @@ def _render_shard(shard: Shard) -> Shard:
             rendered = render_components(row, shard.corpus_root, shard.sample_rate)
             item = {"mixture": row["mixture"], "shard": shard.number, "scaled_by": rendered.scaled_by}
             for name in ("speech", "noise", "dry"):
-                signal = rendered.signals.get(name)
-                item[f"{name}_offset"] = -1 if signal is None else offset
-                if signal is not None:
-                    file.write(signal.tobytes())
-                    offset += len(signal)
+                samples = rendered.signals.get(name)
+                item[f"{name}_offset"] = -1 if samples is None else offset
+                if samples is not None:
+                    file.write(samples.tobytes())
+                    offset += len(samples)
             rows.append(item)
-    samples = np.fromfile(audio, dtype="<f4")
+    written = np.fromfile(audio, dtype="<f4")
     for row, item in zip(shard.rows, rows, strict=True):
-        item |= check_mixture(row, _components(samples, item), item["scaled_by"], shard.sample_rate)
+        item |= check_mixture(row, _components(written, item), item["scaled_by"], shard.sample_rate)
     part = pd.DataFrame(rows)[[*_PART_COLUMNS]]
-    part["shard_sha256"] = hashlib.sha256(samples.tobytes()).hexdigest()
+    part["shard_sha256"] = hashlib.sha256(written.data).hexdigest()
     write_parquet(shard.folder / shard.part, part)
     return shard
 

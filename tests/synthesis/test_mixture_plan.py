@@ -21,9 +21,17 @@ from sebench.synthesis.plan import COLUMNS, plan_mixtures
 RATE = 16000
 
 
-def draw(frame: pd.DataFrame, count: int | None = 12, split: str = "test", **kwargs: object) -> pd.DataFrame:
-    mixing = Mixing.model_validate(kwargs.pop("mixing", {}))
-    return plan_mixtures(frame, split=split, count=count, seed=kwargs.pop("seed", 1), mixing=mixing, **kwargs)
+def draw(
+    frame: pd.DataFrame,
+    count: int | None = 12,
+    split: str = "test",
+    seed: int = 1,
+    mixing: dict | None = None,
+    seconds: float | None = None,
+    snr_db: float | None = None,
+) -> pd.DataFrame:
+    entry = Mixing.model_validate(mixing or {})
+    return plan_mixtures(frame, split=split, count=count, seed=seed, mixing=entry, seconds=seconds, snr_db=snr_db)
 
 
 def test_columns_are_those_stated(corpus: pd.DataFrame) -> None:
