@@ -1,0 +1,48 @@
+# Everything a newcomer types. Targets reuse the environment in .venv; `make clean-env` removes it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help env demo test test-all lint format clean-env
+
+help:
+	@echo "make demo      environment, then the two-stage study at demo scale on the built-in corpus"
+	@echo "make test      environment, then the test suite (under 10 minutes)"
+	@echo "make test-all  the slow tests too"
+	@echo "make lint      ruff, mypy, snakefmt, snakemake --lint"
+	@echo "make format    ruff and snakefmt, in place"
+
+env: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@command -v gcc >/dev/null || { echo "gcc is needed to build the pesq package: install it first" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/sebench run two_stage --scale demo --corpus builtin
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+test-all: $(READY)
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+clean-env:
+	rm -rf $(VENV)

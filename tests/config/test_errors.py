@@ -1,0 +1,177 @@
+"""Every mistake a person makes is one clear error: file and line, what was found, what is accepted, the nearest."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sebench.artefacts import Store
+from sebench.config.load import load_config
+from sebench.errors import ConfigError, SebenchError
+from sebench.plan.build import build_plan
+
+SHIPPED = Path(__file__).parents[2] / "config"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(SHIPPED, tmp_path / "config")
+    return tmp_path / "config"
+
+
+def problems(folder: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(folder)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_shipped_configuration_is_right() -> None:
+    config = load_config(SHIPPED)
+    assert set(config.sections["scales"]) == {"smoke", "demo", "small", "paper"}
+
+
+MISTAKES = {
+    "unknown key": (
+        "losses/x.yaml",
+        "mine:\n  type: neg_si_snr\n  parms: {}\n",
+        ["x.yaml:3", "unknown key 'parms'", "params", "did you mean 'params'"],
+    ),
+    "misspelt type": (
+        "losses/x.yaml",
+        "mine:\n  type: neg_sisnr\n",
+        ["x.yaml:2", "no loss 'neg_sisnr'", "did you mean 'neg_si_snr'"],
+    ),
+    "misspelt parameter": (
+        "losses/x.yaml",
+        "mine:\n  type: component_clean\n  params:\n    wieght: 0.4\n",
+        ["x.yaml:4", "no parameter 'wieght'", "did you mean 'weight'"],
+    ),
+    "value out of range": (
+        "losses/x.yaml",
+        "mine:\n  type: component_clean\n  params:\n    weight: 1.5\n",
+        ["x.yaml:4", "found 1.5", "less than or equal to 1"],
+    ),
+    "wrong type of a parameter": (
+        "losses/x.yaml",
+        "mine:\n  type: component_clean\n  params:\n    weight: much\n",
+        ["x.yaml:4", "found 'much'", "float"],
+    ),
+    "wrong type of a key": (
+        "scales/x.yaml",
+        "tiny:\n  utterances: { train: 1, valid: 1, test: 1 }\n  steps: many\n  batch_size: 1\n"
+        "  segment_seconds: 1.0\n  validations: 1\n  seeds: 1\n",
+        ["x.yaml:3", "found 'many'", "valid integer"],
+    ),
+    "missing key": (
+        "recipes/x.yaml",
+        "mine:\n  stages:\n    - { kind: supervised }\n",
+        ["x.yaml:3", "mine.stages.0.name", "required and absent"],
+    ),
+    "missing reference": (
+        "losses/x.yaml",
+        "mine:\n  sum:\n    neg_si_snr: 1.0\n    complx_mse: 0.1\n",
+        ["x.yaml:4", "no losses entry 'complx_mse'", "did you mean 'complex_mse'"],
+    ),
+    "loop of references": (
+        "losses/x.yaml",
+        "a:\n  sum: { b: 1.0 }\nb:\n  sum: { a: 1.0 }\n",
+        ["x.yaml:1", "a loop of references", "a -> b -> a"],
+    ),
+    "two forms at once": (
+        "losses/x.yaml",
+        "a:\n  type: neg_si_snr\n  sum: { neg_si_snr: 1.0 }\n",
+        ["x.yaml:1", "exactly one of type, sum, mix"],
+    ),
+    "a key twice": (
+        "losses/x.yaml",
+        "a:\n  type: neg_si_snr\n  type: mag_mse\n",
+        ["x.yaml:3", "twice"],
+    ),
+    "a name twice": (
+        "losses/x.yaml",
+        "neg_si_snr:\n  type: neg_si_snr\n",
+        ["x.yaml:1", "taken by", "two_stage.yaml"],
+    ),
+    "not YAML": ("losses/x.yaml", "a: [1, 2\nb: 3\n", ["x.yaml:2", "YAML"]),
+    "a later stage": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n      init: { stage1: second }\n    - name: second\n",
+        ["x.yaml:4", "from 'second'", "an earlier stage"],
+    ),
+    "unequal zip": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - zip: { model: [stage1, stage2], loss: [mag_mse] }\n      product: { recipe: supervised }\n"
+        "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n",
+        ["x.yaml:6", "model has 2, loss has 1", "equal lengths"],
+    ),
+    "unknown metric of a study": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  conditions: { snr_db: [0] }\n  metrics: [si_sdr, pesq]\n",
+        ["x.yaml:8", "no metrics entry 'pesq'", "pesq_nb"],
+    ),
+    "unknown scheme of a schedule": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n      schedule: { type: cosin }\n",
+        ["x.yaml:4", "found 'cosin'", "'cosine'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_one_mistake_is_one_clear_error(folder: Path, mistake: str) -> None:
+    file, text, expected = MISTAKES[mistake]
+    (folder / file).write_text(text)
+    found = problems(folder)
+    assert len(found) == 1, found
+    for part in expected:
+        assert part in found[0]
+
+
+def test_several_mistakes_are_reported_together(folder: Path) -> None:
+    for index, mistake in enumerate(["unknown key", "wrong type of a key", "missing key"]):
+        file, text, _ = MISTAKES[mistake]
+        (folder / file.replace("x.yaml", f"x{index}.yaml")).write_text(text)
+    assert len(problems(folder)) == 3
+
+
+def test_a_loss_that_needs_what_the_model_cannot_give(folder: Path, tmp_path: Path) -> None:
+    (folder / "studies" / "x.yaml").write_text(
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage2, loss: [l_c_04, mag_mse], recipe: supervised }\n"
+        "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        build_plan(load_config(folder), "s", "smoke", None, Store(tmp_path / "results"))
+    text = str(caught.value)
+    assert "x.yaml:6" in text
+    assert "needs gain" in text
+    assert "does not see the phase" in text  # the magnitude MSE on a model with free phase
+
+
+def test_names_on_the_command_line(tmp_path: Path) -> None:
+    config = load_config(SHIPPED)
+    for arguments, word in (
+        (("two_stag", "smoke", None), "two_stage"),
+        (("two_stage", "smok", None), "smoke"),
+        (("two_stage", "smoke", "builtn"), "builtin"),
+    ):
+        with pytest.raises(SebenchError, match=f"did you mean '{word}'"):
+            build_plan(config, *arguments, Store(tmp_path / "results"))
+
+
+def test_a_table_that_names_a_row_that_is_not_there(folder: Path, tmp_path: Path) -> None:
+    path = folder / "studies" / "two_stage.yaml"
+    path.write_text(path.read_text().replace("        - Stage2(MSE)\n", "        - Stage2(MES)\n"))
+    with pytest.raises(ConfigError, match=r"two_stage.yaml:\d+.*Stage2\(MES\)"):
+        build_plan(load_config(folder), "two_stage", "smoke", None, Store(tmp_path / "results"))
+
+
+def test_a_corpus_without_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEBENCH_RECORDINGS", str(tmp_path / "nowhere"))
+    with pytest.raises(SebenchError, match=r"corpora.yaml:\d+.*SEBENCH_RECORDINGS"):
+        build_plan(load_config(SHIPPED), "two_stage", "smoke", "recordings", Store(tmp_path / "results"))
