@@ -69,8 +69,9 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
 
 
 def metric_name(item: Mapping[str, Any]) -> str:
-    """The metric's name in score files: the study's name for it where the spec has one, else its type."""
-    return str(item.get("name") or item["type"])
+    """The metric's name in score files: its `name` in the spec if it has one, else its type (of an outside metric, its
+    class)."""
+    return str(item.get("name") or item["type"]).rpartition(":")[2]
 
 
 def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:

@@ -77,7 +77,8 @@ def mean_interval(values: ArrayLike, *, level: float = LEVEL, resamples: int = R
     means = (sums[usable] / counts[usable]).mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     # Sums in another order (another BLAS) differ in the last bits, which no reader of a table needs.
-    return Interval(*(round(float(x), DECIMALS) for x in (mean_of_groups(array), low, high)), scenes)
+    mean, low, high = (round(float(x), DECIMALS) for x in (mean_of_groups(array), low, high))
+    return Interval(mean, low, high, scenes)
 
 
 def paired_difference(

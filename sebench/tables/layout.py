@@ -236,12 +236,12 @@ def table_spec(
     printed = {(entry["row"], entry["column"]): entry for entry in published}
     found = []
     for row in picked:
-        for column in names:
-            key = (layout.published_rows.get(row, row), layout.published_columns.get(column, column))
+        for name in names:
+            key = (layout.published_rows.get(row, row), layout.published_columns.get(name, name))
             if key in printed:
                 entry = printed[key]
                 value = float(entry["value"])
-                found.append(Published(row=row, column=column, value=value, note=entry.get("note") or ""))
+                found.append(Published(row=row, column=name, value=value, note=entry.get("note") or ""))
     spec = TableSpec(
         title=layout.title,
         layout={"type": layout.type},

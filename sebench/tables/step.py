@@ -102,9 +102,12 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
             continue
         lines.append(f"{key.replace('_', ' ').capitalize()}: {_worded(value)}")
     for metric, found in sorted(reader.implementations.items()):
-        used = any(isinstance(c, ScoreColumn) and c.metric == metric for c in spec.columns)
-        if used:
-            lines.append(f"{metric}: {'; '.join(sorted(found))}")
+        columns = [column for column in spec.columns if isinstance(column, ScoreColumn) and column.metric == metric]
+        if columns:
+            facts = [columns[0].unit, "higher is better" if columns[0].higher_is_better else "lower is better"]
+            about = f"{metric} ({', '.join(fact for fact in facts if fact)})"
+            names = ", ".join(column.name for column in columns)
+            lines.append(f"{names}: {about} by {'; '.join(sorted(found))}")
     if any(isinstance(column, ScoreColumn) for column in spec.columns):
         lines.append(
             "Ours: mean over seeds, conditions and scored utterances (scored/all are counted). Interval: 95%, "
@@ -137,17 +140,19 @@ def provenance_footer(store: Store, node: Node) -> list[str]:
     machine = own.get("machine") or {}
     if machine:
         lines.append(f"Machine: {machine.get('processor', 'unknown')}, {machine.get('system', '')}".rstrip(", "))
-    factors: dict[str, list[float]] = {}
+    factors: dict[str, float] = {}
     for row in TableSpec.model_validate(dict(node.spec)).rows:
+        sources = [store.parent(node, row.complexity)] if row.complexity in node.parents else []
         for role in (role for cell in row.cells for role in cell.scores.values() if role in node.parents):
             scores = store.parent(node, role)
-            if "enhanced" in scores.parents:
-                factor = _provenance(store, store.parent(scores, "enhanced")).get("real_time_factor")
-                if isinstance(factor, (int, float)):
-                    factors.setdefault(row.label, []).append(float(factor))
+            sources += [store.parent(scores, "enhanced")] if "enhanced" in scores.parents else []
+        measured = [_provenance(store, source).get("real_time_factor") for source in sources]
+        found = [float(factor) for factor in measured if isinstance(factor, (int, float))]
+        if found:
+            factors[row.label] = sum(found) / len(found)
     if factors:
-        parts = [f"{label} {sum(found) / len(found):.3g}" for label, found in factors.items()]
-        lines.append(f"Real-time factor: {', '.join(parts)}")
+        parts = [f"{label} {factor:.3g}" for label, factor in factors.items()]
+        lines.append(f"Real-time factor (time over duration): {', '.join(parts)}")
     return lines
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from sebench.statistics.bootstrap import DECIMALS
 from sebench.statistics.claims import Verdict
 
 
@@ -63,7 +64,7 @@ class Value:
     @property
     def difference(self) -> float | None:
         """Ours less the paper's."""
-        return None if self.ours is None or self.paper is None else self.ours - self.paper
+        return None if self.ours is None or self.paper is None else round(self.ours - self.paper, DECIMALS)
 
 
 @dataclass(frozen=True)

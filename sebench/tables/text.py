@@ -81,7 +81,9 @@ def counts(column: Column, entry: Value) -> str:
 
 
 def _block(table: Table, caption: str, entry: Callable[[Column, Value], str]) -> Block:
-    header = ("", *(f"{c.name} [{c.unit}]" if c.unit and c.unit not in c.name else c.name for c in table.columns))
+    # The unit of the first column's metric (MOS-LQO at every SNR) is said once, in the footer.
+    said = table.columns[0].unit
+    header = ("", *(f"{c.name} [{c.unit}]" if c.unit and c.unit != said else c.name for c in table.columns))
     lines = tuple(
         (label, *(entry(column, value) for column, value in zip(table.columns, row, strict=True)))
         for label, row in zip(table.rows, table.values, strict=True)

@@ -12,7 +12,7 @@ from sebench.tables.layout import Cell, MetricFacts, Row
 
 CONDITIONS = ["-5 dB", "5 dB"]
 METRICS = {
-    "pesq_nb": MetricFacts(label="PESQ", bounds=(0.999, 4.999)),
+    "pesq_nb": MetricFacts(label="PESQ", unit="MOS-LQO", bounds=(0.999, 4.999)),
     "stoi": MetricFacts(label="STOI", bounds=(-1.0, 1.0)),
 }
 SCENES = 12

@@ -240,6 +240,15 @@ def test_provenance_stays_out_of_the_files(study, node):
     assert read_json(study.store.outputs(node)["table.json"])["footer"][0] == "Study: two_stage"
 
 
+def test_real_time_factors_come_from_provenance(study, node, conditions, metrics):
+    layout = TableLayout(title="C", type="complexity", columns=[{"column": "Para", "key": "parameters"}])
+    counted = study.node(table_spec(layout, rows=study.rows, conditions=conditions, metrics=metrics))
+    key = study.parents["complexity:Stage1(MSE)"]
+    write_json(study.store.folder(study.store.load(key)) / "provenance.json", {"real_time_factor": 0.01234})
+    assert provenance_footer(study.store, counted) == ["Real-time factor (time over duration): Stage1(MSE) 0.0123"]
+    assert provenance_footer(study.store, node) == []
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(16392, "16.4K"), (2.1e6, "2.1M"), (999_960, "1.0M"), (126, "126"), (0.5, "0.5"), (-2e9, "-2.0G"), (0, "0")],
