@@ -1,9 +1,10 @@
 """A process that speaks: it reads one JSON request a line and answers each from a fresh fork of itself.
 
 Run by `sebench.corpora.espeak` with `python -I -S`, so it imports the standard library only. espeak-ng keeps state from
-one call to the next (its noise generator, its intonation), so only the first call of a process has an outcome that
-depends on the request alone. Every answer therefore comes from a child that has never spoken before. The fork happens
-here, in a process without threads, and not in the caller, which may have many.
+one call to the next, so only the first call of a process has an outcome that depends on the request alone, and even
+that one depends on the clock where a voice breathes: initialisation seeds the noise by the time. Every answer
+therefore comes from a child that has never spoken before, with the noise seeded anew. The fork happens here, in a
+process without threads, and not in the caller, which may have many.
 
 Answer: 4 bytes with the size of the samples in bytes (0: the child failed), 4 bytes with the sample rate, then the
 int16 samples.
@@ -34,6 +35,8 @@ def speak(library: str, data: str, request: dict[str, Any]) -> tuple[int, bytes]
     sample_rate = espeak.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT)
     if sample_rate <= 0:
         raise OSError(f"espeak_Initialize failed with {sample_rate} for {data}")
+    if espeak.espeak_ng_SetRandSeed(ctypes.c_long(1)) != 0:
+        raise OSError("espeak_ng_SetRandSeed failed")
     parts: list[bytes] = []
 
     def receive(wave: Any, samples: int, _events: Any) -> int:

@@ -104,7 +104,7 @@ def rain(random: np.random.Generator, samples: int) -> Signal:
     total = shaped(random, samples, lambda hertz: hertz**0.3 * low_pass(4500, 1.5)(hertz)) * swell
     for _ in range(8):
         drop = burst(random, random.uniform(0.001, 0.004), random.uniform(1500, 6000), 0.4)
-        strikes = (random.random(samples) < random.uniform(2, 7) / SAMPLE_RATE) * random.exponential(3.0, size=samples)
+        strikes = (random.random(samples) < random.uniform(2, 7) / SAMPLE_RATE) * random.exponential(1.5, size=samples)
         total += np.convolve(strikes, drop)[:samples] * swell
     gutter = shaped(random, samples, band(random.uniform(300, 700), 0.5))
     return unit(total + random.uniform(0.05, 0.3) * gutter * (0.5 + slow(random, samples, 6.0)))

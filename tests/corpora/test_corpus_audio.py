@@ -1,0 +1,58 @@
+"""Decoding: what comes out, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sebench.corpora.audio import decode, probe, read
+from sebench.errors import DataError
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 22050, 44100, 48000])
+def test_a_tone_keeps_its_frequency_and_level(tmp_path: Path, sample_rate: int):
+    seconds = np.arange(sample_rate) / sample_rate
+    soundfile.write(tmp_path / "tone.wav", 0.5 * np.sin(2 * np.pi * 1000 * seconds), sample_rate, subtype="FLOAT")
+    samples = read(tmp_path / "tone.wav")
+    assert samples.dtype == np.float32
+    assert len(samples) == 16000
+    expected = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)
+    assert np.abs(samples - expected)[800:-800].max() < 1e-4
+
+
+def test_a_tone_above_the_new_nyquist_frequency_vanishes(tmp_path: Path):
+    soundfile.write(tmp_path / "high.wav", 0.5 * np.sin(2 * np.pi * 12000 * np.arange(48000) / 48000), 48000)
+    assert np.abs(read(tmp_path / "high.wav"))[800:-800].max() < 1e-4
+
+
+def test_channels_are_averaged(tmp_path: Path):
+    channels = np.stack([np.full(1600, 0.5), np.full(1600, 0.1)], 1)
+    soundfile.write(tmp_path / "two.wav", channels, 16000, subtype="FLOAT")
+    assert np.allclose(read(tmp_path / "two.wav"), 0.3)
+    assert probe(tmp_path / "two.wav").channels == 2
+    assert decode(tmp_path / "two.wav").samples.shape == (1600,)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_accepted_formats(tmp_path: Path, suffix: str):
+    path = tmp_path / f"x.{suffix}"
+    soundfile.write(path, 0.3 * np.sin(np.arange(16000) / 10), 16000)
+    assert read(path).std() == pytest.approx(0.3 / np.sqrt(2), rel=0.05)
+    assert probe(path).seconds == pytest.approx(1.0, abs=0.1)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path):
+    (tmp_path / "text.wav").write_text("words")
+    soundfile.write(tmp_path / "nan.wav", np.array([0.1, np.nan]), 16000, subtype="FLOAT")
+    for name, reason in (
+        ("gone.wav", "no such file"),
+        ("text.wav", "cannot be read as audio"),
+        ("nan.wav", "not finite"),
+    ):
+        with pytest.raises(DataError, match=rf"{name}: .*{reason}"):
+            read(tmp_path / name)
+    with pytest.raises(DataError, match="is a folder"):
+        probe(tmp_path)

@@ -1,0 +1,124 @@
+"""What holds for every corpus, whoever adds it."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from sebench.config.items import build, registry
+from sebench.corpora.audio import read
+from sebench.corpora.fingerprint import fingerprint
+from sebench.corpora.manifest import COLUMNS, SPLITS, check, separation_problems
+
+from conftest import make_folder_corpus, make_voicebank  # isort: skip
+
+SMALL = {
+    "builtin": {
+        "train_utterances": 3,
+        "valid_utterances": 1,
+        "test_utterances": 1,
+        "noise_files": 1,
+        "noise_seconds": 1.0,
+    }
+}
+TREES = {"folder": make_folder_corpus, "voicebank_demand": make_voicebank}
+NAMES = sorted(registry("corpus"))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    root = tmp_path_factory.mktemp(request.param)
+    if request.param in TREES:
+        TREES[request.param](root)
+    corpus = build({"type": request.param, "params": SMALL.get(request.param, {})}, kind="corpus")
+    return corpus, root, corpus.build(root, root, 1)
+
+
+def test_all_three_are_registered():
+    assert {"builtin", "folder", "voicebank_demand"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_read_from_the_source_are_those_of_the_class(name: str):
+    item = registry("corpus")[name]
+    corpus = build({"type": name, "params": {}}, kind="corpus")
+    for fact in ("name", "version", "needs_root", "paired", "packages", "source"):
+        assert item.attributes[fact] == getattr(corpus, fact)
+    assert item.title.endswith((".", ":")) or item.title
+
+
+def test_manifest_follows_the_schema(built):
+    corpus, root, manifest = built
+    check(manifest.frame)
+    assert list(manifest.frame.columns) == list(COLUMNS)
+    assert manifest.rejected == []
+    for role in ["speech"] if corpus.paired else ["speech", "noise"]:
+        assert set(manifest.frame.loc[manifest.frame.role == role, "split"]) == set(SPLITS)
+    assert corpus.paired == (manifest.frame.role == "noisy").any()
+
+
+def test_rows_tell_the_truth_about_their_files(built):
+    _, root, manifest = built
+    for row in manifest.frame.itertuples():
+        path = root / row.path
+        info = soundfile.info(path)
+        assert (info.samplerate, info.channels, info.frames) == (row.sample_rate, row.channels, row.samples)
+        assert row.seconds == pytest.approx(row.samples / row.sample_rate)
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == row.sha256
+        samples = read(path)
+        assert samples.dtype == np.float32
+        assert samples.shape == (pytest.approx(row.seconds * 16000, abs=2),)
+
+
+def test_splits_are_separate(built):
+    assert separation_problems(built[2].frame) == []
+
+
+def test_outcome_depends_neither_on_processes_nor_on_the_place(built, tmp_path: Path):
+    corpus, root, manifest = built
+    if corpus.needs_root:
+        other = corpus.build(root, root, 2)
+        link = tmp_path / "elsewhere"
+        link.symlink_to(root)
+        pd.testing.assert_frame_equal(corpus.build(link, link, 1).frame, manifest.frame)
+    else:
+        other = corpus.build(tmp_path, tmp_path, 2)
+    pd.testing.assert_frame_equal(other.frame, manifest.frame)
+
+
+def test_fingerprint_covers_every_file_of_the_manifest(built):
+    corpus, root, manifest = built
+    files = list(corpus.files(root))
+    if not corpus.needs_root:
+        assert files == []
+        return
+    assert {root / path for path in manifest.frame.path} <= set(files)
+    before = fingerprint(root, files)
+    victim = root / manifest.frame.path.iloc[-1]
+    data = victim.read_bytes()
+    victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert fingerprint(root, corpus.files(root)) != before
+    victim.write_bytes(data)
+    assert fingerprint(root, corpus.files(root)) == before
+
+
+@pytest.mark.parametrize("name", ["folder", "voicebank_demand"])
+def test_an_empty_root_is_refused_by_name(name: str, tmp_path: Path):
+    from sebench.errors import DataError
+
+    with pytest.raises(DataError, match=str(tmp_path)):
+        list(build({"type": name, "params": {}}, kind="corpus").files(tmp_path))
+
+
+def test_planning_needs_no_numpy():
+    modules = [f"sebench.corpora.{name}" for name in ("base", "fingerprint", "manifest", "audio", *NAMES)]
+    code = f"import sys, {', '.join(modules)}; print([m for m in ('numpy', 'torch', 'pandas', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
