@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sebench.metrics.base import Metric, Unscorable
-from sebench.metrics.snr import ratio_db
+from sebench.metrics.snr import inner, ratio_db
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal
@@ -38,11 +38,11 @@ class SiSdr(Metric):
         """SI-SDR in dB."""
         if self.zero_mean:
             clean, estimate = clean - clean.mean(), estimate - estimate.mean()
-        power = float(clean @ clean)
+        power = inner(clean, clean)
         if power == 0.0:
             raise Unscorable("the clean reference is constant")
         if not estimate.any():
             raise Unscorable("SI-SDR is 0/0: the estimate is silent or constant")
-        target = float(estimate @ clean) / power * clean
+        target = inner(estimate, clean) / power * clean
         residual = estimate - target
-        return ratio_db(float(target @ target), float(residual @ residual))
+        return ratio_db(inner(target, target), inner(residual, residual))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -113,3 +114,27 @@ def test_two_metrics_of_one_name_are_refused(world, make_item):
 def test_imports_stay_light(modules, heavy):
     code = f"import sys, {modules}; assert not {heavy!r} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bits_do_not_depend_on_blas_threads():
+    code = """
+import numpy as np
+from sebench.config.items import build
+rng = np.random.default_rng(0)
+clean = rng.standard_normal(60000)
+noisy = clean + rng.standard_normal(60000)
+for name in ("si_sdr", "delta_snr", "stoi", "estoi"):
+    metric = build({"type": name}, "metric")
+    print(metric.compute(clean=clean, estimate=0.7 * clean + 0.3 * noisy, noisy=noisy, sample_rate=16000).value.hex())
+"""
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for threads in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count(b"0x") == 4
