@@ -9,15 +9,11 @@ import soundfile
 from sebench.seeding import generator
 
 
-def write_audio(
-    path: Path, *, seconds: float = 0.8, sample_rate: int = 16000, channels: int = 1, **options: Any
-) -> Path:
-    """Noise that depends on the path alone."""
+def write_audio(path: Path, *, seconds: float = 0.8, sample_rate: int = 16000, channels: int = 1) -> Path:
+    """Noise that depends on the end of the path alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (int(seconds * sample_rate), channels)
-    soundfile.write(
-        path, 0.1 * generator(str(path.name), *path.parts[-4:-1]).standard_normal(shape), sample_rate, **options
-    )
+    soundfile.write(path, 0.1 * generator(*path.parts[-4:]).standard_normal(shape), sample_rate)
     return path
 
 
