@@ -97,39 +97,6 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
     return value
 
 
-# Optimisers
-
-
-def pack_optimiser(optimiser: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    """An optimiser's state as tensors `<parameter>/<name>`, and its groups as JSON-able dictionaries."""
-    state = optimiser.state_dict()
-    tensors = {
-        f"{index}/{name}": value if isinstance(value, Tensor) else torch.tensor(value)
-        for index, values in state["state"].items()
-        for name, value in values.items()
-    }
-    return tensors, [
-        {name: value for name, value in group.items() if name != "params"} for group in state["param_groups"]
-    ]
-
-
-def unpack_optimiser(
-    optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], groups: list[dict[str, Any]]
-) -> None:
-    """Load what `pack_optimiser` gave."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        index, _, name = key.partition("/")
-        state.setdefault(int(index), {})[name] = tensor
-    current = optimiser.state_dict()["param_groups"]
-    merged = [{**own, **_as_tuples(saved), "params": own["params"]} for own, saved in zip(current, groups, strict=True)]
-    optimiser.load_state_dict({"state": state, "param_groups": merged})
-
-
-def _as_tuples(group: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in group.items()}
-
-
 # A run's checkpoints
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sebench.errors import RestartNeeded
 from sebench.seeding import seed_of
-from sebench.training.checkpoint import Checkpoint, Checkpoints, pack_optimiser, unpack_optimiser
+from sebench.training.checkpoint import Checkpoint, Checkpoints
 from sebench.training.history import History
 from sebench.training.interrupt import Interruption
 from sebench.training.progress import Progress
@@ -89,7 +89,6 @@ class Engine:
         self.checkpoints = checkpoints
         self.interruption = interruption
         self.schedule = build_schedule(spec["schedule"], self.steps)
-        self.base_lrs = {name: [g["lr"] for g in o.param_groups] for name, o in stage.optimisers.items()}
         self.initial = snapshot(stage.product)
         self.step = 0
         self.history = History(stage.higher_is_better)
@@ -142,9 +141,8 @@ class Engine:
 
     def _set_rates(self) -> None:
         factor = self.schedule.factor(self.step)
-        for name, optimiser in self.stage.optimisers.items():
-            for group, base in zip(optimiser.param_groups, self.base_lrs[name], strict=True):
-                group["lr"] = base * factor
+        for optimiser in self.stage.optimisers.values():
+            optimiser.lr = optimiser.base_lr * factor
 
     def _validation_is_due(self) -> bool:
         due = self.step > 0 and (self.step % self.validate_every == 0 or self.step >= self.steps)
@@ -152,7 +150,9 @@ class Engine:
 
     def _validate(self) -> None:
         validation = self.stage.validate(self._pause)
-        rate = next(iter(self.stage.optimisers.values())).param_groups[0]["lr"]
+        rate = max(optimiser.base_lr for optimiser in self.stage.optimisers.values()) * self.schedule.factor(
+            self.step - 1
+        )
         improved = self.history.close(self.step, rate, validation)
         self.schedule.observe(self.history.score(self.history.rows[-1]))
         if improved and self.keep == "best":
@@ -162,7 +162,7 @@ class Engine:
         self._save()
 
     def _is_finished(self) -> bool:
-        base = max(rate for rates in self.base_lrs.values() for rate in rates)
+        base = max(optimiser.base_lr for optimiser in self.stage.optimisers.values())
         return self.step >= self.steps or self.schedule.exhausted(base)
 
     def _pause(self) -> None:
@@ -184,16 +184,13 @@ class Engine:
 
     def _save(self) -> None:
         tensors = {f"best/{name}": tensor for name, tensor in self.best.items()}
-        groups = {}
         for name, module in self.stage.modules.items():
             tensors.update({f"module/{name}/{key}": value for key, value in module.state_dict().items()})
         for name, optimiser in self.stage.optimisers.items():
-            state, groups[name] = pack_optimiser(optimiser)
-            tensors.update({f"optimiser/{name}/{key}": value for key, value in state.items()})
+            tensors.update({f"optimiser/{name}/{key}": value for key, value in optimiser.tensors().items()})
         meta = {
             "step": self.step,
             "history": self.history.to_json(),
-            "optimisers": groups,
             "seconds": self.seconds,
         }
         self.checkpoints.save(self.step, Checkpoint(tensors, meta))
@@ -206,7 +203,7 @@ class Engine:
         for name, module in self.stage.modules.items():
             module.load_state_dict(found.group(f"module/{name}"))
         for name, optimiser in self.stage.optimisers.items():
-            unpack_optimiser(optimiser, found.group(f"optimiser/{name}"), found.meta["optimisers"][name])
+            optimiser.load(found.group(f"optimiser/{name}"))
         self.best = found.group("best")
         self.step = found.meta["step"]
         self.seconds_before = found.meta["seconds"]

@@ -25,8 +25,7 @@ from sebench.training.checkpoint import load_weights, submodule_of
 from sebench.training.data import Batches, Rows, whole_row
 from sebench.training.device import autocast
 from sebench.training.history import Validation
-
-OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+from sebench.training.optimisers import Adam, build_optimiser
 
 
 class NotFinite(SebenchError):
@@ -89,7 +88,7 @@ class Stage(ABC):
     """
 
     modules: dict[str, nn.Module]
-    optimisers: dict[str, torch.optim.Optimizer]
+    optimisers: dict[str, Adam]
     valid_name: str
     higher_is_better: bool
 
@@ -244,20 +243,6 @@ class Supervised(Stage):
         self.model.train()
         for module in self.frozen:
             module.eval()
-
-
-def build_optimiser(parameters: Sequence[nn.Parameter], spec: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """An optimiser from `{"type", "lr", "weight_decay", "betas"}`.
-
-    Raises:
-        DataError: there is no such type.
-    """
-    if spec["type"] not in OPTIMISERS:
-        raise DataError(f"optimiser {spec['type']!r}; accepted: {', '.join(OPTIMISERS)}")
-    params = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in spec.items() if name != "type"
-    }
-    return OPTIMISERS[spec["type"]](list(parameters), fused=True, **params)
 
 
 STAGES: Mapping[str, type[Stage]] = {"supervised": Supervised}
