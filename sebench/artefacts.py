@@ -181,10 +181,23 @@ class Store:
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
-_PACKAGES = (
-    "sebench torch numpy scipy pandas pyarrow soundfile soxr pyroomacoustics espeakng-loader pesq pystoi "
-    "snakemake lightning-fabric safetensors"
-).split()
+_PACKAGES = [
+    "sebench",
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "soundfile",
+    "soxr",
+    "pyroomacoustics",
+    "espeakng-loader",
+    "pesq",
+    "pystoi",
+    "snakemake",
+    "lightning-fabric",
+    "safetensors",
+]
 
 
 def _iso(moment: float) -> str:

@@ -73,7 +73,7 @@ def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str
         config.get(section, name, key=section)
     yield "name", name
     entry = named.entry if named is not None else None
-    if named is not None:
+    if named is not None and entry is not None:
         yield "defined at", named.where() if named.document.data else "registered; no entry needed"
         yield "label", named.label
         if getattr(entry, "description", ""):

@@ -224,7 +224,9 @@ def export(
 
 @app.command()
 def versions(
-    update: Annotated[bool, typer.Option("--update", help="write the lock, after a decision about each version")] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="write the lock, after a decision about each version")
+    ] = False,
 ) -> None:
     """Compare the code of items and algorithms with the versions they carry."""
     from sebench.config import versions as lock

@@ -96,7 +96,7 @@ class Param:
 
 @functools.lru_cache(maxsize=4096)
 def _adapter_of(text: str) -> pydantic.TypeAdapter[Any]:
-    return pydantic.TypeAdapter(eval(text, {"__builtins__": {}}, dict(_NAMESPACE)))  # noqa: S307 - restricted names
+    return pydantic.TypeAdapter(eval(text, {"__builtins__": {}}, dict(_NAMESPACE)))
 
 
 def _adapter(param: Param) -> pydantic.TypeAdapter[Any]:
@@ -232,7 +232,7 @@ def describe(kind: str, module_name: str, cls: str, *, builtin: bool, type_name:
         raise ItemError(f"{kind} {module_name}:{cls}: no such class in the source")
     attributes = dict(DEFAULTS[kind])
     params: dict[str, Param] = {}
-    for owner, statement in reversed(list(_ancestry(*found))):
+    for owner, statement in reversed(list(_ancestry(found[0], found[1]))):
         attributes.update(_literals(statement))
         init = next((s for s in statement.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
         if init is not None:
@@ -286,7 +286,9 @@ def _params(init: ast.FunctionDef, where: str) -> dict[str, Param]:
         try:
             annotation = _adapter_of(text)
         except Exception as error:
-            raise ItemError(f"{where}: parameter {argument.arg!r}: annotation {text!r} is not understood: {error}") from None
+            raise ItemError(
+                f"{where}: parameter {argument.arg!r}: annotation {text!r} is not understood: {error}"
+            ) from None
         try:
             value = None if default is None else ast.literal_eval(default)
         except ValueError:

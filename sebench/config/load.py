@@ -12,7 +12,7 @@ from typing import Any
 import pydantic
 
 from sebench.config import items, schema
-from sebench.synthesis.mixing import Mixing
+from sebench.config.mixing import Mixing
 from sebench.config.yaml_lines import Document, Location, load
 from sebench.errors import ConfigError, Problem, nearest
 
@@ -178,9 +178,9 @@ def _real_location(data: Any, base: Location, loc: tuple[Any, ...]) -> Location:
         value = value[part] if isinstance(value, dict) and part in value else None
     result: list[str | int] = list(base)
     for position, part in enumerate(loc):
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+        if (isinstance(value, dict) and part in value) or (
+            isinstance(value, list) and isinstance(part, int) and part < len(value)
+        ):
             value = value[part]
         elif position != len(loc) - 1 or not isinstance(value, dict):
             continue

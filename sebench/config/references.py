@@ -129,7 +129,10 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
             if form == "zip" and len(set(lengths.values())) > 1:
                 found = ", ".join(f"{axis} has {n}" for axis, n in lengths.items())
                 yield Problem(
-                    named.where("grid", block_index, "zip"), f"{named.name}.grid.{block_index}.zip", found, "equal lengths"
+                    named.where("grid", block_index, "zip"),
+                    f"{named.name}.grid.{block_index}.zip",
+                    found,
+                    "equal lengths",
                 )
             for axis, values in axes.items():
                 if axis == "seed":
@@ -140,7 +143,10 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
             if (axis in block.product) == (axis in block.zip):
                 found = f"the axis {axis!r} " + ("stands in product and in zip" if axis in block.zip else "is absent")
                 yield Problem(
-                    named.where("grid", block_index), f"{named.name}.grid.{block_index}", found, "each of model, loss, recipe once"
+                    named.where("grid", block_index),
+                    f"{named.name}.grid.{block_index}",
+                    found,
+                    "each of model, loss, recipe once",
                 )
     for index, exclusion in enumerate(study.exclude):
         for axis, section in sections.items():
@@ -164,5 +170,10 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
     roles = set(study.corpus)
     for key in ("mixing",):
         if set(study.mixing) != roles and set(study.mixing) != {""}:
-            yield Problem(named.where(key), f"{named.name}.{key}", f"roles {sorted(study.mixing)}", f"the corpora's: {sorted(roles)}")
+            yield Problem(
+                named.where(key),
+                f"{named.name}.{key}",
+                f"roles {sorted(study.mixing)}",
+                f"the corpora's: {sorted(roles)}",
+            )
     assert set(SECTIONS) >= set(sections.values())

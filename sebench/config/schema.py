@@ -181,7 +181,9 @@ class Conditions(Strict):
 
 
 class Selection(Strict):
-    by: str = Field("loss", description="a metric entry, or 'loss': what validation measures to choose the best weights")
+    by: str = Field(
+        "loss", description="a metric entry, or 'loss': what validation measures to choose the best weights"
+    )
 
 
 class StudyEntry(Strict):

@@ -140,7 +140,8 @@ def normalised(statement: ast.stmt) -> str:
             for part in copied.body
             if not (
                 isinstance(part, (ast.Assign, ast.AnnAssign))
-                and {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)} <= _DESCRIPTIVE
+                and {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+                <= _DESCRIPTIVE
             )
         ]
     return ast.dump(_Normaliser().visit(copied), annotate_fields=False, include_attributes=False)
@@ -179,7 +180,9 @@ def code_hash(module_name: str, name: str) -> str:
                         other = read_module(dotted)
                         if other is not None:
                             queue.append((other, node.attr))
-            elif isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == package:
+            elif (
+                isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == package
+            ):
                 other = read_module(node.module or "")
                 if other is not None:
                     queue.extend((other, alias.name) for alias in node.names)

@@ -19,7 +19,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in pairs if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")]
+    first: [
+        (tag, pattern) for tag, pattern in pairs if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
+    ]
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|false|False)$"), list("tTfF"))
@@ -93,7 +95,9 @@ def _convert(
             line = key_node.start_mark.line + 1
             if key in result:
                 problems.append(
-                    Problem(f"{path}:{line}", ".".join(map(str, (*location, key))), "the key stands twice in one mapping")
+                    Problem(
+                        f"{path}:{line}", ".".join(map(str, (*location, key))), "the key stands twice in one mapping"
+                    )
                 )
             lines[(*location, key)] = line
             result[key] = _convert(loader, value_node, (*location, key), lines, problems, path)

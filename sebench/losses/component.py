@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from annotated_types import Gt, Le
+from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from sebench.losses.base import Batch, Estimate, Loss
-from sebench.losses.spectral import SILENCE
+from sebench.losses.spectral import scale_rms
 
 
 class _ComponentLoss(Loss):
@@ -19,6 +19,7 @@ class _ComponentLoss(Loss):
         weight: w in (0, 1], on the noise term of L_C and on the speech term of L_N; at 1 both are the balanced loss.
         form: "component" or "asymmetric".
         scale: "target_rms" divides all signals by the RMS of the speech, utterance by utterance.
+        floor: least RMS to divide by, as a factor on the noisy signal's.
     """
 
     def __init__(
@@ -27,9 +28,10 @@ class _ComponentLoss(Loss):
         weight: Annotated[float, Gt(0), Le(1)] = 0.4,
         form: Literal["component", "asymmetric"] = "component",
         scale: Literal["target_rms", "none"] = "target_rms",
+        floor: Annotated[float, Ge(0)] = 0.3,
     ) -> None:
         super().__init__()
-        self.weight, self.form, self.scale = weight, form, scale
+        self.weight, self.form, self.scale, self.floor = weight, form, scale, floor
         self._error = {"component": component_errors, "asymmetric": asymmetric_errors}[form]
 
     def weights(self) -> tuple[float, float]:
@@ -43,7 +45,7 @@ class _ComponentLoss(Loss):
         error = batch.mean_over_frames(on_speech * speech_error + on_noise * noise_error, estimate.stft)
         if self.scale == "none":
             return error
-        return error / batch.rms("speech").clamp_min(SILENCE) ** 2
+        return error / scale_rms(batch, "speech", self.floor).square()
 
 
 def component_errors(estimate: Estimate, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -80,12 +82,13 @@ class ComponentClean(_ComponentLoss):
         weight: w in (0, 1], on the noise term.
         form: "component" or "asymmetric".
         scale: "target_rms" divides all signals by the RMS of the speech, utterance by utterance.
+        floor: least RMS to divide by, as a factor on the noisy signal's.
     """
 
     name = "component_clean"
     version = 1
     needs_views = ("gain",)
-    needs_signals = ("speech", "noise")
+    needs_signals = ("speech", "noise", "noisy")
     phase_blind = True
     optimum = "gain"
     invariances = ("level",)
@@ -109,12 +112,13 @@ class ComponentNoise(_ComponentLoss):
         weight: w in (0, 1], on the speech term.
         form: "component" or "asymmetric".
         scale: "target_rms" divides all signals by the RMS of the speech, utterance by utterance.
+        floor: least RMS to divide by, as a factor on the noisy signal's.
     """
 
     name = "component_noise"
     version = 1
     needs_views = ("gain",)
-    needs_signals = ("speech", "noise")
+    needs_signals = ("speech", "noise", "noisy")
     phase_blind = True
     optimum = "gain"
     invariances = ("level",)

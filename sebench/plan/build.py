@@ -106,6 +106,8 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         corpus_node = found.add(corpus_nodes[corpora[role]])
         mixing = config.get("mixing", mixings[role]).entry.model_dump(mode="json")
         mixing = {key: value for key, value in mixing.items() if key not in ("label", "description")}
+        if snr_db is not None:  # the training SNRs say nothing about a test set
+            mixing["snr_db"] = snr_db
         mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db))
         return found.add(make.set_node(mixtures, sample_rate))
 
@@ -113,7 +115,9 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     test_role = study.entry.conditions.data or next(iter(corpora))
     if test_role not in corpora:
         where, key = study.where("conditions", "data"), f"{study_name}.conditions.data"
-        raise ConfigError([Problem(where, key, f"no role {test_role!r}", ", ".join(corpora), nearest(test_role, corpora))])
+        raise ConfigError(
+            [Problem(where, key, f"no role {test_role!r}", ", ".join(corpora), nearest(test_role, corpora))]
+        )
     conditions: dict[str, Node] = {}
     values: dict[str, float] = {}
     for snr_db in study.entry.conditions.snr_db:
@@ -135,14 +139,24 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         chain = make.run_nodes(config, cell, amounts, study.entry.select.by, data, changes.models)
         chain = [found.add(run) for run in chain]
         enhanced = {name: found.add(make.enhanced_node(chain[-1], node)) for name, node in conditions.items()}
-        scores = {
-            name: found.add(make.scores_node(metrics, conditions[name], node)) for name, node in enhanced.items()
-        }
+        scores = {name: found.add(make.scores_node(metrics, conditions[name], node)) for name, node in enhanced.items()}
         complexity = found.add(make.complexity_node(chain[-1].spec["model"]))
         planned.append(PlannedCell(cell, tuple(chain), enhanced, scores, complexity))
 
     plan = Plan(
-        study, scale, corpora, amounts, found, planned, excluded, conditions, values, noisy, {}, {}, Node("table", "", {})
+        study,
+        scale,
+        corpora,
+        amounts,
+        found,
+        planned,
+        excluded,
+        conditions,
+        values,
+        noisy,
+        {},
+        {},
+        Node("table", "", {}),
     )
     plan.tables = {name: found.add(node) for name, node in table_nodes(config, plan).items()}
     plan.figures = {name: found.add(node) for name, node in figure_nodes(config, plan).items()}

@@ -84,9 +84,7 @@ def _exclusion(exclusions: list[Any], point: dict[str, str | int]) -> str | None
     return None
 
 
-def _cell_problems(
-    config: Config, study: Named, block: int, model: str, loss: str, recipe: str
-) -> Iterator[Problem]:
+def _cell_problems(config: Config, study: Named, block: int, model: str, loss: str, recipe: str) -> Iterator[Problem]:
     where = study.where("grid", block)
     for stage in config.get("recipes", recipe).entry.stages:
         named = config.get("models", stage.model or model)
@@ -101,4 +99,6 @@ def _check_labels(study: Named, cells: list[Cell]) -> None:
         what = (cell.model, cell.loss, cell.recipe)
         if owners.setdefault(cell.label, what) != what:
             found = f"{owners[cell.label]} and {what} have the same label {cell.label!r}"
-            raise ConfigError([Problem(study.where("grid"), f"{study.name}.grid", found, "a `label:` that tells them apart")])
+            raise ConfigError(
+                [Problem(study.where("grid"), f"{study.name}.grid", found, "a `label:` that tells them apart")]
+            )

@@ -86,9 +86,7 @@ def _all_cores() -> int:
     return os.cpu_count() or 1
 
 
-def mixtures_node(
-    corpus: Node, mixing: Mapping[str, Any], split: str, count: int, snr_db: float | None = None
-) -> Node:
+def mixtures_node(corpus: Node, mixing: Mapping[str, Any], split: str, count: int, snr_db: float | None = None) -> Node:
     """The plan of one set of mixtures."""
     spec = {
         "version": version("mixtures"),
@@ -116,7 +114,7 @@ def stage_spec(config: Config, stage: Stage, amounts: Amounts, select_by: str) -
     steps = max(1, round(amounts.steps * stage.effort))
     by = "loss" if select_by == "loss" else {"metric": metric_identity(config, select_by)}
     return {
-        "name": stage.name,
+        # Not the stage's name: two recipes that train the same thing share the run.
         "kind": stage.kind,
         "steps": steps,
         "batch_size": amounts.batch_size,
@@ -166,8 +164,6 @@ def run_nodes(
         }
         slug = model["type"].rpartition(":")[2]
         hints = {"label": cell.label, "stage": stage.name, "threads": amounts.threads * amounts.devices}
-        # The stage's name is for people: two recipes that train the same thing share the run.
-        spec["stage"] = {key: value for key, value in spec["stage"].items() if key != "name"}
         chain[stage.name] = Node("run", f"{slug}-{loss.slug}-s{cell.seed}", spec, parents, hints)
     return list(chain.values())
 
@@ -209,5 +205,7 @@ def one_sample_rate(config: Config, study: Named, cells: Iterable[Cell]) -> int:
         rates.setdefault(int(item.sample_rate), cell.model)
     if len(rates) > 1:
         found = ", ".join(f"{model} works at {rate} Hz" for rate, model in rates.items())
-        raise ConfigError([Problem(study.where("grid"), f"{study.name}.grid", found, "models of one sample rate per study")])
+        raise ConfigError(
+            [Problem(study.where("grid"), f"{study.name}.grid", found, "models of one sample rate per study")]
+        )
     return next(iter(rates), 16000)

@@ -114,7 +114,9 @@ def loss_problems(config: Config, loss_name: str, model: Named, where: str, key:
     problems = []
     lacking = sorted(loss.needs_views - set(item.views))
     if lacking:
-        found = f"loss {loss_name!r} needs {', '.join(lacking)} of the estimate, which model {model.name!r} does not give"
+        found = (
+            f"loss {loss_name!r} needs {', '.join(lacking)} of the estimate, which model {model.name!r} does not give"
+        )
         problems.append(Problem(where, key, found, f"a loss that reads {', '.join(item.views)}"))
     if loss.phase_blind and item.free_phase:
         found = f"loss {loss_name!r} does not see the phase, and model {model.name!r} is free to choose it"

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store, content_id
+from sebench.config.mixing import Mixing, Reverberation, draw
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
 from sebench.seeding import generator, seed_of
-from sebench.synthesis.mixing import Mixing, Reverberation, draw
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -126,7 +126,7 @@ def test_weighted_sum_and_its_terms() -> None:
     inner = {"sum": [{"weight": 0.02, "loss": mse}, {"weight": 3.0, "loss": mse}]}
     loss = build_loss({"sum": [{"weight": 1.0, "loss": si_snr}, {"weight": 2.0, "loss": inner}]})
     assert isinstance(loss, WeightedSum)
-    assert (loss.needs_views, loss.needs_signals) == (("spectrum", "waveform"), ("clean",))
+    assert (loss.needs_views, loss.needs_signals) == (("spectrum", "waveform"), ("clean", "noisy"))
     assert (loss.phase_blind, loss.optimum, loss.invariances) == (False, "target", ("level",))
     batch = make_batch()
     estimate = estimate_of(batch)

@@ -57,7 +57,9 @@ def test_cosmetics_make_nothing_new(folder: Path) -> None:
     # A table lists rows and columns in the order it is given: its id may change, what is computed may not.
     display = ("table", "figure", "publication")
     after = set(plan(folder).nodes.by_key)
-    assert {key for key in before if not key.startswith(display)} == {key for key in after if not key.startswith(display)}
+    assert {key for key in before if not key.startswith(display)} == {
+        key for key in after if not key.startswith(display)
+    }
 
 
 def _reversed(value: object) -> object:
@@ -83,7 +85,9 @@ def test_an_integer_and_its_float_are_one(folder: Path) -> None:
 def test_a_parameter_at_its_default_makes_nothing_new(folder: Path) -> None:
     before = runs(plan(folder))
     text = (folder / "models" / "two_stage.yaml").read_text()
-    (folder / "models" / "two_stage.yaml").write_text(re.sub(r"(type: stage1\n)", r"\1  label: Stage1\n", text, count=0))
+    (folder / "models" / "two_stage.yaml").write_text(
+        re.sub(r"(type: stage1\n)", r"\1  label: Stage1\n", text, count=0)
+    )
     data = yaml.safe_load((folder / "models" / "two_stage.yaml").read_text())
     data["stage1"]["params"] = {"hidden": 56}
     (folder / "models" / "two_stage.yaml").write_text(yaml.safe_dump(data))

@@ -48,7 +48,9 @@ def test_a_copy_elsewhere_is_the_same_corpus(tmp_path: Path, monkeypatch: pytest
     assert identity(one, tmp_path / "r", monkeypatch) == identity(copy, tmp_path / "r", monkeypatch)
 
 
-def test_a_touched_file_is_the_same_file_and_a_changed_one_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_touched_file_is_the_same_file_and_a_changed_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tree(tmp_path / "one", 1)
     before = identity(root, tmp_path / "r", monkeypatch)
     path = next(root.rglob("*.wav"))

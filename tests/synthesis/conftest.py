@@ -13,11 +13,11 @@ import pytest
 import soundfile
 
 from sebench.artefacts import Node, Store
+from sebench.config.mixing import Mixing
 from sebench.corpora import manifest
 from sebench.files import write_parquet
 from sebench.seeding import generator
 from sebench.synthesis import plan
-from sebench.synthesis.mixing import Mixing
 
 RATE = 16000
 

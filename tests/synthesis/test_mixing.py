@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sebench.config.mixing import Choice, Mixing, Reverberation, Uniform, bounds, draw
 from sebench.seeding import generator
-from sebench.synthesis.mixing import Choice, Mixing, Reverberation, Uniform, bounds, draw
 
 CONFIG = Path(__file__).parents[2] / "config" / "mixing"
 ENTRIES = {
@@ -88,6 +88,6 @@ def test_every_field_is_documented() -> None:
 
 def test_the_planner_can_import_it_without_numpy() -> None:
     heavy = ("numpy", "torch", "pandas", "scipy")
-    code = f"import sys, sebench.synthesis.mixing; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, sebench.config.mixing; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

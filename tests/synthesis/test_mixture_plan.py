@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.config.mixing import Mixing
 from sebench.errors import DataError
 from sebench.files import read_parquet
 from sebench.synthesis import plan
-from sebench.synthesis.mixing import Mixing
 from sebench.synthesis.plan import COLUMNS, plan_mixtures
 
 RATE = 16000

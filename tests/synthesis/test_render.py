@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.config.mixing import Mixing
 from sebench.errors import DataError
 from sebench.files import read_parquet
 from sebench.synthesis import render
 from sebench.synthesis.levels import MEASURES, rms_level
-from sebench.synthesis.mixing import Mixing
 from sebench.synthesis.mixture import PEAK_LIMIT, audible_start, noise_segment, render_components, render_mixture
 from sebench.synthesis.plan import plan_mixtures
 from sebench.synthesis.store import AudioStore

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from sebench.config.mixing import Reverberation
 from sebench.seeding import generator
 from sebench.synthesis import rooms
-from sebench.synthesis.mixing import Reverberation
 from sebench.synthesis.plan import _room_columns
 
 RATE = 16000
