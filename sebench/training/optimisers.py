@@ -110,7 +110,7 @@ def build_optimiser(parameters: Sequence[nn.Parameter], spec: Mapping[str, Any])
         raise DataError(
             f"optimiser {kind!r}; accepted: {', '.join(OPTIMISERS)}; nearest: {nearest(kind, OPTIMISERS) or 'none'}"
         )
-    params = {
+    params: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in spec.items() if name != "type"
     }
     return OPTIMISERS[kind](parameters, **params)

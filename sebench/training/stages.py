@@ -180,9 +180,7 @@ class Supervised(Stage):
         mean = values.mean()
         loss = mean.item()
         if not math.isfinite(loss):
-            ids = self.batches.ids(number)
-            bad = [name for name, fine in zip(ids, values.isfinite().tolist(), strict=True) if not fine]
-            raise NotFinite("the loss", bad or ids)
+            raise NotFinite("the loss", self._culprits(number, batch, values))
         optimiser = self.optimisers["model"]
         optimiser.zero_grad()
         mean.backward()
@@ -229,6 +227,15 @@ class Supervised(Stage):
             sample_rate=self.valid.sample_rate,
         )
         return None if result.value is None or not math.isfinite(result.value) else float(result.value)
+
+    def _culprits(self, number: int, batch: Batch, values: Tensor) -> list[str]:
+        """Utterances that are not finite themselves, else those whose loss is not: batch normalisation spreads it."""
+        ids = self.batches.ids(number)
+        for finite in (batch.noisy.isfinite().all(-1), values.isfinite()):
+            found = [name for name, fine in zip(ids, finite.tolist(), strict=True) if not fine]
+            if found:
+                return found
+        return ids
 
     def _clip(self) -> float:
         if self.clip_norm is not None:

@@ -1,0 +1,180 @@
+"""Enhance a recording of any rate, length and number of channels, in bounded memory.
+
+The file is read in chunks; each channel is resampled to the model's rate, enhanced, and resampled back. The output has
+the input's rate, length and channels, sample n of it belongs to sample n of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from sebench.enhancement.load import load_model
+from sebench.errors import DataError
+from sebench.files import replacing
+from sebench.losses.base import Batch
+from sebench.models.base import Model
+
+Block = NDArray[np.float32]  # (samples, channels)
+
+CHUNK_SECONDS = 10.0
+OVERLAP_SECONDS = 1.0
+
+#: Sample format of the output by file format, and whether it keeps the input's where that is one of these.
+SUBTYPES = {"WAV": "FLOAT", "FLAC": "PCM_24", "OGG": "VORBIS", "W64": "FLOAT", "AIFF": "FLOAT", "CAF": "FLOAT"}
+CLIPPING = {"PCM_16", "PCM_24", "PCM_32", "PCM_S8", "PCM_U8"}
+
+
+def enhance_file(checkpoint: Path | str | Model, source: Path | str, target: Path | str) -> Path:
+    """Enhance one recording.
+
+    Args:
+        checkpoint: a run's folder, its `checkpoint.safetensors`, or a model that is loaded already.
+        source: any file that libsndfile reads.
+        target: its suffix chooses the format: float32 WAV, 24-bit FLAC, Ogg Vorbis, ...
+
+    Returns:
+        the file that was written.
+
+    Raises:
+        DataError: the source cannot be read or holds no finite audio, or the target's format is not known.
+    """
+    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint)
+    source, target = Path(source), Path(target)
+    container = _container(target)
+    if not source.exists():
+        raise DataError(f"{source}: no such file")
+    try:
+        with soundfile.SoundFile(str(source)) as reader:
+            if reader.frames == 0:
+                raise DataError(f"{source}: holds no samples")
+            with replacing(target) as temporary:
+                with soundfile.SoundFile(
+                    str(temporary), "w", reader.samplerate, reader.channels, SUBTYPES[container], format=container
+                ) as writer:
+                    for block in enhance_blocks(model, _read(reader, source), reader.samplerate, reader.channels):
+                        writer.write(_within_range(block, container))
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"{source}: cannot be read or {target} written: {error}") from error
+    return target
+
+
+def enhance_blocks(model: Model, blocks: Iterable[Block], sample_rate: int, channels: int) -> Iterator[Block]:
+    """Enhance audio that arrives in blocks; as many samples come out as went in, in step with them.
+
+    Shape:
+        blocks `(samples, channels)` of any length; yields the same.
+    """
+    count = _Count()
+    stream: Iterable[Block] = count.watch(blocks)
+    if sample_rate != model.sample_rate:
+        stream = _resample(stream, sample_rate, model.sample_rate, channels)
+    stream = _streamed(model, stream, channels) if model.causal else _overlapped(model, stream, channels)
+    if sample_rate != model.sample_rate:
+        stream = _resample(stream, model.sample_rate, sample_rate, channels)
+    # Two conversions of rates may end a sample early or late.
+    written = 0
+    pending: Block = np.zeros((0, channels), np.float32)
+    for block in stream:
+        ready, pending = np.concatenate([pending, block]), np.zeros((0, channels), np.float32)
+        allowed = count.samples - written
+        ready, pending = ready[:allowed], ready[allowed:]
+        written += len(ready)
+        if len(ready):
+            yield ready
+    rest = count.samples - written
+    if rest:
+        tail = pending[:rest]
+        yield np.concatenate([tail, np.zeros((rest - len(tail), channels), np.float32)])
+
+
+class _Count:
+    """Counts the samples that pass."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+
+    def watch(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        for block in blocks:
+            self.samples += len(block)
+            yield block
+
+
+def _read(reader: Any, source: Path) -> Iterator[Block]:
+    size = max(1, round(CHUNK_SECONDS * reader.samplerate))
+    for block in reader.blocks(blocksize=size, dtype="float32", always_2d=True):
+        if not np.isfinite(block).all():
+            raise DataError(f"{source}: holds samples that are not finite")
+        yield block
+
+
+def _resample(blocks: Iterable[Block], source: int, target: int, channels: int) -> Iterator[Block]:
+    # soxr's stream compensates its filter's delay: its first output sample belongs to the first input sample.
+    resampler = soxr.ResampleStream(source, target, channels, dtype="float32", quality="VHQ")
+    for block in blocks:
+        yield resampler.resample_chunk(np.ascontiguousarray(block)).reshape(-1, channels)
+    yield resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True).reshape(-1, channels)
+
+
+def _streamed(model: Model, blocks: Iterable[Block], channels: int) -> Iterator[Block]:
+    """A causal model, from chunk to chunk, without its delay."""
+    with torch.inference_mode():
+        state = model.reset(channels)
+        late = model.delay
+        for block in blocks:
+            if not len(block):
+                continue
+            output, state = model.stream(torch.from_numpy(np.ascontiguousarray(block.T)), state)
+            output, late = output[:, late:], max(0, late - output.shape[1])
+            yield output.T.numpy()
+        yield model.flush(state)[:, late:].T.numpy()
+
+
+def _overlapped(model: Model, blocks: Iterable[Block], channels: int) -> Iterator[Block]:
+    """Any other model: pieces that overlap, faded into each other."""
+    size, overlap = round(CHUNK_SECONDS * model.sample_rate), round(OVERLAP_SECONDS * model.sample_rate)
+    fade = ((np.arange(overlap, dtype=np.float32) + 0.5) / overlap)[:, None]
+    kept: Block | None = None  # the enhanced end of the last piece
+    for piece, last in _pieces(blocks, size, overlap, channels):
+        batch = Batch(torch.from_numpy(np.ascontiguousarray(piece.T)), sample_rate=model.sample_rate)
+        with torch.inference_mode():
+            output = model(batch).waveform.float().T.numpy().copy()
+        if kept is not None:
+            count = min(overlap, len(output))
+            output[:count] = kept[:count] * (1.0 - fade[:count]) + output[:count] * fade[:count]
+        yield output if last else output[: size - overlap]
+        kept = output[size - overlap :]
+
+
+def _pieces(blocks: Iterable[Block], size: int, overlap: int, channels: int) -> Iterator[tuple[Block, bool]]:
+    """Pieces of `size` samples, each of which repeats the last `overlap` of the one before; the last may be shorter."""
+    waiting: Block = np.zeros((0, channels), np.float32)
+    for block in blocks:
+        waiting = np.concatenate([waiting, block])
+        while len(waiting) > size:
+            yield waiting[:size], False
+            waiting = waiting[size - overlap :]
+    if len(waiting):
+        yield waiting, True
+
+
+def _container(target: Path) -> str:
+    name = {"AIF": "AIFF"}.get(target.suffix[1:].upper(), target.suffix[1:].upper())
+    if name not in SUBTYPES:
+        accepted = ", ".join(f".{known.lower()}" for known in SUBTYPES)
+        raise DataError(
+            f"{target}: the suffix {target.suffix!r} names no format that can be written; accepted: {accepted}"
+        )
+    return name
+
+
+def _within_range(block: Block, container: str) -> Block:
+    """Integer formats wrap or clip beyond full scale: clip on purpose."""
+    return np.clip(block, -1.0, 1.0) if SUBTYPES[container] in CLIPPING else block

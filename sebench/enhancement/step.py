@@ -1,0 +1,111 @@
+"""The enhancement step: a run and a rendered set become enhanced audio and its index.
+
+Each utterance passes through the model alone and whole, on one intra-op thread, so that its samples depend neither on
+its neighbours nor on what the job was granted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sebench.artefacts import Node, Store
+from sebench.errors import DataError
+from sebench.files import read_json, read_parquet, replacing, write_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from sebench.models.base import Model
+    from sebench.synthesis.store import AudioStore
+
+#: Columns of index.parquet, in order. `offset` and `samples` count float32 samples in audio.f32; a row that failed has
+#: offset -1 and no samples.
+COLUMNS = ("mixture", "offset", "samples", "status", "reason")
+AUDIO = "audio.f32"
+
+
+def run(node: Node, store: Store, threads: int = 1) -> None:
+    """Enhance the set.
+
+    Args:
+        node: of kind `enhanced`, with parents `run` and `set`.
+        store: where these and its state are.
+        threads: granted; one is used.
+
+    Raises:
+        DataError: a file of a parent is not what it must be.
+    """
+    started = time.time()
+    trained, rendered = store.parent(node, "run"), store.parent(node, "set")
+    audio, kept = store.state(node) / AUDIO, store.state(node) / "index.parquet"
+    # The kept index is written after the audio: where it is there, the audio is whole.
+    if not (kept.exists() and audio.exists()):
+        mixtures = read_parquet(store.outputs(rendered)["index.parquet"])["mixture"].tolist()
+        report = read_json(store.outputs(trained)["run.json"])
+        kept.unlink(missing_ok=True)
+        if report["status"] == "ok":
+            index = _enhance(store, trained, rendered, mixtures, audio)
+        else:
+            index = _failed(mixtures, f"run {trained.stem} failed: {report['reason']}", audio)
+        write_parquet(kept, index)
+        store.write_provenance(node, started)
+    write_parquet(store.outputs(node)["index.parquet"], read_parquet(kept))
+
+
+def _enhance(store: Store, trained: Node, rendered: Node, mixtures: list[str], audio: Path) -> pd.DataFrame:
+    from sebench.enhancement.load import load_model
+    from sebench.synthesis.store import AudioStore
+    from sebench.training.device import pick_device, repeatable
+
+    model = load_model(store.outputs(trained)["checkpoint.safetensors"])
+    sample_rate = int(rendered.spec["sample_rate"])
+    if model.sample_rate != sample_rate:
+        raise DataError(f"run {trained.stem} works at {model.sample_rate} Hz, set {rendered.stem} has {sample_rate} Hz")
+    rows = AudioStore.open(store, rendered)
+    with repeatable(1), replacing(audio) as temporary, temporary.open("wb") as file:
+        entries, offset = [], 0
+        for mixture, output in zip(mixtures, _outputs(model, rows, sample_rate, pick_device()), strict=True):
+            reason = "" if np.isfinite(output).all() else "the model's output is not finite"
+            entries.append(_entry(mixture, offset, len(output), reason))
+            if not reason:
+                file.write(output.astype("<f4").tobytes())
+                offset += len(output)
+    return _frame(entries)
+
+
+def _outputs(
+    model: Model, rows: AudioStore, sample_rate: int, device: torch.device
+) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    import torch
+
+    from sebench.training.data import whole_row
+
+    model = model.to(device)
+    with torch.inference_mode():
+        for i in range(len(rows)):
+            batch = whole_row(rows, i, sample_rate, ("noisy",)).to(device)
+            yield model(batch).waveform[0].float().cpu().numpy()
+
+
+def _failed(mixtures: list[str], reason: str, audio: Path) -> pd.DataFrame:
+    with replacing(audio):
+        pass
+    return _frame([_entry(mixture, 0, 0, reason) for mixture in mixtures])
+
+
+def _entry(mixture: str, offset: int, samples: int, reason: str) -> dict[str, Any]:
+    if reason:
+        return dict(zip(COLUMNS, (mixture, -1, 0, "failed", reason), strict=True))
+    return dict(zip(COLUMNS, (mixture, offset, samples, "ok", ""), strict=True))
+
+
+def _frame(entries: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(entries, columns=list(COLUMNS)).astype({"offset": "int64", "samples": "int64"})
