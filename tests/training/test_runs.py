@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import SteepError, contents, item, make_run, make_set, weights_path  # noqa: F401
+from tiny_runs import contents, item, make_run, make_set, weights_path
 
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
@@ -17,8 +17,10 @@ from sebench.synthesis.store import AudioStore
 from sebench.training import step
 from sebench.training.checkpoint import Checkpoint, read, write
 from sebench.training.data import Batches
+from sebench.training.lease import Held, Lease, LeaseLost
 from sebench.training.optimisers import build_optimiser
 from sebench.training.schedules import build_schedule
+from sebench.training.stages import StepResult, Supervised
 
 
 @pytest.fixture
@@ -230,3 +232,27 @@ def test_checkpoint_files(tmp_path: Path) -> None:
     (tmp_path / "pickle.safetensors").write_bytes(b"\x80\x04.")
     with pytest.raises(DataError, match="no readable safetensors"):
         read(tmp_path / "pickle.safetensors")
+
+
+def test_writer_that_lost_its_lease_publishes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = make_run(store)
+    advance = Supervised.step
+    taken: list[Held] = []
+
+    def stepped(self: Supervised, number: int) -> StepResult:
+        if number == 4:
+            held = Lease(store.state(node))._claim(2)
+            assert held is not None
+            taken.append(held)
+        return advance(self, number)
+
+    monkeypatch.setattr(Supervised, "step", stepped)
+    with pytest.raises(LeaseLost):
+        step.run(node, store)
+    assert not (store.state(node) / step.FINAL).exists()
+    assert not any(path.exists() for path in store.outputs(node).values())
+    assert not list(store.state(node).glob("attempt-000002/*"))
+    taken[0].release()
+    monkeypatch.undo()
+    step.run(node, store)
+    assert report(store, node)["status"] == "ok"
