@@ -69,7 +69,6 @@ class Engine:
         seed: of the run.
         spec: the run's `stage`.
         checkpoints: where state is saved; what is there is resumed.
-        progress_path: the folder's `progress.json`.
         interruption: asked after each step.
     """
 
