@@ -5,7 +5,9 @@ import sys
 
 from sebench.workflow import Workflow
 
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+os.environ["PATH"] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
+)
 
 
 configfile: "config/config.yaml"
@@ -30,9 +32,9 @@ include: "workflow/rules/tables.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         dag.targets(),
+    localrule: True
 
 
 onstart:

@@ -54,7 +54,8 @@ def prepare(folder: Path) -> None:
     losses = [f"mix{i}" for i in range(100)]
     (folder / "config/losses/mixes.yaml").write_text(
         "".join(
-            f"mix{i}: {{ label: mix{i}, mix: {{ magnitude: mag_mse, complex: complex_mse, beta: {(i + 1) / 101:.5f} }} }}\n"
+            f"mix{i}:\n  label: mix{i}\n"
+            f"  mix: {{ magnitude: mag_mse, complex: complex_mse, beta: {(i + 1) / 101:.5f} }}\n"
             for i in range(100)
         )
     )

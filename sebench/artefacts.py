@@ -73,6 +73,7 @@ class Node:
 
     @functools.cached_property
     def id(self) -> str:
+        """Hash of kind, spec and parents."""
         return content_id({"kind": self.kind, "spec": self.spec, "parents": self.parents})
 
     @property
@@ -113,6 +114,7 @@ class Store:
         return all(path.exists() for path in self.outputs(node).values())
 
     def frozen_path(self, kind: str, node_id: str) -> Path:
+        """The file that holds a node for the jobs."""
         return self.root / "frozen" / kind / f"{node_id}.yaml"
 
     def freeze(self, node: Node) -> None:
@@ -157,9 +159,11 @@ class Store:
     # Corpus roots differ from person to person: they are no part of any id and are kept beside the store.
 
     def location_path(self, corpus_id: str) -> Path:
+        """The file that says where this person's copy of a corpus lies."""
         return self.root / "locations" / f"{corpus_id}.json"
 
     def set_location(self, corpus_id: str, root: Path) -> None:
+        """Remember where a corpus lies."""
         path = self.location_path(corpus_id)
         value = {"root": str(root)}
         if not path.exists() or read_json(path) != value:

@@ -61,7 +61,13 @@ class Workflow:
 
         return files
 
+    def root(self, wildcards: Any) -> str:
+        """The store's folder, as the steps are told."""
+        del wildcards
+        return self.results
+
     def threads(self, kind: str) -> Callable[[Any], int]:
+        """Thread function: what the node's own settings ask for."""
         return lambda wildcards: int(self.node(kind, wildcards.stem).hints.get("threads", 1))
 
     def gpus(self, wildcards: Any) -> int:
@@ -71,7 +77,7 @@ class Workflow:
         return int(self.node("run", wildcards.stem).spec["stage"]["devices"])
 
     def targets(self) -> list[str]:
-        """The publications, and whatever is missing that they would not lead to: a deleted file is made again, alone."""
+        """The publications, and what is missing that they would not lead to: a deleted file is made again, alone."""
         if self.inside_job:
             return []
         wanted = [plan.publication for plan in self.plans]

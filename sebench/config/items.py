@@ -118,14 +118,17 @@ class Item:
 
     @property
     def path(self) -> str:
+        """package.module:Class."""
         return f"{self.module}:{self.cls}"
 
     @property
     def version(self) -> int:
+        """The version that the item's source states."""
         return int(self.attributes.get("version", 0))
 
     @property
     def title(self) -> str:
+        """First line of the docstring."""
         return self.doc.strip().splitlines()[0] if self.doc.strip() else ""
 
     def __getattr__(self, name: str) -> Any:
@@ -136,6 +139,7 @@ class Item:
 
     @functools.cached_property
     def code(self) -> str:
+        """Hash of the item's code and of what it refers to in its own package."""
         return code_hash(self.module, self.cls)
 
     def identity(self, params: Mapping[str, Any]) -> dict[str, Any]:

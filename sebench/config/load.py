@@ -38,10 +38,12 @@ class Named:
     document: Document
 
     def where(self, *keys: str | int) -> str:
+        """File and line of the entry, or of a key in it."""
         return self.document.where((self.name, *keys))
 
     @property
     def label(self) -> str:
+        """How tables call the entry."""
         return getattr(self.entry, "label", "") or self.name
 
 
@@ -76,6 +78,7 @@ class Config:
         return found
 
     def names(self, section: str) -> list[str]:
+        """Entries, then registered items that need none."""
         kind = ITEM_SECTIONS.get(section)
         extra = items.registry(kind) if kind is not None and section != "corpora" else {}
         return [*self.sections[section], *(name for name in extra if name not in self.sections[section])]

@@ -75,6 +75,8 @@ class CorpusEntry(ItemEntry):
 
 
 class Optimiser(Strict):
+    """The optimiser of a stage."""
+
     type: Literal["adamw", "adam"] = "adamw"
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
@@ -82,6 +84,8 @@ class Optimiser(Strict):
 
 
 class Schedule(Strict):
+    """The learning rate over the steps of a stage."""
+
     type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = "constant"
     warmup_steps: int = Field(0, ge=0)
     final_factor: float = Field(0.0, ge=0, le=1, description="cosine and linear_decay: last rate over first")
@@ -108,10 +112,14 @@ class Stage(Strict):
 
 
 class RecipeEntry(Entry):
+    """A chain of stages."""
+
     stages: list[Stage] = Field(min_length=1)
 
 
 class Utterances(Strict):
+    """Mixtures per split."""
+
     train: Positive
     valid: Positive
     test: Positive
@@ -131,6 +139,8 @@ class Amounts(Strict):
 
 
 class PartialUtterances(Strict):
+    """Mixtures per split that a study sets for itself."""
+
     train: Positive | None = None
     valid: Positive | None = None
     test: Positive | None = None
@@ -151,7 +161,7 @@ class StudyAmounts(Strict):
 
 
 class ScaleEntry(Entry, Amounts):
-    pass
+    """A scale: amounts under a name."""
 
 
 Axis = Literal["model", "loss", "recipe", "seed"]
@@ -176,17 +186,23 @@ class Exclusion(Strict):
 
 
 class Conditions(Strict):
+    """The test conditions of a study."""
+
     snr_db: list[float] = Field(min_length=1)
     data: str = ""
 
 
 class Selection(Strict):
+    """How the best weights are chosen."""
+
     by: str = Field(
         "loss", description="a metric entry, or 'loss': what validation measures to choose the best weights"
     )
 
 
 class StudyEntry(Strict):
+    """A study: a grid, its conditions and metrics, its tables, figures and claims."""
+
     title: str
     source: str = ""
     description: str = ""

@@ -28,6 +28,7 @@ LOCK = Path(__file__).with_name("versions.lock")
 
 
 def version(algorithm: str) -> int:
+    """The current version of one of `ALGORITHMS`."""
     return ALGORITHMS[algorithm][0]
 
 

@@ -29,6 +29,7 @@ class PlannedCell:
 
     @property
     def run(self) -> Node:
+        """The run that the cell ends in."""
         return self.chain[-1]
 
 
@@ -57,6 +58,7 @@ class Plan:
 
     @property
     def place(self) -> str:
+        """Folder of the study's current tables, under `results/tables`."""
         return self.publication.name
 
 
@@ -80,6 +82,7 @@ def amounts_of(config: Config, study: Named, scale: str) -> tuple[Amounts, Study
 
 
 def condition_name(snr_db: float) -> str:
+    """Short name of a condition, as in paths."""
     return f"snr{snr_db:g}"
 
 

@@ -41,7 +41,7 @@ def unneeded(config: Config, store: Store) -> tuple[list[Unneeded], list[str]]:
     """What may go, largest first; and notes on what was kept because it cannot be judged."""
     corpora: list[str | None] = [None, *config.sections["corpora"]]
     ids, notes = needed_ids(config, store, corpora)
-    absent = {node_id for node_id in _descendants_of_absent_corpora(config, store)} if notes else set()
+    absent = set(_descendants_of_absent_corpora(config, store)) if notes else set()
     found = []
     for path, node_id in _stored(store):
         if node_id not in ids and node_id not in absent:

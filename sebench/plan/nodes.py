@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import Node, Store, content_id
+from sebench.artefacts import Node, Store
 from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.config.schema import Amounts, Stage
@@ -25,12 +25,14 @@ class Nodes:
     by_key: dict[str, Node] = field(default_factory=dict)
 
     def add(self, node: Node) -> Node:
+        """Keep a node, or return the equal one that is there."""
         return self.by_key.setdefault(node.key, node)
 
     def __getitem__(self, key: str) -> Node:
         return self.by_key[key]
 
     def of_kind(self, kind: str) -> list[Node]:
+        """All nodes of one kind."""
         return [node for node in self.by_key.values() if node.kind == kind]
 
 
@@ -74,8 +76,7 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
         from sebench.corpora.fingerprint import fingerprint as fingerprint_of
 
         adapter = items.build(described, "corpus")
-        cache = store.root / "fingerprints" / f"{content_id(str(root))}.json"
-        fingerprint = fingerprint_of(root, adapter.files(root), cache)
+        fingerprint = fingerprint_of(root, adapter.files(root), store.root / "state" / "fingerprints.json")
     packages = {package: importlib.metadata.version(package) for package in item.packages}
     slug = item.type if item.builtin else item.cls
     spec = {"item": described, "fingerprint": fingerprint, "packages": packages}

@@ -130,5 +130,6 @@ def loss_problems(config: Config, loss_name: str, model: Named, where: str, key:
 
 
 def raise_problems(problems: list[Problem]) -> None:
+    """Raise all problems as one error, if there are any."""
     if problems:
         raise ConfigError(problems)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.signal import oaconvolve
 
 SPEED_OF_SOUND = 343.0  # m/s, the value of pyroomacoustics
 SABINE = 24.0 * math.log(10.0)  # RT60 = SABINE * V / (c * A)
@@ -37,6 +36,8 @@ class Response:
         return self._through(self.direct, speech)
 
     def _through(self, response: np.ndarray, speech: np.ndarray) -> np.ndarray:
+        from scipy.signal import oaconvolve  # here: steps that only read rendered sets need no SciPy (0.6 s)
+
         wet = oaconvolve(np.asarray(speech, dtype=np.float64), response)[self.delay :]
         return np.pad(wet, (0, max(0, len(speech) - len(wet))))[: len(speech)]
 

@@ -169,8 +169,10 @@ def test_planning_writes_nothing_and_imports_no_torch(folder: Path) -> None:
     code = (
         "import sys; from sebench.config.load import load_config; from sebench.plan.build import build_plan;"
         "from sebench.artefacts import Store;"
-        f"build_plan(load_config({str(folder)!r}), 'two_stage', 'smoke', None, Store({str(folder.parent / 'results')!r}));"
-        "heavy = {'torch', 'pandas', 'scipy', 'matplotlib', 'librosa'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        f"store = Store({str(folder.parent / 'results')!r});"
+        f"build_plan(load_config({str(folder)!r}), 'two_stage', 'smoke', None, store);"
+        "heavy = {'torch', 'pandas', 'scipy', 'matplotlib', 'librosa'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -8,14 +8,16 @@ rule enhance:
         dag.outputs("enhanced"),
     log:
         RESULTS + "/logs/enhance/{stem}.log",
+    priority: 20
     conda:
         "../envs/sebench.yaml"
-    priority: 20
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step enhanced {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step enhanced {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 rule score:
@@ -23,24 +25,26 @@ rule score:
         dag.inputs("scores"),
     output:
         dag.outputs("scores"),
-    wildcard_constraints:
-        stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
     log:
         RESULTS + "/logs/score/{stem}.log",
+    wildcard_constraints:
+        stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
+    priority: 30
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("scores")
-    priority: 30
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step scores {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step scores {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 use rule score as score_noisy with:
-    wildcard_constraints:
-        stem=r"noisy-[^/]+-[0-9a-f]{10}",
     log:
         RESULTS + "/logs/score/{stem}.log",
+    wildcard_constraints:
+        stem=r"noisy-[^/]+-[0-9a-f]{10}",
     priority: 100

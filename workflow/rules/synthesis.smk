@@ -8,15 +8,17 @@ rule corpus:
         dag.outputs("corpus"),
     log:
         RESULTS + "/logs/corpus/{stem}.log",
+    priority: 100
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("corpus")
-    priority: 100
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step corpus {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step corpus {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 rule mixtures:
@@ -26,14 +28,16 @@ rule mixtures:
         dag.outputs("mixtures"),
     log:
         RESULTS + "/logs/mixtures/{stem}.log",
+    priority: 90
     conda:
         "../envs/sebench.yaml"
-    priority: 90
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step mixtures {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step mixtures {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 rule render_test:
@@ -41,24 +45,26 @@ rule render_test:
         dag.inputs("set"),
     output:
         dag.outputs("set"),
-    wildcard_constraints:
-        stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
     log:
         RESULTS + "/logs/render/{stem}.log",
+    wildcard_constraints:
+        stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
+    priority: 80
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("set")
-    priority: 80
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step set {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step set {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 use rule render_test as render with:
-    wildcard_constraints:
-        stem=r"[^/]+-(train|valid)[^/]+-[0-9a-f]{10}",
     log:
         RESULTS + "/logs/render/{stem}.log",
+    wildcard_constraints:
+        stem=r"[^/]+-(train|valid)[^/]+-[0-9a-f]{10}",
     priority: 50

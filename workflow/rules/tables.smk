@@ -7,8 +7,16 @@ rule table:
     output:
         RESULTS + "/tables/by-id/{stem}/table.json",
         RESULTS + "/tables/by-id/{stem}/table.tex",
-        report(RESULTS + "/tables/by-id/{stem}/table.md", caption="../report/table.rst", category="Tables"),
-        report(RESULTS + "/tables/by-id/{stem}/table.csv", caption="../report/table.rst", category="Tables"),
+        report(
+            RESULTS + "/tables/by-id/{stem}/table.md",
+            caption="../report/table.rst",
+            category="Tables",
+        ),
+        report(
+            RESULTS + "/tables/by-id/{stem}/table.csv",
+            caption="../report/table.rst",
+            category="Tables",
+        ),
     log:
         RESULTS + "/logs/table/{stem}.log",
     conda:
@@ -16,8 +24,10 @@ rule table:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step table {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step table {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 rule figure:
@@ -26,7 +36,11 @@ rule figure:
     output:
         RESULTS + "/figures/by-id/{stem}/figure.csv",
         RESULTS + "/figures/by-id/{stem}/figure.svg",
-        report(RESULTS + "/figures/by-id/{stem}/figure.png", caption="../report/figure.rst", category="Figures"),
+        report(
+            RESULTS + "/figures/by-id/{stem}/figure.png",
+            caption="../report/figure.rst",
+            category="Figures",
+        ),
     log:
         RESULTS + "/logs/figure/{stem}.log",
     conda:
@@ -34,8 +48,10 @@ rule figure:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step figure {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step figure {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 rule publish:
@@ -43,13 +59,15 @@ rule publish:
         dag.inputs("publication"),
     output:
         RESULTS + "/tables/{place}/.current-{id}",
+    log:
+        RESULTS + "/logs/publish/{place}-{id}.log",
     wildcard_constraints:
         place=r"[^/]+",
         id=r"[0-9a-f]{10}",
-    log:
-        RESULTS + "/logs/publish/{place}-{id}.log",
+    localrule: True
     conda:
         "../envs/sebench.yaml"
-    localrule: True
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step publication {wildcards.id} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step publication {wildcards.id} --results {params.results} --threads {threads} > {log} 2>&1"

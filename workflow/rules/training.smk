@@ -8,16 +8,18 @@ rule train:
         dag.outputs("run"),
     log:
         RESULTS + "/logs/train/{stem}.log",
+    priority: 10
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("run")
-    priority: 10
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
         gpu=dag.gpus,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step run {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step run {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
 
 
 rule complexity:
@@ -32,5 +34,7 @@ rule complexity:
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        results=dag.root,
     shell:
-        "python -m sebench step complexity {wildcards.stem} --results {RESULTS} --threads {threads} > {log} 2>&1"
+        "python -m sebench step complexity {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
