@@ -1,8 +1,5 @@
 # Studies as build targets: `snakemake`, or `snakemake --config study=two_stage scale=demo corpus=builtin`.
 # The driver plans from config/ and freezes every node; a job reads frozen nodes by id and nothing else.
-import os
-import sys
-
 from sebench.workflow import Workflow
 
 os.environ["PATH"] = os.pathsep.join(

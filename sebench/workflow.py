@@ -7,6 +7,8 @@ modification times makes it again (see docs/architecture.md, 'What Snakemake doe
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,8 @@ class Workflow:
         self.results = str(config.get("results", "results"))
         self.store = Store(self.results)
         self.inside_job = inside_job
+        # Jobs call `python`: the one that runs Snakemake, also where its environment was not activated.
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         self.nodes: dict[str, Node] = {}
         if not inside_job:
             from sebench.plan.build import plan_from_settings

@@ -7,7 +7,7 @@ rule enhance:
     output:
         dag.outputs("enhanced"),
     log:
-        RESULTS + "/logs/enhance/{stem}.log",
+        f"{RESULTS}/logs/enhance/{{stem}}.log",
     priority: 20
     conda:
         "../envs/sebench.yaml"
@@ -26,7 +26,7 @@ rule score:
     output:
         dag.outputs("scores"),
     log:
-        RESULTS + "/logs/score/{stem}.log",
+        f"{RESULTS}/logs/score/{{stem}}.log",
     wildcard_constraints:
         stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
     priority: 30
@@ -44,7 +44,7 @@ rule score:
 
 use rule score as score_noisy with:
     log:
-        RESULTS + "/logs/score/{stem}.log",
+        f"{RESULTS}/logs/score/{{stem}}.log",
     wildcard_constraints:
         stem=r"noisy-[^/]+-[0-9a-f]{10}",
     priority: 100

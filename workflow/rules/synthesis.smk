@@ -7,7 +7,7 @@ rule corpus:
     output:
         dag.outputs("corpus"),
     log:
-        RESULTS + "/logs/corpus/{stem}.log",
+        f"{RESULTS}/logs/corpus/{{stem}}.log",
     priority: 100
     conda:
         "../envs/sebench.yaml"
@@ -27,7 +27,7 @@ rule mixtures:
     output:
         dag.outputs("mixtures"),
     log:
-        RESULTS + "/logs/mixtures/{stem}.log",
+        f"{RESULTS}/logs/mixtures/{{stem}}.log",
     priority: 90
     conda:
         "../envs/sebench.yaml"
@@ -46,7 +46,7 @@ rule render_test:
     output:
         dag.outputs("set"),
     log:
-        RESULTS + "/logs/render/{stem}.log",
+        f"{RESULTS}/logs/render/{{stem}}.log",
     wildcard_constraints:
         stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
     priority: 80
@@ -64,7 +64,7 @@ rule render_test:
 
 use rule render_test as render with:
     log:
-        RESULTS + "/logs/render/{stem}.log",
+        f"{RESULTS}/logs/render/{{stem}}.log",
     wildcard_constraints:
         stem=r"[^/]+-(train|valid)[^/]+-[0-9a-f]{10}",
     priority: 50

@@ -5,20 +5,20 @@ rule table:
     input:
         dag.inputs("table"),
     output:
-        RESULTS + "/tables/by-id/{stem}/table.json",
-        RESULTS + "/tables/by-id/{stem}/table.tex",
+        f"{RESULTS}/tables/by-id/{{stem}}/table.json",
+        f"{RESULTS}/tables/by-id/{{stem}}/table.tex",
         report(
-            RESULTS + "/tables/by-id/{stem}/table.md",
+            f"{RESULTS}/tables/by-id/{{stem}}/table.md",
             caption="../report/table.rst",
             category="Tables",
         ),
         report(
-            RESULTS + "/tables/by-id/{stem}/table.csv",
+            f"{RESULTS}/tables/by-id/{{stem}}/table.csv",
             caption="../report/table.rst",
             category="Tables",
         ),
     log:
-        RESULTS + "/logs/table/{stem}.log",
+        f"{RESULTS}/logs/table/{{stem}}.log",
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -34,15 +34,15 @@ rule figure:
     input:
         dag.inputs("figure"),
     output:
-        RESULTS + "/figures/by-id/{stem}/figure.csv",
-        RESULTS + "/figures/by-id/{stem}/figure.svg",
+        f"{RESULTS}/figures/by-id/{{stem}}/figure.csv",
+        f"{RESULTS}/figures/by-id/{{stem}}/figure.svg",
         report(
-            RESULTS + "/figures/by-id/{stem}/figure.png",
+            f"{RESULTS}/figures/by-id/{{stem}}/figure.png",
             caption="../report/figure.rst",
             category="Figures",
         ),
     log:
-        RESULTS + "/logs/figure/{stem}.log",
+        f"{RESULTS}/logs/figure/{{stem}}.log",
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -58,9 +58,9 @@ rule publish:
     input:
         dag.inputs("publication"),
     output:
-        RESULTS + "/tables/{place}/.current-{id}",
+        f"{RESULTS}/tables/{{place}}/.current-{{id}}",
     log:
-        RESULTS + "/logs/publish/{place}-{id}.log",
+        f"{RESULTS}/logs/publish/{{place}}-{{id}}.log",
     wildcard_constraints:
         place=r"[^/]+",
         id=r"[0-9a-f]{10}",

@@ -7,7 +7,7 @@ rule train:
     output:
         dag.outputs("run"),
     log:
-        RESULTS + "/logs/train/{stem}.log",
+        f"{RESULTS}/logs/train/{{stem}}.log",
     priority: 10
     conda:
         "../envs/sebench.yaml"
@@ -28,7 +28,7 @@ rule complexity:
     output:
         dag.outputs("complexity"),
     log:
-        RESULTS + "/logs/complexity/{stem}.log",
+        f"{RESULTS}/logs/complexity/{{stem}}.log",
     conda:
         "../envs/sebench.yaml"
     resources:
