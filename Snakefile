@@ -2,10 +2,6 @@
 # The driver plans from config/ and freezes every node; a job reads frozen nodes by id and nothing else.
 from sebench.workflow import Workflow
 
-os.environ["PATH"] = os.pathsep.join(
-    [os.path.dirname(sys.executable), os.environ.get("PATH", "")]
-)
-
 
 configfile: "config/config.yaml"
 
