@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping
 
 from sebench.artefacts import Store
+from sebench.restore import RESTORED, restore
 
 #: kind -> where `run(node, store, threads)` is
 FUNCTIONS: Mapping[str, str] = {
@@ -23,7 +24,7 @@ FUNCTIONS: Mapping[str, str] = {
 
 
 def run_step(kind: str, stem: str, results: str, threads: int) -> None:
-    """Make one artefact.
+    """Make one artefact; what is gone of its parents' large files is made again first.
 
     Args:
         kind: a key of `FUNCTIONS`.
@@ -33,4 +34,7 @@ def run_step(kind: str, stem: str, results: str, threads: int) -> None:
     """
     store = Store(results)
     node = store.load_stem(kind, stem)
+    for key in node.parents.values():
+        if key.partition(":")[0] in RESTORED:
+            restore(store.load(key), store, threads)
     importlib.import_module(FUNCTIONS[kind]).run(node, store, threads)

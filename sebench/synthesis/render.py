@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from sebench.training.lease import Held
 
-__all__ = ["render_mixture", "run"]
+__all__ = ["is_whole", "render_mixture", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +79,9 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     plan = read_parquet(store.outputs(store.parent(node, "mixtures"))["mixtures.parquet"])
     root = store.location(store.parent(node, "corpus"))
     sample_rate = int(node.spec.get("sample_rate", RATE))
-    if not _finished(state, sample_rate):
+    if not is_whole(state, sample_rate):
         try:
-            with Lease(state).acquire(finished=lambda: _finished(state, sample_rate)) as held:
+            with Lease(state).acquire(finished=lambda: is_whole(state, sample_rate)) as held:
                 _render(plan, root, sample_rate, state, held, threads)
         except ArtefactFinished as message:
             log.info("%s", message)
@@ -90,7 +90,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     write_bytes(store.outputs(node)[INDEX], (state / INDEX).read_bytes())
 
 
-def _finished(state: Path, sample_rate: int) -> bool:
+def is_whole(state: Path, sample_rate: int) -> bool:
     """Whether the index and every shard, in its full size, are there."""
     path = state / INDEX
     if not path.exists():
