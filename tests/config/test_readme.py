@@ -1,0 +1,50 @@
+"""config/README.md names every key that a person can write, in backticks."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pydantic
+import pytest
+
+from sebench.config import mixing, schema
+from sebench.report.layout import FigureLayout, PanelLayout
+from sebench.report.layout import Select as FigureSelect
+from sebench.tables.layout import ClaimLayout, MetricColumn, NumberColumn, TableLayout
+
+README = Path(__file__).parents[2] / "config" / "README.md"
+
+
+def _models(module: object) -> list[type[pydantic.BaseModel]]:
+    own = [value for value in vars(module).values() if inspect.isclass(value)]
+    return [
+        value
+        for value in own
+        if issubclass(value, pydantic.BaseModel) and value.__module__ == module.__name__ and value.model_fields  # type: ignore[attr-defined]
+    ]
+
+
+MODELS = [
+    *_models(schema),
+    *_models(mixing),
+    TableLayout,
+    MetricColumn,
+    NumberColumn,
+    ClaimLayout,
+    FigureLayout,
+    PanelLayout,
+    FigureSelect,
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.__module__.rpartition('.')[2]}.{model.__name__}")
+def test_every_key_is_explained(model: type[pydantic.BaseModel]) -> None:
+    prose = re.sub(r"^```.*?^```", "", README.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"`([a-z_0-9]+)`", prose))
+    assert not set(model.model_fields) - named
+
+
+def test_models_are_found() -> None:
+    assert {schema.StudyEntry, schema.Stage, mixing.Reverberation} <= set(MODELS)
