@@ -81,10 +81,12 @@ class Workflow:
         return int(self.node("run", wildcards.stem).spec["stage"]["devices"])
 
     def targets(self) -> list[str]:
-        """The publications, and what is missing that they would not lead to: a deleted file is made again, alone."""
+        """The publications, tables and figures, and what is missing that they would not lead to: a deleted file is made
+        again, alone. Tables and figures are named so that the report of a finished study has them."""
         if self.inside_job:
             return []
-        wanted = [plan.publication for plan in self.plans]
+        shown = ((plan.publication, *plan.tables.values(), *plan.figures.values()) for plan in self.plans)
+        wanted = [node for nodes in shown for node in nodes]
         reached: set[str] = set()
         queue = [node for node in wanted if not self.store.complete(node)]
         while queue:
