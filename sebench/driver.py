@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -42,8 +44,12 @@ def process_start(pid: int) -> str:
     return "" if state in "ZX" else fields[18]
 
 
+#: Environment variable of everything that a driver starts: its pid, its start, the store.
+MARK = "SEBENCH_DRIVER"
+
+
 def claim(store: Store) -> None:
-    """Record this process as the store's driver; unlock Snakemake where the recorded one is dead.
+    """Record this process as the store's driver, and end what a dead driver left running.
 
     Raises:
         DriverBusy: the recorded driver is alive.
@@ -55,6 +61,43 @@ def claim(store: Store) -> None:
         if recorded["host"] == os.uname().nodename and pid != os.getpid() and recorded["start"] == process_start(pid):
             raise DriverBusy(f"another driver (process {pid}) works on {store.root}; wait for it or stop it")
     write_json(path, {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename})
+    end_orphans(store)
+
+
+def mark(store: Store) -> str:
+    """What this driver's children carry in their environment."""
+    return f"{os.getpid()}:{process_start(os.getpid())}:{store.root.resolve()}"
+
+
+def orphans(store: Store) -> list[int]:
+    """Processes on this host that a driver of this store started and did not live to see end."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            variables = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        value = next((v.decode(errors="replace") for v in variables if v.startswith(f"{MARK}=".encode())), "")
+        pid, _, rest = value.removeprefix(f"{MARK}=").partition(":")
+        start, _, root = rest.partition(":")
+        if root == str(store.root.resolve()) and process_start(int(pid)) != start and process_start(int(path.parts[2])):
+            found.append(int(path.parts[2]))
+    return found
+
+
+def end_orphans(store: Store, seconds: float = 30.0) -> None:
+    """Stop what a dead driver left: its Snakemake would delete and write beside ours. Training saves its state."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in orphans(store):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        give_up = time.monotonic() + seconds
+        while orphans(store):
+            if time.monotonic() > give_up:
+                break
+            time.sleep(0.1)
+        else:
+            return
 
 
 def snakemake_command(plans: Sequence[Plan], settings: dict[str, str], cores: str, extra: Sequence[str]) -> list[str]:
@@ -96,7 +139,8 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
     command = snakemake_command(plans, settings, cores, extra)
     try:
         with log.open("w", encoding="utf-8") as sink:
-            process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
+            environment = {**os.environ, MARK: mark(store)}
+            process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
             try:
                 _watch(process, todo, store)
             except KeyboardInterrupt:
