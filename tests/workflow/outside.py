@@ -1,0 +1,86 @@
+"""A package of losses that does not belong to sebench: installed as pip would leave it, without pip."""
+
+from __future__ import annotations
+
+from repo import Repo
+
+PYPROJECT = """\
+[project]
+name = "outside-losses"
+version = "1.0"
+
+[project.entry-points."sebench.losses"]
+outside_square = "outside_losses:Square"
+"""
+
+SOURCE = '''\
+"""Losses from outside."""
+
+import os
+import time
+
+import torch
+
+from sebench.losses.base import Batch, Estimate, Loss
+
+
+class Square(Loss):
+    """Mean squared error of waveforms."""
+
+    needs_views = ("waveform",)
+    needs_signals = ("clean",)
+
+    def __init__(self, *, factor: float = 1.0) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, estimate: Estimate, batch: Batch) -> torch.Tensor:
+        time.sleep(float(os.environ.get("OUTSIDE_SECONDS", "0")))  # changes no result
+        return self.factor * batch.mean_over_samples((estimate.waveform - batch.signal("clean")) ** 2)
+
+
+class Absolute(Square):
+    """Mean absolute error of waveforms."""
+
+    def forward(self, estimate: Estimate, batch: Batch) -> torch.Tensor:
+        time.sleep(float(os.environ.get("OUTSIDE_SECONDS", "0")))
+        return batch.mean_over_samples((estimate.waveform - batch.signal("clean")).abs())
+
+
+class Breaks(Square):
+    """Not a number from the second step on."""
+
+    calls = 0
+
+    def forward(self, estimate: Estimate, batch: Batch) -> torch.Tensor:
+        self.calls += 1
+        value = super().forward(estimate, batch)
+        broken = self.calls > 1 and not os.environ.get("OUTSIDE_MENDED")
+        return value * float("nan") if broken else value
+'''
+
+#: Three ways to a new loss: a composition of what is there, a name from an entry point, a dotted path.
+ENTRIES = """\
+half:
+  sum: { mag_mse: 0.5 }
+  label: half
+by_entry_point:
+  type: outside_square
+  params: { factor: 2.0 }
+  label: entry point
+by_path:
+  type: outside_losses:Absolute
+  label: path
+"""
+
+
+def install(repo: Repo) -> None:
+    """Put the package beside the repository, and on the path of its commands."""
+    repo.write("outside/pyproject.toml", PYPROJECT)
+    repo.write("outside/outside_losses.py", SOURCE)
+    repo.write(
+        "outside/outside_losses-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: outside-losses\nVersion: 1.0\n"
+    )
+    points = "[sebench.losses]\noutside_square = outside_losses:Square\n"
+    repo.write("outside/outside_losses-1.0.dist-info/entry_points.txt", points)
+    repo.environment["PYTHONPATH"] = str(repo.folder / "outside")
