@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +56,7 @@ def run(
     cores: Annotated[str, typer.Option("--cores", "-c", help="cores, or 'all'")] = "all",
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
-    snakemake: Annotated[list[str] | None, typer.Argument(help="after --: passed on to Snakemake")] = None,
+    snakemake: Annotated[str, typer.Option(help="further arguments for Snakemake, in one quoted string")] = "",
 ) -> None:
     """Make a study: everything that is missing, through Snakemake; then print its tables."""
     from sebench import driver
@@ -71,7 +72,7 @@ def run(
     }
     if chosen:
         settings["corpus"] = chosen
-    status = driver.run(plans, store, settings, cores, snakemake or [])
+    status = driver.run(plans, store, settings, cores, shlex.split(snakemake))
     for plan in plans:
         show_tables(plan, store)
     if status:

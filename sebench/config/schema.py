@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import string
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from sebench.config.figures import FigureLayout
+from sebench.config.tables import ClaimLayout, TableLayout
 
 
 class Strict(BaseModel):
@@ -24,6 +28,7 @@ def _by_role(value: Any) -> Any:
 Names = Annotated[list[str], BeforeValidator(_listed)]
 ByRole = Annotated[dict[str, str], BeforeValidator(_by_role)]
 Positive = Annotated[int, Field(gt=0)]
+SnrDb = Annotated[float, Field(ge=-60, le=100)]
 
 
 class Entry(Strict):
@@ -97,7 +102,7 @@ class Stage(Strict):
     """One training phase of a recipe."""
 
     name: str
-    kind: str = "supervised"
+    kind: Literal["supervised"] = "supervised"
     model: str | None = Field(None, description="a model entry; the cell's if absent")
     loss: str | None = Field(None, description="a loss entry; the cell's if absent")
     data: str = Field("", description="role of the corpus and mixing, where the study names several")
@@ -107,6 +112,7 @@ class Stage(Strict):
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
     clip_norm: float | None = Field(5.0, gt=0)
+    augment: list[Literal["remix"]] = Field([], description="changes of a batch; remix exchanges its noises")
     keep: Literal["best", "last"] = "best"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
@@ -135,7 +141,7 @@ class Amounts(Strict):
     validations: Positive = Field(description="how often validation runs during a stage")
     seeds: Positive = Field(description="runs per cell")
     threads: Positive = Field(1, description="intra-op threads of a run: part of its identity")
-    devices: Positive = 1
+    devices: Literal[1] = Field(1, description="one device per run; more are not built yet")
 
 
 class PartialUtterances(Strict):
@@ -156,7 +162,7 @@ class StudyAmounts(Strict):
     validations: Positive | None = None
     seeds: Positive | None = None
     threads: Positive | None = None
-    devices: Positive | None = None
+    devices: Literal[1] | None = None
     models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
 
 
@@ -175,6 +181,17 @@ class GridBlock(Strict):
     zip: dict[Axis, AxisValues] = {}
     label: str = Field("{model}({loss})", description="row label; {model}, {loss}, {recipe} stand for labels")
 
+    @model_validator(mode="after")
+    def _understood(self) -> GridBlock:
+        names = [field for _, field, _, _ in string.Formatter().parse(self.label) if field is not None]
+        unknown = sorted(set(names) - {"model", "loss", "recipe"})
+        if unknown:
+            raise ValueError(f"label knows {{model}}, {{loss}} and {{recipe}}, not {', '.join(unknown)}")
+        seeds = [*self.product.get("seed", []), *self.zip.get("seed", [])]
+        if not all(isinstance(seed, int) for seed in seeds):
+            raise ValueError("seeds are whole numbers")
+        return self
+
 
 class Exclusion(Strict):
     """Cells that are left out, and why."""
@@ -188,8 +205,14 @@ class Exclusion(Strict):
 class Conditions(Strict):
     """The test conditions of a study."""
 
-    snr_db: list[float] = Field(min_length=1)
-    data: str = ""
+    snr_db: list[SnrDb] = Field(min_length=1)
+    data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Conditions:
+        if len(set(self.snr_db)) != len(self.snr_db):
+            raise ValueError("an SNR stands twice")
+        return self
 
 
 class Selection(Strict):
@@ -214,9 +237,9 @@ class StudyEntry(Strict):
     metrics: Names
     select: Selection = Selection()
     scales: dict[str, StudyAmounts] = {}
-    tables: dict[str, Any] = {}
-    figures: dict[str, Any] = {}
-    claims: list[Any] = []
+    tables: dict[str, TableLayout] = {}
+    figures: dict[str, FigureLayout] = {}
+    claims: list[ClaimLayout] = []
 
 
 class Settings(Strict):

@@ -93,9 +93,11 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         ConfigError: a wrong name, or a cell that cannot be.
         CorpusMissing: a corpus is not where it should be.
     """
-    study = config.get("studies", study_name, key="study")
+    asked = "command line or config.yaml"
+    study = config.get("studies", study_name, asked, "study")
+    config.get("scales", scale, asked, "scale")
     if corpus is not None:
-        config.get("corpora", corpus, key="corpus")
+        config.get("corpora", corpus, asked, "corpus")
     amounts, changes = amounts_of(config, study, scale)
     cells, excluded = expand(config, study, amounts.seeds)
     sample_rate = make.one_sample_rate(config, study, cells)

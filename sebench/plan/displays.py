@@ -6,15 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import pydantic
-
 from sebench.artefacts import Node
 from sebench.config import items
-from sebench.config.load import Config, explain
-from sebench.config.versions import version
-from sebench.errors import ConfigError, DataError, Problem, nearest
-from sebench.report.layout import FigureLayout, figure_spec
-from sebench.tables.layout import (
+from sebench.config.figures import figure_spec
+from sebench.config.load import Config
+from sebench.config.tables import (
     Cell,
     ClaimLayout,
     MetricFacts,
@@ -24,6 +20,8 @@ from sebench.tables.layout import (
     read_published,
     table_spec,
 )
+from sebench.config.versions import version
+from sebench.errors import ConfigError, DataError, Problem, nearest
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -101,19 +99,6 @@ def footer(plan: Plan) -> dict[str, Any]:
     return content
 
 
-def _layouts(plan: Plan, section: str, model: type[Any]) -> dict[str, Any]:
-    problems: list[Problem] = []
-    found = {}
-    for name, content in getattr(plan.study.entry, section).items():
-        try:
-            found[name] = model.model_validate(content)
-        except pydantic.ValidationError as error:
-            problems.extend(explain(error, model, plan.study.document, (plan.study.name, section, name)))
-    if problems:
-        raise ConfigError(problems)
-    return found
-
-
 def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     """The study's tables by name.
 
@@ -121,7 +106,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
         ConfigError: a layout, a claim or a file of published numbers does not fit the study.
     """
     study = plan.study
-    layouts = _layouts(plan, "tables", TableLayout)
+    layouts = study.entry.tables
     claims = _claims(plan, layouts)
     rows = study_rows(plan)
     facts = metric_facts(config, list(study.entry.metrics))
@@ -151,13 +136,7 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
     """Claims by table; one that names no table belongs to the study's only one."""
     found: dict[str, list[ClaimLayout]] = defaultdict(list)
     problems: list[Problem] = []
-    for index, content in enumerate(plan.study.entry.claims):
-        location = (plan.study.name, "claims", index)
-        try:
-            claim = ClaimLayout.model_validate(content)
-        except pydantic.ValidationError as error:
-            problems.extend(explain(error, ClaimLayout, plan.study.document, location))
-            continue
+    for index, claim in enumerate(plan.study.entry.claims):
         table = claim.table or (next(iter(layouts)) if len(layouts) == 1 else "")
         if table not in layouts:
             where = plan.study.where("claims", index)
@@ -181,7 +160,7 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     sets = {header(plan.condition_values[name]): node.key for name, node in plan.conditions.items()}
     nodes = {}
     problems: list[Problem] = []
-    for name, layout in _layouts(plan, "figures", FigureLayout).items():
+    for name, layout in study.entry.figures.items():
         key = f"{study.name}.figures.{name}"
         if layout.condition not in sets:
             where, near = study.where("figures", name, "condition"), nearest(layout.condition, sets)

@@ -11,6 +11,7 @@ from sebench.artefacts import KINDS, Store
 from sebench.config.load import Config
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import CorpusMissing
+from sebench.training.find import score_parts
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,10 @@ class Unneeded:
 
 
 def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple[set[str], list[str]]:
-    """Ids that any study needs, at any scale, on its own corpus or a named one; and what could not be planned."""
+    """Ids that any study needs, at any scale, on its own corpus or a named one; and what could not be planned.
+
+    The parts of score files are named by keys of their own, which are among the ids.
+    """
     ids: set[str] = set()
     unknown = []
     for study in config.sections["studies"]:
@@ -33,7 +37,9 @@ def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple
                 except CorpusMissing as error:
                     unknown.append(str(error))
                     continue
-                ids |= {node.id for node in plan.nodes.by_key.values()}
+                for node in plan.nodes.by_key.values():
+                    ids.add(node.id)
+                    ids.update(part.stem for part in score_parts(store, node))
     return ids, list(dict.fromkeys(unknown))
 
 
@@ -57,7 +63,10 @@ def _stored(store: Store) -> Iterator[tuple[Path, str]]:
             for path in sorted((store.root / folder).glob("*-*")):
                 yield path, path.name.rpartition("-")[2]
     for path in sorted((store.root / "state").glob("*-*")):
-        yield path, path.name.rpartition("-")[2]
+        if path.name.partition("-")[0] in KINDS:
+            yield path, path.name.rpartition("-")[2]
+    for path in sorted((store.root / "state" / "score-parts").glob("*.parquet")):
+        yield path, path.stem
 
 
 def _descendants_of_absent_corpora(config: Config, store: Store) -> Iterator[str]:
@@ -74,6 +83,7 @@ def _descendants_of_absent_corpora(config: Config, store: Store) -> Iterator[str
             from_absent = node.kind == "corpus" and node.spec["fingerprint"] and node.id not in here
             if from_absent or any(key.partition(":")[2] in doubtful for key in node.parents.values()):
                 doubtful.add(node.id)
+                doubtful.update(part.stem for part in score_parts(store, node))
     yield from doubtful
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sebench.config import items
 from sebench.config.load import Config, Named
-from sebench.errors import ConfigError, Problem
+from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
 
@@ -89,6 +90,16 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
     for stage in config.get("recipes", recipe).entry.stages:
         named = config.get("models", stage.model or model)
         key = f"{study.name}.grid.{block} ({model}, {loss}, {recipe}: stage {stage.name})"
+        if stage.data and stage.data not in study.entry.corpus:
+            roles = [role for role in study.entry.corpus if role]
+            found = f"the stage trains on {stage.data!r}, which this study's corpora do not have"
+            yield Problem(where, key, found, ", ".join(roles) or "no `data:`", nearest(stage.data, roles))
+        item = items.find("model", named.entry.type)
+        parts = [] if item is None else list(item.submodules)
+        for module in (*stage.init, *stage.freeze):
+            if module and module.partition(".")[0] not in parts:
+                found = f"model {named.name!r} has no submodule {module!r}"
+                yield Problem(where, key, found, ", ".join(["'' for the whole model", *parts]), nearest(module, parts))
         yield from loss_problems(config, stage.loss or loss, named, where, key)
 
 

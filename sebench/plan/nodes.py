@@ -123,6 +123,7 @@ def stage_spec(config: Config, stage: Stage, amounts: Amounts, select_by: str) -
         "optimiser": stage.optimiser.model_dump(),
         "schedule": stage.schedule.model_dump(),
         "clip_norm": stage.clip_norm,
+        "augment": list(stage.augment),
         "validate_every": max(1, -(-steps // amounts.validations)),
         "validate_by": by,
         "keep": stage.keep,
@@ -152,7 +153,7 @@ def run_nodes(
         model_name = stage.model or cell.model
         model = identity("model", config.get("models", model_name).entry, widths.get(model_name))
         loss = resolve_loss(config, stage.loss or cell.loss)
-        sets = data[stage.data] if stage.data in data else data[next(iter(data))]
+        sets = data[stage.data or next(iter(data))]
         parents = {"train": sets["train"].key, "valid": sets["valid"].key}
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
         spec = {

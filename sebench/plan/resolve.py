@@ -30,8 +30,9 @@ def metric_identity(config: Config, name: str) -> dict[str, Any]:
     entry = config.get("metrics", name).entry
     item = items.find("metric", entry.type)
     assert item is not None
-    implementation = f"{item.package} {_installed(item.package)}" if item.package else f"sebench {entry.type}"
-    return {**identity("metric", entry), "implementation": implementation}
+    described = identity("metric", entry)
+    implementation = f"{item.package} {_installed(item.package)}" if item.package else f"sebench {described['type']}"
+    return {**described, "implementation": implementation}
 
 
 def _installed(package: str) -> str:

@@ -9,9 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node, Store
+from sebench.config.figures import FigureSpec, Select
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_bytes, write_text
-from sebench.report.layout import FigureSpec, Select
 from sebench.report.spectrograms import Panel, draw, encoded
 
 if TYPE_CHECKING:

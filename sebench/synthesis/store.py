@@ -50,6 +50,7 @@ class AudioStore:
         self.state = Path(state)
         self.sample_rate = sample_rate
         self.lengths = np.array([at_rate(samples, sample_rate) for samples in index["samples"]], dtype=np.int64)
+        self.levels_db = self.index["measured_level_dbov"].to_numpy(np.float64)
         self._shard = self.index["shard"].to_numpy(np.int64)
         names = ("speech", "noise", "dry")
         self._offsets = {name: self.index[f"{name}_offset"].to_numpy(np.int64) for name in names}

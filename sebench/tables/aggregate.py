@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
+from sebench.config.tables import Cell, ComplexityColumn, Row, ScoreColumn
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet
 from sebench.statistics.bootstrap import DECIMALS, mean_interval, mean_of_groups
-from sebench.tables.layout import Cell, ComplexityColumn, Row, ScoreColumn
 from sebench.tables.table import Value
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sebench.artefacts import Node, Store
+from sebench.config.tables import ClaimLayout, ComplexityColumn, ScoreColumn, TableSpec
 from sebench.files import read_json, write_text
 from sebench.statistics.bootstrap import RESAMPLES
 from sebench.statistics.claims import judge, judge_numbers
 from sebench.tables import csv_, json_, latex, markdown
 from sebench.tables.aggregate import Reader, complexity_value, paired, score_value
-from sebench.tables.layout import ClaimLayout, ComplexityColumn, ScoreColumn, TableSpec
 from sebench.tables.table import Column, Grid, JudgedClaim, Table
 
 WRITERS = {"table.json": json_.write, "table.md": markdown.write, "table.csv": csv_.write, "table.tex": latex.write}

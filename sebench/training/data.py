@@ -2,6 +2,10 @@
 
 Step k takes the rows k * batch_size ... of an endless list: one permutation of all rows after the other, the e-th drawn
 from (seed, "epoch", e). Where each segment starts is drawn from (seed, "batch", k).
+
+Augmentations change a batch by name. `remix` gives each segment's speech the noise of another segment of the batch,
+drawn from (seed, "remix", k), at the SNR that the noise had (after the public DEMUCS recipe, arXiv 2006.12847, which
+keeps the noise's level instead).
 """
 
 from __future__ import annotations
@@ -28,6 +32,10 @@ class Rows(Protocol):
     def lengths(self) -> NDArray[np.int64]:
         """Samples of each row."""
 
+    @property
+    def levels_db(self) -> NDArray[np.float64]:
+        """Active level of each row's speech, in dBov."""
+
     def __len__(self) -> int: ...
 
     def row(self, i: int) -> dict[str, NDArray[np.float32]]:
@@ -48,9 +56,10 @@ class Batches:
         segment_seconds: length of each.
         seed: of the run.
         signals: which ones a batch holds, of `SIGNALS`.
+        augment: names of `AUGMENTATIONS`.
 
     Raises:
-        DataError: the set is empty.
+        DataError: the set is empty, or an augmentation is not known.
     """
 
     def __init__(
@@ -63,16 +72,22 @@ class Batches:
         segment_seconds: float,
         seed: int,
         signals: Iterable[str] = SIGNALS,
+        augment: Iterable[str] = (),
     ) -> None:
         if not len(rows):
             raise DataError("the training set has no rows")
+        self.augment = tuple(augment)
+        unknown = sorted(set(self.augment) - set(AUGMENTATIONS))
+        if unknown:
+            raise DataError(f"no augmentation {', '.join(unknown)}; accepted: {', '.join(AUGMENTATIONS)}")
         self.rows = rows
         self.mixtures = mixtures
         self.sample_rate = sample_rate
         self.batch_size = batch_size
         self.samples = max(1, round(segment_seconds * sample_rate))
         self.seed = seed
-        self.signals = tuple(name for name in SIGNALS if name in set(signals))
+        wanted = {*signals, *(("noisy", "speech", "noise") if self.augment else ())}
+        self.signals = tuple(name for name in SIGNALS if name in wanted)
         self._epoch = -1
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
 
@@ -101,6 +116,8 @@ class Batches:
             for name, view in views.items():
                 view[place] = segment[name]
         lengths = np.minimum(self.rows.lengths[indices], self.samples).astype(np.int64)
+        for name in self.augment:
+            AUGMENTATIONS[name](self, step, indices, lengths, views)
         return Batch(lengths=torch.from_numpy(lengths), sample_rate=self.sample_rate, **arrays)
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
@@ -108,6 +125,24 @@ class Batches:
             self._order = generator("epoch", self.seed, epoch).permutation(len(self.rows))
             self._epoch = epoch
         return self._order
+
+
+Views = dict[str, NDArray[np.float32]]
+
+
+def remix(batches: Batches, step: int, indices: NDArray[np.int64], lengths: NDArray[np.int64], views: Views) -> None:
+    """Exchange the noises of a batch, each at the SNR that it had; in place."""
+    order = generator("remix", batches.seed, step).permutation(len(indices))
+    levels = batches.rows.levels_db[indices]
+    gains = np.nan_to_num(10.0 ** ((levels - levels[order]) / 20.0), nan=1.0).astype(np.float32)
+    views["noise"][:] = views["noise"][order] * gains[:, None]
+    for place, length in enumerate(lengths):
+        views["noise"][place, length:] = 0.0
+    np.add(views["speech"], views["noise"], out=views["noisy"])
+
+
+#: name -> function that changes a batch's views in place
+AUGMENTATIONS = {"remix": remix}
 
 
 def whole_row(rows: Rows, i: int, sample_rate: int, signals: Iterable[str] = SIGNALS) -> Batch:

@@ -39,6 +39,8 @@ def clear_failure(store: Store, run: Node) -> Iterator[Path]:
     if not path.exists() or read_json(path)["status"] == "ok":
         raise SebenchError(f"{run.stem} did not fail: there is nothing to clear")
     for node in [run, *descendants(store, run)]:
+        for part in score_parts(store, node):
+            part.unlink(missing_ok=True)
         for folder in (store.folder(node), store.state(node)):
             if folder.exists():
                 if node.kind == "publication":
@@ -48,6 +50,13 @@ def clear_failure(store: Store, run: Node) -> Iterator[Path]:
                     break
                 shutil.rmtree(folder)
                 yield folder
+
+
+def score_parts(store: Store, node: Node) -> list[Path]:
+    """Where a score file's values lie metric by metric; none for other nodes."""
+    from sebench.metrics.step import part_path
+
+    return [part_path(node, store, item) for item in node.spec["metrics"]] if node.kind == "scores" else []
 
 
 def descendants(store: Store, node: Node) -> list[Node]:

@@ -158,6 +158,7 @@ class Supervised(Stage):
             segment_seconds=stage["segment_seconds"],
             seed=spec["seed"],
             signals=self.signals,
+            augment=stage.get("augment", ()),
         )
         self.valid = context.valid
         by = stage["validate_by"]

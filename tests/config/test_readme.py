@@ -10,9 +10,9 @@ import pydantic
 import pytest
 
 from sebench.config import mixing, schema
-from sebench.report.layout import FigureLayout, PanelLayout
-from sebench.report.layout import Select as FigureSelect
-from sebench.tables.layout import ClaimLayout, MetricColumn, NumberColumn, TableLayout
+from sebench.config.figures import FigureLayout, PanelLayout
+from sebench.config.figures import Select as FigureSelect
+from sebench.config.tables import ClaimLayout, MetricColumn, NumberColumn, TableLayout
 
 README = Path(__file__).parents[2] / "config" / "README.md"
 

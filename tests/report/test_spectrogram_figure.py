@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.config.figures import FigureLayout, Select, figure_spec
 from sebench.errors import DataError
 from sebench.files import write_parquet
-from sebench.report.layout import FigureLayout, Select, figure_spec
 from sebench.report.spectrograms import spectrogram_db
 from sebench.report.step import choose, run
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.config.tables import Cell, MetricFacts, Row
 from sebench.files import write_json, write_parquet
-from sebench.tables.layout import Cell, MetricFacts, Row
 
 CONDITIONS = ["-5 dB", "5 dB"]
 METRICS = {
@@ -73,7 +73,7 @@ class Study:
         self.rows.append(Row(label=label, cells=cells, complexity=f"complexity:{label}"))
 
     def node(self, spec: dict) -> Node:
-        from sebench.tables.layout import parents_read
+        from sebench.config.tables import parents_read
 
         node = Node("table", "toy", spec, {role: self.parents[role] for role in parents_read(spec)})
         self.store.freeze(node)

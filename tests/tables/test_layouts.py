@@ -8,8 +8,8 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from sebench.config.tables import ClaimLayout, MetricFacts, Row, TableLayout, TableSpec, read_published, table_spec
 from sebench.errors import DataError
-from sebench.tables.layout import ClaimLayout, MetricFacts, Row, TableLayout, TableSpec, read_published, table_spec
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published"
 SNRS = ["-5 dB", "0 dB", "5 dB", "10 dB", "15 dB"]

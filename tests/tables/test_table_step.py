@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sebench.config.tables import ClaimLayout, TableLayout, table_spec
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, write_json
 from sebench.tables import json_
 from sebench.tables.csv_ import HEADER
-from sebench.tables.layout import ClaimLayout, TableLayout, table_spec
 from sebench.tables.step import build_table, provenance_footer, run, write_partial
 from sebench.tables.table import letter, si
 

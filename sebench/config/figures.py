@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sebench.tables.layout import Strict
+from sebench.config.tables import Strict
 
 
 class Select(Strict):
