@@ -32,10 +32,8 @@ def repo(finished: Repo, tmp_path: Path) -> Repo:
 
 @pytest.fixture(scope="session")
 def extended(finished: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    """The finished study with three new losses: by an entry alone, by an entry point, by a dotted path."""
+    """The finished study, at one SNR, with three new losses: by an entry alone, an entry point, a dotted path."""
     repo = finished.copy(tmp_path_factory.mktemp("extended") / "repo")
-    outside.install(repo)
-    repo.write("config/losses/new.yaml", outside.ENTRIES)
-    repo.losses_of_stage1("mag_mse", "half", "by_entry_point", "by_path")
+    outside.extend(repo)
     repo.run()
     return repo

@@ -61,9 +61,9 @@ class Breaks(Square):
 
 #: Three ways to a new loss: a composition of what is there, a name from an entry point, a dotted path.
 ENTRIES = """\
-half:
-  sum: { mag_mse: 0.5 }
-  label: half
+both:
+  sum: { mag_mse: 1.0, neg_si_snr: 0.1 }
+  label: both
 by_entry_point:
   type: outside_square
   params: { factor: 2.0 }
@@ -84,3 +84,11 @@ def install(repo: Repo) -> None:
     points = "[sebench.losses]\noutside_square = outside_losses:Square\n"
     repo.write("outside/outside_losses-1.0.dist-info/entry_points.txt", points)
     repo.environment["PYTHONPATH"] = str(repo.folder / "outside")
+
+
+def extend(repo: Repo) -> None:
+    """Give the study three rows with new losses, and one SNR to make them quickly."""
+    install(repo)
+    repo.write("config/losses/new.yaml", ENTRIES)
+    repo.losses_of_stage1("mag_mse", "both", "by_entry_point", "by_path")
+    repo.change_study(conditions={"snr_db": [0]})

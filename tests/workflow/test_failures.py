@@ -1,0 +1,69 @@
+"""A failure that belongs to a run is a hole in the table; any other stops what depends on it, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import outside
+from repo import Repo
+
+
+def test_a_loss_that_is_not_a_number(repo: Repo) -> None:
+    outside.install(repo)
+    repo.write("config/losses/new.yaml", "breaks: { type: 'outside_losses:Breaks', label: breaks }\n")
+    repo.losses_of_stage1("mag_mse", "breaks")
+    repo.change_study(conditions={"snr_db": [0]})
+    done = repo.run()
+    (run,) = (path.parent for path in repo.folder.glob("results/runs/stage1-Breaks-*/run.json"))
+    report = json.loads((run / "run.json").read_text())
+    assert report["status"] == "failed"
+    assert "step 2" in report["reason"]
+    assert report["mixtures"]
+
+    table = json.loads((repo.place / "quality.json").read_text())
+    rows = dict(zip(table["rows"], table["values"], strict=True))
+    hole = rows.pop("Stage1(breaks)")
+    assert all(value["ours"] is None for value in hole)
+    assert all("step 2" in value["reason"] for value in hole)
+    assert all(value["ours"] is not None for values in rows.values() for value in values)
+    assert report["reason"].partition(";")[0] in done.out
+    assert repo.jobs() == []
+
+    cleared = repo.sebench("retry", run.name)
+    assert cleared.code == 0, cleared.text
+    assert not run.exists()
+    assert sorted(repo.jobs()) == sorted(["train", "enhance", "score", "table", "publish"])
+    (other,) = repo.folder.glob("results/runs/stage1-mag_mse-*")
+    refused = repo.sebench("retry", other.name)
+    assert refused.code == 1
+    assert "did not fail" in refused.err
+
+
+def test_a_recording_that_changed_after_the_manifest(repo: Repo) -> None:
+    """Between the blocks that a plan looks at: the corpus has the same id, and rendering finds another file."""
+    path = repo.recordings / "noise" / "test" / "factory" / "1.wav"
+    sound = path.read_bytes()
+    assert len(sound) > 60_000
+    path.write_bytes(sound[:20_000] + bytes(5000) + sound[25_000:])
+    repo.change_study(conditions={"snr_db": [0, 5]})
+    stage1 = repo.cell("Stage1(MSE)")
+    shutil.rmtree(repo.store.folder(stage1.scores["snr0"]))
+
+    done = repo.sebench("run", "-c", "2")
+    assert done.code != 0
+    assert "noise/test/factory/1.wav" in done.err
+    assert "Traceback" not in done.text
+    assert repo.store.complete(stage1.scores["snr0"]), "what does not depend on the file was not made"
+    partial = json.loads((repo.place / "partial" / "quality" / "table.json").read_text())
+    assert partial["partial"]
+    at0, at5 = partial["values"][1][:2]
+    assert at0["ours"] is not None
+    assert at5["ours"] is None
+    assert at5["reason"]
+    assert (repo.place / "quality.md").exists(), "the tables of before are gone"
+
+    repo.change_study(conditions={"snr_db": [0, 10]})
+    repo.run()
+    assert repo.done_jobs() == []
+    assert not (repo.place / "partial").exists()

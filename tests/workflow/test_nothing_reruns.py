@@ -1,0 +1,134 @@
+"""What is finished stays finished; what is deleted is made again alone, with the same bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from repo import Repo, assert_same, contents
+
+
+def test_touched_files(repo: Repo) -> None:
+    """In an order that makes every input newer than what was made from it."""
+    folders = (
+        "results/tables",
+        "results/scores",
+        "results/enhanced",
+        "results/runs",
+        "results/sets",
+        "results/mixtures",
+    )
+    moment = 2_000_000_000
+    for folder in [*folders, "results", "recordings", "workflow", "config", "profiles"]:
+        moment += 1000
+        for path in [repo.folder / folder, *(repo.folder / folder).rglob("*")]:
+            os.utime(path, (moment, moment))
+    os.utime(repo.folder / "Snakefile", (moment, moment))
+    assert repo.jobs() == []
+
+
+def test_cosmetic_edits(repo: Repo) -> None:
+    for path in [repo.folder / "Snakefile", *repo.folder.glob("workflow/rules/*.smk")]:
+        text = path.read_text()
+        text = re.sub(r"^( +)", r"\1\1", text, flags=re.MULTILINE)  # indented twice as far
+        path.write_text("# a comment\n\n" + text.replace("\n\n\nrule", "\n\n\n\n# another\nrule"))
+    for path in repo.config.rglob("*.yaml"):
+        path.write_text("# a comment\n\n" + path.read_text() + "\n# and another\n")
+    assert repo.jobs() == []
+    assert repo.sebench("run").out.startswith("nothing to do")
+
+
+def test_files_that_arrive_in_another_order(repo: Repo) -> None:
+    moved = repo.folder / "moved"
+    shutil.copytree(repo.recordings, moved)
+    shutil.rmtree(repo.recordings)
+    for path in sorted((p for p in moved.rglob("*.wav")), reverse=True):
+        target = repo.recordings / path.relative_to(moved)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    assert repo.jobs() == []
+
+
+def test_deleted_checkpoint_comes_back_alone(repo: Repo) -> None:
+    before = contents(repo.store)
+    run = repo.cell("Stage1(MSE)").run
+    repo.store.outputs(run)["checkpoint.safetensors"].unlink()
+    assert repo.jobs() == ["train"]
+    done = repo.snakemake()
+    assert done.code == 0, done.text
+    assert_same(contents(repo.store), before)
+    assert repo.jobs() == []
+
+
+def test_deleted_run_and_score_come_back_alone(repo: Repo) -> None:
+    """Without any of their state: trained and scored again, to the same bytes."""
+    before = contents(repo.store)
+    stage1 = repo.cell("Stage1(MSE)")
+    repo.store.outputs(stage1.run)["checkpoint.safetensors"].unlink()
+    shutil.rmtree(repo.store.state(stage1.run))
+    shutil.rmtree(repo.store.folder(stage1.scores["snr0"]))
+    shutil.rmtree(repo.store.root / "state" / "score-parts")
+    repo.run()
+    assert sorted(repo.done_jobs()) == ["score", "train"]
+    assert_same(contents(repo.store), before)
+    assert repo.store.state(stage1.run).is_dir()
+
+
+def test_deleted_audio_comes_back_where_it_is_needed(repo: Repo) -> None:
+    """A score file that needs an enhanced set's audio, which needs a rendered set's."""
+    before = contents(repo.store)
+    cell = repo.cell("Two-stages(-SISNR+0.02*MSE)")
+    for path in [*repo.store.root.glob("state/set-*"), repo.store.state(cell.enhanced["snr10"])]:
+        shutil.rmtree(path)
+    assert repo.jobs() == []
+    shutil.rmtree(repo.store.folder(cell.scores["snr10"]))
+    shutil.rmtree(repo.store.root / "state" / "score-parts")
+    repo.run()
+    assert repo.done_jobs() == ["score"]
+    assert_same(contents(repo.store), before)
+    assert len(list(repo.store.root.glob("state/set-*"))) == 1, "no other set was needed"
+
+
+@pytest.mark.slow
+def test_deleted_generated_corpus_comes_back_where_it_is_needed(tmp_path: Path) -> None:
+    repo = Repo.create(tmp_path / "repo")
+    counts = "{ train_utterances: 4, valid_utterances: 2, test_utterances: 3, noise_files: 1, noise_seconds: 4.0 }"
+    repo.write("config/corpora/tiny.yaml", f"tiny: {{ type: builtin, params: {counts} }}\n")
+    repo.run()
+    before = contents(repo.store)
+    (corpus,) = repo.nodes("corpus")
+    shutil.rmtree(repo.store.state(corpus))
+    assert repo.jobs() == []
+    stage1 = repo.cell("Stage1(MSE)")
+    for node in (stage1.enhanced["snr0"], repo.plan().conditions["snr0"]):
+        shutil.rmtree(repo.store.state(node))
+    shutil.rmtree(repo.store.folder(stage1.enhanced["snr0"]))
+    repo.run()
+    assert repo.done_jobs() == ["enhance"]
+    assert_same(contents(repo.store), before)
+
+
+def test_a_change_back_shows_the_old_tables_again(repo: Repo) -> None:
+    before = contents(repo.store)
+    study = repo.config / "studies" / "tiny.yaml"
+    original = study.read_text()
+    repo.edit("config/studies/tiny.yaml", "title: Quality", "title: Quality of speech")
+    repo.run()
+    assert repo.done_jobs() == ["table", "publish"]
+    assert "Quality of speech" in (repo.place / "quality.md").read_text()
+    study.write_text(original)
+    shown = repo.run()
+    assert "Quality of speech" not in shown.out
+    assert repo.done_jobs() == ["publish"]
+    after = contents(repo.store)
+    assert {name: after[name] for name in before} == before
+    assert {name for name in after.keys() - before.keys() if "/by-id/" not in name} == set()
+
+
+def test_a_new_snr_computes_only_that_condition(repo: Repo) -> None:
+    repo.change_study(conditions={"snr_db": [0, 5, 10]})
+    new = ["mixtures", "render_test", "score_noisy", "enhance", "enhance", "score", "score"]
+    assert sorted(repo.jobs()) == sorted([*new, "table", "table", "publish"])
