@@ -111,10 +111,13 @@ class Workflow:
                 self.store.set_location(node.id, Path(str(node.hints["root"])))
 
     def finished(self) -> None:
-        """After the last job of a run without errors: say where the tables lie."""
+        """After the last job of a run without errors: drop earlier partial tables, say where the whole ones lie."""
         if self.inside_job:
             return
+        from sebench.tables.partial import remove_partial
+
         for plan in self.plans:
+            remove_partial(plan.publication, self.store)
             logger.info("tables: %s", self.store.folder(plan.publication))
 
     def failed(self, log: str) -> None:
