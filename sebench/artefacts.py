@@ -96,6 +96,11 @@ class Store:
 
     def __init__(self, root: Path | str = "results") -> None:
         self.root = Path(root)
+        self._planned: dict[str, Node] = {}
+
+    def plan(self, nodes: Mapping[str, Node]) -> None:
+        """Let `load` find these nodes by 'kind:id' although they are not frozen: for who looks before a driver ran."""
+        self._planned.update(nodes)
 
     def folder(self, node: Node) -> Path:
         """Where the node's declared outputs and its provenance lie."""
@@ -140,6 +145,8 @@ class Store:
         """
         kind, _, node_id = key.partition(":")
         path = self.frozen_path(kind, node_id)
+        if key in self._planned:
+            return self._planned[key]
         if not path.exists():
             raise DataError(f"{path}: no frozen file for {key}; `snakemake` or `sebench run` writes it")
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)

@@ -219,7 +219,10 @@ def export(
 
     store = Store(results)
     node = store.load_stem("set", Path(what).name)
-    for path in AudioStore.open(store, node).export_wav(index, folder):
+    audio = AudioStore.open(store, node)
+    if not 0 <= index < len(audio):
+        raise SebenchError(f"{node.stem} has no row {index}; accepted: 0 to {len(audio) - 1}")
+    for path in audio.export_wav(index, folder):
         print(f"wrote {path}")
 
 

@@ -23,6 +23,7 @@ def show_tables(plan: Plan, store: Store, *, format: str = "terminal", only: str
     if only is not None and only not in plan.tables:
         near = nearest(only, plan.tables)
         raise SebenchError(f"no table {only!r}; accepted: {', '.join(plan.tables)}; nearest: {near or 'none'}")
+    store.plan(plan.nodes.by_key)
     for name, node in plan.tables.items():
         if only in (None, name):
             _show(node, store, format)
