@@ -18,14 +18,14 @@ def test_a_loss_that_is_not_a_number(repo: Repo) -> None:
     (run,) = (path.parent for path in repo.folder.glob("results/runs/stage1-Breaks-*/run.json"))
     report = json.loads((run / "run.json").read_text())
     assert report["status"] == "failed"
-    assert "step 2" in report["reason"]
-    assert report["mixtures"]
+    assert "in step 1" in report["reason"]
+    assert report["mixtures"], "steps are counted from 0: step 1 is the second"
 
     table = json.loads((repo.place / "quality.json").read_text())
     rows = dict(zip(table["rows"], table["values"], strict=True))
     hole = rows.pop("Stage1(breaks)")
     assert all(value["ours"] is None for value in hole)
-    assert all("step 2" in value["reason"] for value in hole)
+    assert all("in step 1" in value["reason"] for value in hole)
     assert all(value["ours"] is not None for values in rows.values() for value in values)
     assert report["reason"].partition(";")[0] in done.out
     assert repo.jobs() == []
@@ -63,7 +63,8 @@ def test_a_recording_that_changed_after_the_manifest(repo: Repo) -> None:
     assert at5["reason"]
     assert (repo.place / "quality.md").exists(), "the tables of before are gone"
 
-    repo.change_study(conditions={"snr_db": [0, 10]})
+    repo.change_study(conditions={"snr_db": [0, 10]}, title="Another")
+    repo.edit("config/studies/tiny.yaml", "title: Quality", "title: Quality of speech")
     repo.run()
-    assert repo.done_jobs() == []
+    assert repo.done_jobs() == ["table", "publish"]
     assert not (repo.place / "partial").exists()

@@ -43,7 +43,7 @@ def test_outside_code_is_identified_by_what_it_does(extended: Repo, tmp_path: Pa
     repo.edit("outside/outside_losses.py", '"""Mean squared error of waveforms."""', '"""Words."""\n    # and more')
     assert repo.jobs() == []
     repo.edit("outside/outside_losses.py", ".abs())", ".abs() * 1.5)")
-    assert sorted(repo.jobs()) == sorted(["train", "enhance", "score", "table", "table", "publish"])
+    assert sorted(repo.jobs()) == sorted(["train", "enhance", "score", "table", "publish"])
     why = repo.sebench("plan", "--why").out
     assert "Stage1(path)" in why
     assert "loss.item.code:" in why
