@@ -136,6 +136,10 @@ class Mixing(_Entry):
     noise_level_measure: Measure = Field(
         default="rms", description="How the level of noise is measured for the SNR, on the segment that is mixed."
     )
+    noise_draw: Literal["files", "kinds"] = Field(
+        default="files",
+        description="files: each noise recording as often; kinds: each kind as often, then one of its recordings.",
+    )
     seconds: Annotated[float, Field(ge=0.1, le=600)] | None = Field(
         default=None,
         description="Length of a mixture, cut from a random place of the utterance (a shorter utterance keeps its own "

@@ -130,7 +130,8 @@ def _drawn_rows(
     snr_db: float | None,
 ) -> Iterator[dict[str, Any]]:
     speech = _pool(recordings, "speech", split)
-    noises = _by_kind(_pool(recordings, "noise", split))
+    pool = _pool(recordings, "noise", split)
+    noises = _by_kind(pool) if mixing.noise_draw == "kinds" else [[noise] for noise in pool]
     reverberation = mixing.reverberation
     needs_rirs = reverberation is not None and reverberation.source == "measured"
     rirs = _by_kind(_pool(recordings, "rir", split)) if needs_rirs else []
@@ -230,7 +231,7 @@ def _by_kind(recordings: Sequence[Recording]) -> list[list[Recording]]:
 
 
 def _pick(kinds: Sequence[Sequence[Recording]], rng: np.random.Generator) -> Recording:
-    """A kind, each as often, then one of its recordings."""
+    """A group, each as often, then one of its recordings."""
     files = kinds[int(rng.integers(len(kinds)))]
     return files[int(rng.integers(len(files)))]
 

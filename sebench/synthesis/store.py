@@ -50,7 +50,6 @@ class AudioStore:
         self.state = Path(state)
         self.sample_rate = sample_rate
         self.lengths = np.array([at_rate(samples, sample_rate) for samples in index["samples"]], dtype=np.int64)
-        self.levels_db = self.index["measured_level_dbov"].to_numpy(np.float64)
         self._shard = self.index["shard"].to_numpy(np.int64)
         names = ("speech", "noise", "dry")
         self._offsets = {name: self.index[f"{name}_offset"].to_numpy(np.int64) for name in names}
@@ -64,6 +63,11 @@ class AudioStore:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @property
+    def levels_db(self) -> np.ndarray:
+        """Measured active level of each row's speech, in dBov: `(rows,)` float64."""
+        return self.index["measured_level_dbov"].to_numpy(np.float64)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_maps": {}}
