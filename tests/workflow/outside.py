@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from repo import Repo
 
 PYPROJECT = """\
@@ -83,7 +85,13 @@ def install(repo: Repo) -> None:
     )
     points = "[sebench.losses]\noutside_square = outside_losses:Square\n"
     repo.write("outside/outside_losses-1.0.dist-info/entry_points.txt", points)
-    repo.environment["PYTHONPATH"] = str(repo.folder / "outside")
+    put_on_path(repo)
+
+
+def put_on_path(repo: Repo) -> None:
+    """Let the repository's commands find the package that lies beside it."""
+    others = os.environ.get("PYTHONPATH")
+    repo.environment["PYTHONPATH"] = os.pathsep.join([str(repo.folder / "outside"), *([others] if others else [])])
 
 
 def extend(repo: Repo) -> None:

@@ -36,7 +36,7 @@ STUDY: dict[str, Any] = {
         {"product": {"model": "two_stage", "loss": ["neg_si_snr_complex_mse"], "recipe": "two_stage_joint"}},
     ],
     "conditions": {"snr_db": [0, 10]},
-    "metrics": ["si_sdr", "stoi"],
+    "metrics": ["si_sdr", "delta_snr"],
     "select": {"by": "loss"},
     "scales": {
         "smoke": {
@@ -48,7 +48,7 @@ STUDY: dict[str, Any] = {
         }
     },
     "tables": {
-        "quality": {"title": "Quality", "type": "conditions", "metric": "si_sdr", "extra": ["stoi"]},
+        "quality": {"title": "Quality", "type": "conditions", "metric": "si_sdr", "extra": ["delta_snr"]},
         "size": {
             "title": "Size",
             "type": "complexity",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import outside
 from repo import Repo, contents
 
 NEW = ("Stage1(both)", "Stage1(entry point)", "Stage1(path)")
@@ -39,7 +40,7 @@ def test_nothing_is_left_to_do(extended: Repo) -> None:
 
 def test_outside_code_is_identified_by_what_it_does(extended: Repo, tmp_path: Path) -> None:
     repo = extended.copy(tmp_path / "repo")
-    repo.environment["PYTHONPATH"] = str(repo.folder / "outside")
+    outside.put_on_path(repo)
     repo.edit("outside/outside_losses.py", '"""Mean squared error of waveforms."""', '"""Words."""\n    # and more')
     assert repo.jobs() == []
     repo.edit("outside/outside_losses.py", ".abs())", ".abs() * 1.5)")
