@@ -114,6 +114,40 @@ MISTAKES = {
         "  conditions: { snr_db: [0] }\n  metrics: [si_sdr, pesq]\n",
         ["x.yaml:8", "no metrics entry 'pesq'", "pesq_nb"],
     ),
+    "unknown kind of stage": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n      kind: adversarial\n",
+        ["x.yaml:4", "found 'adversarial'", "'supervised'"],
+    ),
+    "a label that cannot be filled": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n      label: '{modell}'\n"
+        "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n",
+        ["x.yaml:6", "modell"],
+    ),
+    "a seed that is a word": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised, seed: [a] }\n"
+        "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n",
+        ["x.yaml:6", "seeds are whole numbers"],
+    ),
+    "an SNR twice": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  conditions: { snr_db: [0, 0] }\n  metrics: [si_sdr]\n",
+        ["x.yaml:7", "an SNR stands twice"],
+    ),
+    "a misspelt key of a table": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n"
+        "  tables:\n    t: { title: t, type: conditions, metric: si_sdr, averag: mean }\n",
+        ["x.yaml:10", "unknown key 'averag'", "did you mean 'average'"],
+    ),
     "unknown scheme of a schedule": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n      schedule: { type: cosin }\n",
@@ -151,6 +185,31 @@ def test_a_loss_that_needs_what_the_model_cannot_give(folder: Path, tmp_path: Pa
     assert "x.yaml:6" in text
     assert "needs gain" in text
     assert "does not see the phase" in text  # the magnitude MSE on a model with free phase
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        ("init: { stagee1: first }", ["no submodule 'stagee1'", "did you mean 'stage1'"]),
+        ("freeze: [decoder]", ["no submodule 'decoder'"]),
+        ("data: dns", ["the stage trains on 'dns'"]),
+    ],
+)
+def test_what_a_stage_asks_of_its_model_and_study(
+    folder: Path, tmp_path: Path, stage: str, expected: list[str]
+) -> None:
+    (folder / "recipes" / "x.yaml").write_text(
+        f"r:\n  stages:\n    - {{ name: first, model: stage1, loss: mag_mse }}\n    - {{ name: second, {stage} }}\n"
+    )
+    (folder / "studies" / "x.yaml").write_text(
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: two_stage, loss: complex_mse, recipe: r }\n"
+        "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        build_plan(load_config(folder), "s", "smoke", None, Store(tmp_path / "results"))
+    for part in ["x.yaml:6", *expected]:
+        assert part in str(caught.value)
 
 
 def test_names_on_the_command_line(tmp_path: Path) -> None:

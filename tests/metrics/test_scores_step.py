@@ -108,7 +108,7 @@ def test_two_metrics_of_one_name_are_refused(world, make_item):
     ("modules", "heavy"),
     [
         ("sebench.metrics.step, sebench.tables.step, sebench.report.step, sebench.statistics.claims", {"torch"}),
-        ("sebench.tables.layout, sebench.report.layout, sebench.metrics.base", {"torch", "numpy", "pandas"}),
+        ("sebench.config.tables, sebench.config.figures, sebench.metrics.base", {"torch", "numpy", "pandas"}),
     ],
 )
 def test_imports_stay_light(modules, heavy):

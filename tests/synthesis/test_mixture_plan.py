@@ -77,11 +77,12 @@ def test_speakers_take_turns_and_utterances_repeat_only_when_all_were_used(corpu
     assert len(draw(corpus, None)) == 12
 
 
-def test_noise_kinds_are_equally_likely_whatever_their_number_of_files(corpus: pd.DataFrame) -> None:
+@pytest.mark.parametrize(("noise_draw", "share"), [("kinds", 1 / 3), ("files", 21 / 23)])
+def test_noise_is_drawn_by_file_or_by_kind(corpus: pd.DataFrame, noise_draw: str, share: float) -> None:
     extra = corpus[corpus["id"] == "noise/test/hum"]
     many = [extra.assign(id=f"noise/test/hum{k}", sha256=f"{k:064d}") for k in range(20)]
-    shares = draw(pd.concat([corpus, *many]), 600)["noise_kind"].value_counts() / 600
-    assert shares.between(0.25, 0.42).all()
+    kinds = draw(pd.concat([corpus, *many]), 600, mixing={"noise_draw": noise_draw})["noise_kind"]
+    assert (kinds == "hum").mean() == pytest.approx(share, abs=0.07)
 
 
 def test_long_noise_is_entered_anywhere_but_not_past_its_end(corpus: pd.DataFrame) -> None:
