@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sebench.config.items import build
 
 RATE = 16000
-REFERENCE = Path("/work/shared/data/reference")
+REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "reference"
 NAMES = {"pesq_wb": "pesq_wb", "pesq_nb": "pesq_nb", "stoi": "stoi", "si_sdr_db": "si_sdr"}
 
 #: Values for the generated pair of conftest.py with pesq 0.0.4 and pystoi 0.4.1.

@@ -12,20 +12,17 @@ from repo import Repo, assert_same, contents
 
 
 def test_touched_files(repo: Repo) -> None:
-    """In an order that makes every input newer than what was made from it."""
-    folders = (
-        "results/tables",
-        "results/scores",
-        "results/enhanced",
-        "results/runs",
-        "results/sets",
-        "results/mixtures",
-    )
+    """Each input newer than what was made from it, and no memory of checksums, as in a store that came from elsewhere."""
+    shutil.rmtree(repo.folder / ".snakemake")
+    kinds = ("tables", "figures", "complexity", "scores", "enhanced", "runs", "sets", "mixtures", "corpora", "state")
+    folders = [repo.place, *(repo.store.root / kind for kind in kinds)]
+    assert {path.name for path in repo.store.root.iterdir()} - set(kinds) <= {"frozen", "locations", "logs"}
     moment = 2_000_000_000
-    for folder in [*folders, "results", "recordings", "workflow", "config", "profiles"]:
+    for folder in [*folders, *(repo.folder / name for name in ("recordings", "workflow", "config", "profiles"))]:
         moment += 1000
-        for path in [repo.folder / folder, *(repo.folder / folder).rglob("*")]:
-            os.utime(path, (moment, moment))
+        for path in [folder, *folder.rglob("*")]:
+            if folder == repo.place or repo.place not in [path, *path.parents]:
+                os.utime(path, (moment, moment))
     os.utime(repo.folder / "Snakefile", (moment, moment))
     assert repo.jobs() == []
 
