@@ -29,7 +29,7 @@ def test_each_is_trained_and_is_a_row_of_the_table(extended: Repo) -> None:
         assert all(value["ours"] is not None and value["n_ok"] == value["n"] for value in rows[label])
     runs = [json.loads(path.read_text()) for path in extended.folder.glob("results/runs/*/run.json")]
     assert len(runs) == 5
-    assert all(run["status"] == "ok" and run["step"] == 3 for run in runs)
+    assert all(run["status"] == "ok" and run["step"] >= 3 for run in runs)
     weights = {path.read_bytes() for path in extended.folder.glob("results/runs/stage1-*/checkpoint.safetensors")}
     assert len(weights) == 4, "another loss, the same weights"
 

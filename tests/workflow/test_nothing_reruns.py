@@ -12,7 +12,7 @@ from repo import Repo, assert_same, contents
 
 
 def test_touched_files(repo: Repo) -> None:
-    """Each input newer than what was made from it, and no memory of checksums, as in a store that came from elsewhere."""
+    """Each input newer than what was made from it, and, as in a store from elsewhere, no memory of checksums."""
     shutil.rmtree(repo.folder / ".snakemake")
     kinds = ("tables", "figures", "complexity", "scores", "enhanced", "runs", "sets", "mixtures", "corpora", "state")
     folders = [repo.place, *(repo.store.root / kind for kind in kinds)]
