@@ -115,8 +115,13 @@ class Store:
         return self.root / "state" / f"{node.kind}-{node.id}"
 
     def complete(self, node: Node) -> bool:
-        """Whether every declared output is there."""
-        return all(path.exists() for path in self.outputs(node).values())
+        """Whether every declared output is there; of a publication, also every copy that its marker lists."""
+        paths = list(self.outputs(node).values())
+        if not all(path.exists() for path in paths):
+            return False
+        if node.kind != "publication":
+            return True
+        return all((self.folder(node) / name).exists() for name in paths[0].read_text(encoding="utf-8").split())
 
     def frozen_path(self, kind: str, node_id: str) -> Path:
         """The file that holds a node for the jobs."""

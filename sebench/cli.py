@@ -43,7 +43,7 @@ def _plans(
 ) -> tuple[list[Plan], str | None]:
     from sebench.plan.build import build_plan
 
-    names = study.split(",") if study else config.settings.study
+    names = [name.strip() for name in study.split(",")] if study else config.settings.study
     chosen = corpus or config.settings.corpus
     return [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names], chosen
 
@@ -180,14 +180,14 @@ def enhance(
     run: Annotated[str, typer.Argument(help="a run: its folder, the folder's name, or its id")],
     source: Annotated[Path, typer.Argument(help="recording: any rate, any length, any number of channels")],
     target: Annotated[Path, typer.Argument(help="file to write")],
-    results: Annotated[Path, typer.Option(help="results folder")] = Path("results"),
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
 ) -> None:
     """Enhance a recording with a trained run."""
-    from sebench.artefacts import Store
     from sebench.enhancement.files import enhance_file
     from sebench.training.find import find_run
 
-    store = Store(results)
+    _, store = _load(config_dir, results)
     enhance_file(store.folder(find_run(store, run)), source, target)
     print(f"wrote {target}")
 
@@ -195,13 +195,13 @@ def enhance(
 @app.command()
 def retry(
     run: Annotated[str, typer.Argument(help="a run that failed: its folder, the folder's name, or its id")],
-    results: Annotated[Path, typer.Option(help="results folder")] = Path("results"),
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
 ) -> None:
     """Clear a recorded failure, with all that follows from it, so that the next run tries again."""
-    from sebench.artefacts import Store
     from sebench.training.find import clear_failure, find_run
 
-    store = Store(results)
+    _, store = _load(config_dir, results)
     for path in clear_failure(store, find_run(store, run)):
         print(f"removed {path}")
 
@@ -211,13 +211,13 @@ def export(
     what: Annotated[str, typer.Argument(help="a rendered set: its folder's name or id")],
     index: Annotated[int, typer.Argument(help="row")],
     folder: Annotated[Path, typer.Argument(help="folder to write to")],
-    results: Annotated[Path, typer.Option(help="results folder")] = Path("results"),
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
 ) -> None:
     """Write one mixture of a rendered set as WAV files: noisy, clean, noise."""
-    from sebench.artefacts import Store
     from sebench.synthesis.store import AudioStore
 
-    store = Store(results)
+    _, store = _load(config_dir, results)
     node = store.load_stem("set", Path(what).name)
     audio = AudioStore.open(store, node)
     if not 0 <= index < len(audio):

@@ -48,20 +48,38 @@ def process_start(pid: int) -> str:
 MARK = "SEBENCH_DRIVER"
 
 
-def claim(store: Store) -> None:
+def claim(store: Store) -> bool:
     """Record this process as the store's driver, and end what a dead driver left running.
 
+    Returns:
+        Whether an earlier driver died on this store: only then is Snakemake's lock a dead one's.
+
     Raises:
-        DriverBusy: the recorded driver is alive.
+        DriverBusy: the recorded driver is alive, or on another host, where that cannot be seen.
     """
     path = store.root / "driver.json"
-    if path.exists():
-        recorded = read_json(path)
-        pid = int(recorded["pid"])
-        if recorded["host"] == os.uname().nodename and pid != os.getpid() and recorded["start"] == process_start(pid):
-            raise DriverBusy(f"another driver (process {pid}) works on {store.root}; wait for it or stop it")
-    write_json(path, {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename})
+    mine = {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename}
+    died = False
+    while True:
+        fresh = path.with_name(f".driver.{os.getpid()}.json")
+        write_json(fresh, mine)
+        try:
+            os.link(fresh, path)  # of several that start together, one makes the file
+            break
+        except FileExistsError:
+            recorded = read_json(path)
+            where = f"process {recorded['pid']} on {recorded['host']}"
+            if recorded["host"] != mine["host"]:
+                hint = f"if it is dead, remove {path}"
+                raise DriverBusy(f"another driver ({where}) works on {store.root}; {hint}") from None
+            if recorded["start"] == process_start(int(recorded["pid"])):
+                raise DriverBusy(f"another driver ({where}) works on {store.root}; wait for it or stop it") from None
+            died = True
+            path.unlink(missing_ok=True)
+        finally:
+            fresh.unlink(missing_ok=True)
     end_orphans(store)
+    return died
 
 
 def mark(store: Store) -> str:
@@ -132,8 +150,12 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0
     store.root.mkdir(parents=True, exist_ok=True)
-    claim(store)
-    unlock(settings)
+    if claim(store):
+        unlock(settings)
+    for plan in plans:
+        if not store.complete(plan.publication):  # a copy was deleted: its marker must not vouch for it
+            for marker in store.outputs(plan.publication).values():
+                marker.unlink(missing_ok=True)
     log = store.root / "logs" / "snakemake.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = snakemake_command(plans, settings, cores, extra)
@@ -142,15 +164,31 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
             environment = {**os.environ, MARK: mark(store)}
             process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
             try:
-                _watch(process, todo, store)
+                with _passing_on_sigterm(process):
+                    _watch(process, todo, store)
             except KeyboardInterrupt:
                 print("interrupted: the jobs save their state and stop; the same command goes on from there")
+                process.send_signal(signal.SIGINT)
                 process.wait()
     finally:
         (store.root / "driver.json").unlink(missing_ok=True)
     if process.returncode:
         _explain(log)
     return process.returncode
+
+
+@contextlib.contextmanager
+def _passing_on_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C: the jobs are told, and this process ends after them."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> None:

@@ -16,8 +16,8 @@ from sebench.seeding import generator
 LEVEL_DBOV = (-30.0, -22.0)
 PEAK = 0.95
 
-#: split -> kinds. The test split has four kinds that nothing was trained on, and babble, which was; every file lies in
-#: one split, so that babble of the test split is made of other sentences, gains and moments.
+#: split -> kinds. The test split has four kinds that nothing was trained on, and babble, which was. Every file lies in
+#: one split; babble has the same voices and sentences in all splits (none of them a speaker's), mixed at other moments.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "train": (
         "babble", "brown", "crowd", "dishes", "fan", "machine_hum", "pink", "traffic", "white", "wind",

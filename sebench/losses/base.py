@@ -189,7 +189,7 @@ class Loss(nn.Module):
         raise NotImplementedError
 
     def terms(self, estimate: Estimate, batch: Batch) -> dict[str, Tensor]:
-        """The parts of the loss by name, unweighted, for the history; each `(batch,)`."""
+        """The parts of the loss by name, unweighted; each `(batch,)`."""
         return self.forward_with_terms(estimate, batch)[1]
 
     def forward_with_terms(self, estimate: Estimate, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

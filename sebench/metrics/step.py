@@ -18,6 +18,7 @@ from sebench.artefacts import Node, Store, content_id
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
 from sebench.metrics.base import Metric, MetricValue, implementation
+from sebench.workers import follow_parent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,6 +158,7 @@ _scorer: _Scorer | None = None
 def _start(scorer: _Scorer) -> None:
     global _scorer
     _scorer = scorer
+    follow_parent()
 
 
 def _chunk(rows: Sequence[int]) -> list[list[MetricValue]]:

@@ -46,11 +46,10 @@ class Costs:
         for node in nodes:
             path = store.folder(node) / "provenance.json"
             if node.kind != "publication" and path.exists():
-                seconds = float(read_json(path).get("seconds", 0.0))
-                fixed, _ = DEFAULTS[node.kind]
-                seen[_like(node)].append(max(0.0, seconds) / (units(node) or 1.0))
-                seen[node.kind].append(max(0.0, seconds) / (units(node) or 1.0))
-                del fixed
+                wall = float(read_json(path).get("seconds", 0.0))
+                seconds = wall * int(node.hints.get("threads", 1))  # all of its cores, as if one did the work
+                for key in {_like(node), node.kind}:
+                    seen[key].append(seconds / (units(node) or 1.0))
         self.seen = {key: median(values) for key, values in seen.items()}
 
     def seconds(self, node: Node) -> float:

@@ -86,9 +86,10 @@ def footer(plan: Plan) -> dict[str, Any]:
         "corpus ids": ", ".join(node.id for node in plan.nodes.of_kind("corpus")),
         "selection": f"best of {amounts.validations} validations by {by} on {amounts.utterances.valid} utterances "
         "of the validation split; the test split is never looked at before scoring",
-        "amounts": f"{amounts.utterances.train} training mixtures, {amounts.steps} steps of {amounts.batch_size} x "
+        "amounts": f"{amounts.utterances.train} training mixtures, steps of {amounts.batch_size} x "
         f"{amounts.segment_seconds:g} s, {amounts.seeds} seed{'s' if amounts.seeds > 1 else ''}, "
         f"{amounts.utterances.test} test mixtures per condition",
+        "steps": _steps(plan),
     }
     if changes is not None and changes.models:
         content["widths"] = "; ".join(
@@ -97,6 +98,12 @@ def footer(plan: Plan) -> dict[str, Any]:
     if plan.excluded:
         content["left out"] = "; ".join(f"{cell.label}: {cell.reason}" for cell in plan.excluded)
     return content
+
+
+def _steps(plan: Plan) -> str:
+    """Steps by recipe, stage after stage: rows of one table need not have had the same training."""
+    found = {cell.cell.recipe: [run.spec["stage"]["steps"] for run in cell.chain] for cell in plan.cells}
+    return "; ".join(f"{recipe} {' + '.join(map(str, steps))}" for recipe, steps in found.items())
 
 
 def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
@@ -179,7 +186,8 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
         spec = figure_spec(layout, roles, version("figure"))
         read = [panel["source"] for panel in spec["panels"] if panel["source"] in plan.nodes.by_key]
         parents = {"set": sets[layout.condition], **{role: role for role in read}}
-        nodes[name] = Node("figure", f"{plan_place(plan)}-{name}", spec, parents)
+        # Named by its content alone: two places that show the same figure must agree on its path.
+        nodes[name] = Node("figure", str(spec["figure"]), spec, parents)
     if problems:
         raise ConfigError(problems)
     return nodes

@@ -184,7 +184,9 @@ def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: 
     if enhanced is not None:
         parents["enhanced"] = enhanced.key
     name = enhanced.name if enhanced is not None else f"noisy-{rendered.name}"
-    hints = {"threads": 1, "noisy": enhanced is None, "count": rendered.hints["count"]}
+    # A process pool pays where a job is long; many short jobs fill the cores by themselves.
+    threads = max(1, min(_all_cores(), rendered.hints["count"] // 100))
+    hints = {"threads": threads, "noisy": enhanced is None, "count": rendered.hints["count"]}
     return Node("scores", name, {"version": version("scores"), "metrics": ordered}, parents, hints)
 
 

@@ -53,18 +53,20 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     width = max(len(cell.cell.label) for cell in plan.cells) + 2
     states: Counter[str] = Counter()
     for planned in plan.cells:
-        new = [run for run in planned.chain if run.key not in complete]
-        state = "new" if new else "done"
+        work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
+        trained = all(run.key in complete for run in planned.chain)
+        state = "done" if all(node.key in complete for node in work) else "to score" if trained else "new"
         states[state] += 1
         others = sorted({name for run in planned.chain for name in shared.get(run.key, [])})
         note = f"shared with {', '.join(others)}" if others else ""
         states["shared"] += bool(others)
         chain = " -> ".join(run.stem for run in planned.chain)
-        yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<5}{chain}  {note}".rstrip()
+        yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<9}{chain}  {note}".rstrip()
     for cell in plan.excluded:
         yield f"  {cell.label:<{width}} left out: {cell.reason}"
     yield ""
-    yield f"cells: {states['new']} new, {states['done']} done, {states['shared']} shared with other studies"
+    to_score = f"{states['to score']} trained and to be scored, " if states["to score"] else ""
+    yield f"cells: {states['new']} new, {to_score}{states['done']} done, {states['shared']} shared with other studies"
     yield "jobs:"
     costs = Costs(nodes, store)
     seconds = disk = 0.0

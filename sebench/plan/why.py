@@ -39,6 +39,8 @@ def reasons(plan: Plan, store: Store) -> Iterator[str]:
     nodes = plan.nodes.by_key
     done = list(_frozen_runs(store))
     described = {node.key: description(node, {}, store) for node in done}
+    if all(store.complete(run) for planned in plan.cells for run in planned.chain):
+        yield "no cell is new: every run is there"
     for planned in plan.cells:
         for run in planned.chain:
             if store.complete(run):

@@ -10,10 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import multiprocessing
-import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -31,6 +28,7 @@ from sebench.synthesis.mixture import complete, render_components, render_mixtur
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.store import shard_bytes, shard_name
 from sebench.synthesis.verify import check_mixture
+from sebench.workers import follow_parent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,26 +148,12 @@ def _each(shards: Sequence[Shard], threads: int) -> Iterator[Iterator[Shard]]:
         return
     # Spawned: a fork of a process with threads (torch, Arrow, the lease) may deadlock.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent)
     try:
         futures: list[Future[Shard]] = [pool.submit(_render_shard, shard) for shard in shards]
         yield (future.result() for future in as_completed(futures))
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _follow_parent() -> None:
-    """Leave signals to the parent, and end when it was killed: the pool's queues alone would keep a worker for ever."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _render_shard(shard: Shard) -> Shard:

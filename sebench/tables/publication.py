@@ -19,16 +19,16 @@ def run(node: Node, store: Store, threads: int) -> None:
     wanted = set()
     for name, key in node.parents.items():
         parent = store.load(key)
-        for file, path in store.outputs(parent).items():
+        for path in store.outputs(parent).values():
             target = folder / f"{name}{path.suffix}"
             wanted.add(target.name)
             with replacing(target) as temporary:
                 shutil.copyfile(path, temporary)
-            del file
         provenance = store.folder(parent) / "provenance.json"
         if provenance.exists():
             wanted.add(f"{name}.provenance.json")
-            shutil.copyfile(provenance, folder / f"{name}.provenance.json")
+            with replacing(folder / f"{name}.provenance.json") as temporary:
+                shutil.copyfile(provenance, temporary)
     for path in folder.iterdir():
         if path.is_file() and path.name not in wanted:
             path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import outside
@@ -41,11 +42,13 @@ def test_a_loss_that_is_not_a_number(repo: Repo) -> None:
 
 
 def test_a_recording_that_changed_after_the_manifest(repo: Repo) -> None:
-    """Between the blocks that a plan looks at: the corpus has the same id, and rendering finds another file."""
+    """With its time of change put back, a plan takes it for the same file; rendering finds another one."""
     path = repo.recordings / "noise" / "test" / "factory" / "1.wav"
     sound = path.read_bytes()
     assert len(sound) > 60_000
+    before = path.stat()
     path.write_bytes(sound[:20_000] + bytes(5000) + sound[25_000:])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     repo.change_study(conditions={"snr_db": [0, 5]})
     stage1 = repo.cell("Stage1(MSE)")
     shutil.rmtree(repo.store.folder(stage1.scores["snr0"]))

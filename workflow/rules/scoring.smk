@@ -9,6 +9,7 @@ rule enhance:
     log:
         f"{RESULTS}/logs/enhance/{{stem}}.log",
     priority: 20
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -30,6 +31,7 @@ rule score:
     wildcard_constraints:
         stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
     priority: 30
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("scores")

@@ -9,6 +9,7 @@ rule corpus:
     log:
         f"{RESULTS}/logs/corpus/{{stem}}.log",
     priority: 100
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("corpus")
@@ -29,6 +30,7 @@ rule mixtures:
     log:
         f"{RESULTS}/logs/mixtures/{{stem}}.log",
     priority: 90
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -50,6 +52,7 @@ rule render_test:
     wildcard_constraints:
         stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
     priority: 80
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("set")

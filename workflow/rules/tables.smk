@@ -19,6 +19,7 @@ rule table:
         ),
     log:
         f"{RESULTS}/logs/table/{{stem}}.log",
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -43,6 +44,7 @@ rule figure:
         ),
     log:
         f"{RESULTS}/logs/figure/{{stem}}.log",
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -64,6 +66,7 @@ rule publish:
     wildcard_constraints:
         place=r"[^/]+",
         id=r"[0-9a-f]{10}",
+    retries: 2
     localrule: True
     conda:
         "../envs/sebench.yaml"

@@ -9,6 +9,7 @@ rule train:
     log:
         f"{RESULTS}/logs/train/{{stem}}.log",
     priority: 10
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("run")
@@ -29,6 +30,7 @@ rule complexity:
         dag.outputs("complexity"),
     log:
         f"{RESULTS}/logs/complexity/{{stem}}.log",
+    retries: 2
     conda:
         "../envs/sebench.yaml"
     resources:
