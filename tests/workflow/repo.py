@@ -161,7 +161,7 @@ class Repo:
         process = self.popen(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
+        except BaseException:  # too long, or Ctrl-C: its session is its own and would go on
             kill_session(process.pid)
             raise
         return Done(process.returncode, out, err)
