@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Test processes; each costs a core and about 1 GB.
+JOBS ?= 2
 
 .PHONY: help env demo test test-all lint format clean-env
 
@@ -27,10 +29,10 @@ demo: $(READY)
 	$(BIN)/sebench run two_stage --scale demo --corpus builtin
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -n $(JOBS) -m "slow or not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .

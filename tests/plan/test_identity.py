@@ -141,6 +141,20 @@ def test_the_ends_of_a_mix_are_the_pure_losses(folder: Path) -> None:
     assert found["mag_mse"] == runs(plan(folder))["Stage1(MSE)"]
 
 
+def test_equal_ids_have_equal_paths(folder: Path) -> None:
+    """A node that two plans share must lie where both look for it, whatever they call their corpus."""
+    (folder / "corpora" / "other.yaml").write_text("other: { type: builtin }\n")
+    store = Store(folder.parent / "results")
+    config = load_config(folder)
+    first, second = (
+        build_plan(config, "two_stage", "smoke", name, store).nodes.by_key for name in ("builtin", "other")
+    )
+    shared = first.keys() & second.keys()
+    assert {key.partition(":")[0] for key in shared} >= {"corpus", "set", "run", "enhanced", "scores", "figure"}
+    for key in shared:
+        assert store.outputs(first[key]) == store.outputs(second[key])
+
+
 def test_grid_forms(folder: Path) -> None:
     (folder / "studies" / "forms.yaml").write_text(
         "forms:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"

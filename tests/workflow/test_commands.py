@@ -43,7 +43,7 @@ def test_plan_of_a_finished_study(finished: Repo, command: Command) -> None:
     for rule, count in {"corpus": 1, "render": 4, "train": 2, "enhance": 4, "score": 6, "table": 2}.items():
         assert any(line.split()[:5] == [rule, "0", "to", "do", "of"] for line in done.out.splitlines())
         assert f" of {count} " in next(line for line in done.out.splitlines() if line.split()[:1] == [rule])
-    assert command(finished, "plan", "--why").out == ""
+    assert command(finished, "plan", "--why").out == "no cell is new: every run is there\n"
 
 
 def test_plan_of_a_change_says_why_and_writes_nothing(repo: Repo, command: Command) -> None:

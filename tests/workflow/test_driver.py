@@ -1,0 +1,63 @@
+"""One driver at a time on a store, and a lock that is only taken from the dead."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sebench import driver
+from sebench.artefacts import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    (tmp_path / "results").mkdir()
+    return Store(tmp_path / "results")
+
+
+def record(store: Store, **changes: object) -> Path:
+    path = store.root / "driver.json"
+    values = {"pid": os.getpid(), "start": driver.process_start(os.getpid()), "host": os.uname().nodename}
+    path.write_text(json.dumps({**values, **changes}))
+    return path
+
+
+def test_a_free_store_is_claimed_and_nobody_died(store: Store) -> None:
+    assert driver.claim(store) is False
+    recorded = json.loads((store.root / "driver.json").read_text())
+    assert recorded["pid"] == os.getpid()
+    assert [path.name for path in store.root.iterdir()] == ["driver.json"]
+
+
+def test_a_living_driver_is_left_alone(store: Store) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        path = record(store, pid=process.pid, start=driver.process_start(process.pid))
+        before = path.read_text()
+        with pytest.raises(driver.DriverBusy, match=f"process {process.pid}"):
+            driver.claim(store)
+        assert path.read_text() == before
+        process.communicate(b"\n")
+
+
+def test_a_dead_driver_is_replaced(store: Store) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    record(store, pid=process.pid, start="1")
+    assert driver.claim(store) is True
+    assert json.loads((store.root / "driver.json").read_text())["pid"] == os.getpid()
+
+
+def test_a_number_that_another_process_has_now_is_a_dead_driver(store: Store) -> None:
+    record(store, start="1")
+    assert driver.claim(store) is True
+
+
+def test_a_driver_on_another_host_cannot_be_judged(store: Store) -> None:
+    record(store, host="elsewhere", start="1")
+    with pytest.raises(driver.DriverBusy, match=r"elsewhere.*remove .*driver\.json"):
+        driver.claim(store)
