@@ -170,6 +170,8 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
                 print("interrupted: the jobs save their state and stop; the same command goes on from there")
                 process.send_signal(signal.SIGINT)
                 process.wait()
+        if process.returncode < 0:  # Snakemake itself was killed: the lock that it left is ours to remove
+            unlock(settings)
     finally:
         (store.root / "driver.json").unlink(missing_ok=True)
     if process.returncode:
