@@ -175,7 +175,7 @@ class Repo:
     def run(self, *words: str, timeout: float = 300) -> Done:
         """`sebench run`, which must succeed."""
         done = self.sebench("run", "-c", "2", *words, timeout=timeout)
-        assert done.code == 0, done.text
+        assert done.code == 0, f"exit {done.code}: {done.text}"
         return done
 
     def jobs(self) -> list[str]:
