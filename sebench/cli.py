@@ -227,6 +227,23 @@ def export(
 
 
 @app.command()
+def check(
+    what: Annotated[str, typer.Argument(help="a rendered set: its folder's name or id")],
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
+) -> None:
+    """Measure a rendered set again: SNR, level, peak and length of each mixture, against its plan."""
+    from sebench.files import read_parquet
+    from sebench.synthesis.verify import verify_set
+
+    _, store = _load(config_dir, results)
+    node = store.load_stem("set", Path(what).name)
+    index = read_parquet(store.outputs(node)["index.parquet"])
+    verify_set(index, store.state(node), int(node.spec["sample_rate"]))
+    print(f"{node.stem}: {len(index)} mixtures are what their plan says")
+
+
+@app.command()
 def versions(
     update: Annotated[
         bool, typer.Option("--update", help="write the lock, after a decision about each version")

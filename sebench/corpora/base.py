@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ class Corpus:
         name: what a configuration calls the corpus; empty for a class that is no corpus by itself.
         version: raised whenever the same files and parameters give another manifest or other audio.
         needs_root: whether a person must say where the files lie.
-        paired: whether the corpus brings its own mixtures (rows with role `noisy`).
+        paired: whether the corpus brings its own mixtures (rows with role `noisy`), at the SNRs of `published_snr_db`.
         packages: distributions whose version changes the audio.
         source: where to get the corpus.
     """
@@ -34,6 +34,14 @@ class Corpus:
 
     def files(self, root: Path) -> Iterable[Path]:
         """Every file under `root` that the manifest depends on.
+
+        Raises:
+            DataError: `root` is not laid out as this corpus must be.
+        """
+        raise NotImplementedError
+
+    def published_snr_db(self, root: Path, split: str) -> Sequence[float]:
+        """SNRs in dB of a paired corpus's own mixtures, from its logs or folder names: asked while planning.
 
         Raises:
             DataError: `root` is not laid out as this corpus must be.

@@ -75,6 +75,11 @@ class VoiceBankDemand(Corpus):
             found.append(_log_path(root, part.log))
         return found
 
+    def published_snr_db(self, root: Path, split: str) -> Sequence[float]:
+        """The SNRs in the log of the training or the test set."""
+        part = PARTS[1 if split == "test" else 0]
+        return sorted({snr_db for _, snr_db in _read_log(_log_path(root, part.log)).values()})
+
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Pair the files, check them, and fill in noise type and SNR from the logs."""
         from sebench.corpora.manifest import make

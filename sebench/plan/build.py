@@ -123,6 +123,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         raise ConfigError(
             [Problem(where, key, f"no role {test_role!r}", ", ".join(corpora), nearest(test_role, corpora))]
         )
+    make.check_published_snrs(config, study, corpora[test_role])
     conditions: dict[str, Node] = {}
     values: dict[str, float] = {}
     for snr_db in study.entry.conditions.snr_db:

@@ -83,6 +83,27 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 
+def check_published_snrs(config: Config, study: Named, corpus: str) -> None:
+    """Refuse test SNRs at which a corpus with mixtures of its own has none.
+
+    Raises:
+        ConfigError: names the SNRs that it has.
+    """
+    named = config.get("corpora", corpus)
+    item = items.find("corpus", named.entry.type)
+    assert item is not None
+    root = corpus_root(config, named) if item.paired else None
+    if root is None:
+        return
+    published = items.build(identity("corpus", named.entry), "corpus").published_snr_db(root, "test")
+    absent = [asked for asked in study.entry.conditions.snr_db if all(abs(asked - snr) >= 0.05 for snr in published)]
+    if absent:
+        found = f"{', '.join(f'{snr:g}' for snr in absent)} dB, and corpus {corpus!r} has no test mixtures there"
+        accepted = ", ".join(f"{snr:g}" for snr in published)
+        key = f"{study.name}.conditions.snr_db"
+        raise ConfigError([Problem(study.where("conditions", "snr_db"), key, found, accepted)])
+
+
 def _all_cores() -> int:
     return os.cpu_count() or 1
 
