@@ -9,7 +9,12 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-dag = Workflow(config, inside_job=workflow.remote_exec or workflow.subprocess_exec)
+dag = Workflow(
+    config,
+    inside_job=workflow.remote_exec or workflow.subprocess_exec,
+    remote=workflow.remote_exec,
+    families=workflow.parent_groupids,
+)
 RESULTS = dag.results
 
 
@@ -32,6 +37,8 @@ rule all:
 
 onstart:
     dag.freeze()
+    if workflow.non_local_exec:
+        dag.submitting()
 
 
 onsuccess:

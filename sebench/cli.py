@@ -272,10 +272,16 @@ def step(
     threads: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Make one artefact from its frozen file: what the rules call."""
+    from sebench.cluster import requeue
     from sebench.steps import run_step
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    run_step(kind, stem, results, threads)
+    try:
+        run_step(kind, stem, results, threads)
+    except RestartNeeded as error:
+        if requeue():
+            logging.info("%s", error)
+        raise
 
 
 def main() -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from sebench import cluster
 from sebench.artefacts import KINDS, Node, Store
+from sebench.plan.groups import group
 
 logger = logging.getLogger("sebench")
 
@@ -24,13 +26,24 @@ class Workflow:
     Args:
         config: Snakemake's configuration: study, scale, corpus, results, config_dir.
         inside_job: whether this process runs one job on behalf of a driver elsewhere.
+        remote: whether that job is a cluster's.
+        families: Snakemake's map from a group's name to the one that `group-components` limits; filled by `group`.
     """
 
-    def __init__(self, config: Mapping[str, Any], inside_job: bool) -> None:
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        inside_job: bool,
+        remote: bool = False,
+        families: MutableMapping[str, str] | None = None,
+    ) -> None:
         self.config = dict(config)
         self.results = str(config.get("results", "results"))
         self.store = Store(self.results)
         self.inside_job = inside_job
+        self.families = families if families is not None else {}
+        if remote:
+            cluster.enter_job()
         # Jobs call `python`: the one that runs Snakemake, also where its environment was not activated.
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         self.nodes: dict[str, Node] = {}
@@ -43,7 +56,9 @@ class Workflow:
 
     def node(self, kind: str, stem: str) -> Node:
         """A node by the end of its folder's name: from the plan, or from its frozen file."""
-        key = f"{kind}:{stem.rpartition('-')[2]}"
+        return self._by_key(f"{kind}:{stem.rpartition('-')[2]}")
+
+    def _by_key(self, key: str) -> Node:
         if key not in self.nodes:
             self.nodes[key] = self.store.load(key)
         return self.nodes[key]
@@ -60,7 +75,7 @@ class Workflow:
             node = self.node(kind, getattr(wildcards, "stem", None) or wildcards.id)
             if self.store.complete(node):
                 return []
-            parents = [self.nodes.get(key) or self.store.load(key) for key in node.parents.values()]
+            parents = [self._by_key(key) for key in node.parents.values()]
             return [str(path) for parent in parents for path in self.store.outputs(parent).values()]
 
         return files
@@ -74,11 +89,21 @@ class Workflow:
         """Thread function: what the node's own settings ask for."""
         return lambda wildcards: int(self.node(kind, wildcards.stem).hints.get("threads", 1))
 
-    def gpus(self, wildcards: Any) -> int:
-        """GPUs that a run asks a cluster for: its devices, where the site says that runs train on GPUs."""
-        if not self.config.get("gpu", False):
-            return 0
+    def devices(self, wildcards: Any) -> int:
+        """GPUs that a run asks a cluster for, where its site has some (profiles/slurm)."""
         return int(self.node("run", wildcards.stem).spec["stage"]["devices"])
+
+    def group(self, kind: str) -> Callable[[Any], str]:
+        """Group function of a rule: what a cluster is sent in one submission (see `sebench.plan.groups`)."""
+
+        def name(wildcards: Any) -> str:
+            found = group(self.node(kind, wildcards.stem), self._by_key)
+            assert found is not None
+            family, name = found
+            self.families[name] = family
+            return name
+
+        return name
 
     def targets(self) -> list[str]:
         """The publications, tables and figures, and what is missing that they would not lead to: a deleted file is made
@@ -109,6 +134,20 @@ class Workflow:
             self.store.freeze(node)
             if node.kind == "corpus" and node.hints.get("root"):
                 self.store.set_location(node.id, Path(str(node.hints["root"])))
+
+    def submitting(self) -> None:
+        """Before the first job is sent to a cluster: say what an earlier driver's jobs are still at. A job that
+        finds one of them at its run goes back to the queue, without its GPU, until that one has ended."""
+        if self.inside_job:
+            return
+        from sebench.driver import MARK
+
+        os.environ.pop(MARK, None)  # the jobs outlive this driver: the next one must not take them for its orphans
+        alive = cluster.live_jobs(Path.cwd())
+        if alive:
+            logger.warning("%d jobs of an earlier driver are alive; what they finish is not computed again:", len(alive))
+        for job in alive:
+            logger.warning("  job %s, %s: %s", job.number, job.state, job.what)
 
     def finished(self) -> None:
         """After the last job of a run without errors: drop earlier partial tables, say where the whole ones lie."""

@@ -249,4 +249,3 @@ class Settings(Strict):
     scale: str = "demo"
     corpus: str | None = None
     results: str = "results"
-    gpu: bool = Field(False, description="whether training asks a cluster for GPUs")

@@ -15,17 +15,19 @@ from collections.abc import Iterator
 import torch
 from torch.utils import deterministic as filling
 
+from sebench.cluster import grants_no_gpu
 from sebench.errors import DataError
 
 PRECISIONS = ("32-true", "bf16-mixed")
 
 
 def pick_device() -> torch.device:
-    """The device named by SEBENCH_DEVICE, else the first CUDA device, else the CPU."""
+    """The device named by SEBENCH_DEVICE, else the first CUDA device (in a Slurm job: that it was granted), else the
+    CPU."""
     named = os.environ.get("SEBENCH_DEVICE", "")
     if named:
         return torch.device(named)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if not grants_no_gpu() and torch.cuda.is_available() else "cpu")
 
 
 def check_devices(devices: int) -> None:

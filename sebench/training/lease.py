@@ -75,11 +75,16 @@ class Lease:
         self.wait_seconds = wait_seconds
         self.beat_seconds = beat_seconds
 
-    def acquire(self, finished: Callable[[], bool] | None = None) -> Held:
+    def acquire(
+        self,
+        finished: Callable[[], bool] | None = None,
+        waiting: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Held:
         """Take the lease, waiting for a live owner and taking over from a dead one.
 
         Args:
             finished: asked while waiting; says whether the artefact is complete.
+            waiting: told the owner while waiting; may raise RestartNeeded to do something else meanwhile.
 
         Raises:
             ArtefactFinished: the owner finished the artefact while this process waited.
@@ -97,6 +102,8 @@ class Lease:
                 continue
             if finished is not None and finished():
                 raise ArtefactFinished(f"{self.folder}: finished by {observer.describe(generation)}")
+            if waiting is not None:
+                waiting(observer.owner(generation))
             if time.monotonic() >= give_up:
                 raise RestartNeeded(
                     f"{self.folder}: still being written by {observer.describe(generation)} after waiting "
@@ -234,7 +241,7 @@ class _Observer:
         counter = self._read_counter(generation)
         if counter == RELEASED:
             return True
-        if is_dead_here(self._owner(generation)):
+        if is_dead_here(self.owner(generation)):
             log.info(
                 "%s: its writer (%s) is dead: taking over",
                 self.folder,
@@ -263,11 +270,12 @@ class _Observer:
 
     def describe(self, generation: int) -> str:
         """The owner, for messages."""
-        owner = self._owner(generation)
+        owner = self.owner(generation)
         job = f", Slurm job {owner['slurm_job_id']}" if owner.get("slurm_job_id") else ""
         return f"process {owner.get('pid', '?')} on {owner.get('host', '?')}{job}"
 
-    def _owner(self, generation: int) -> dict[str, Any]:
+    def owner(self, generation: int) -> dict[str, Any]:
+        """What that generation's owner wrote about itself; empty where it cannot be read."""
         try:
             found = json.loads(_lease_path(self.folder, generation).read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
+from sebench.cluster import step_aside
 from sebench.files import link_or_copy, read_json, write_json
 from sebench.training.lease import ArtefactFinished, Held, Lease
 
@@ -46,7 +47,8 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     state = store.state(node)
     final = state / FINAL
     if not final.is_dir():
-        with contextlib.suppress(ArtefactFinished), Lease(state).acquire(finished=final.is_dir) as held:
+        lease = Lease(state)
+        with contextlib.suppress(ArtefactFinished), lease.acquire(final.is_dir, step_aside) as held:
             if not final.is_dir():
                 _compute(node, store, held, threads)
     _publish(node, store, final)
@@ -83,7 +85,7 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
         node,
         started,
         training_seconds=round(seconds, 3),
-        attempts=held.generation,
+        restarts=held.generation - 1,
         device=str(device.pick_device()),
         threads=stage_spec["threads"],
     )

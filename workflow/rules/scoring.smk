@@ -8,6 +8,8 @@ rule enhance:
         dag.outputs("enhanced"),
     log:
         f"{RESULTS}/logs/enhance/{{stem}}.log",
+    group:
+        dag.group("enhanced")
     priority: 20
     retries: 2
     conda:
@@ -30,6 +32,8 @@ rule score:
         f"{RESULTS}/logs/score/{{stem}}.log",
     wildcard_constraints:
         stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
+    group:
+        dag.group("scores")
     priority: 30
     retries: 2
     conda:

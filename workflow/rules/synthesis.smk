@@ -29,6 +29,8 @@ rule mixtures:
         dag.outputs("mixtures"),
     log:
         f"{RESULTS}/logs/mixtures/{{stem}}.log",
+    group:
+        dag.group("mixtures")
     priority: 90
     retries: 2
     conda:
@@ -51,6 +53,8 @@ rule render_test:
         f"{RESULTS}/logs/render/{{stem}}.log",
     wildcard_constraints:
         stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
+    group:
+        dag.group("set")
     priority: 80
     retries: 2
     conda:

@@ -20,6 +20,7 @@ rule table:
     log:
         f"{RESULTS}/logs/table/{{stem}}.log",
     retries: 2
+    localrule: True
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -45,6 +46,7 @@ rule figure:
     log:
         f"{RESULTS}/logs/figure/{{stem}}.log",
     retries: 2
+    localrule: True
     conda:
         "../envs/sebench.yaml"
     resources:

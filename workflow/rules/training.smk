@@ -16,7 +16,7 @@ rule train:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
-        gpu=dag.gpus,
+        gpu=dag.devices,
     params:
         results=dag.root,
     shell:
@@ -30,6 +30,8 @@ rule complexity:
         dag.outputs("complexity"),
     log:
         f"{RESULTS}/logs/complexity/{{stem}}.log",
+    group:
+        dag.group("complexity")
     retries: 2
     conda:
         "../envs/sebench.yaml"

@@ -1,0 +1,108 @@
+"""What Slurm has to do with a step: which job it runs in, back to the queue, and the jobs that are alive.
+
+A step knows that it is the payload of a Slurm job by `SEBENCH_SLURM_JOB`, which the Snakemake of that job sets. The
+plain `SLURM_JOB_ID` says less: a driver may itself run in a job, and its local steps must not send that one back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sebench.errors import RestartNeeded
+
+log = logging.getLogger(__name__)
+
+JOB = "SEBENCH_SLURM_JOB"
+#: Job names that the shipped profile gives (`slurm-jobname-prefix`).
+PREFIX = "sebench"
+_SECONDS = 60.0
+
+
+def enter_job() -> None:
+    """Called by the Snakemake of a job: its steps are the job's payload."""
+    number = os.environ.get("SLURM_JOB_ID", "")
+    if number:
+        os.environ[JOB] = number
+
+
+def job_id() -> str:
+    """The Slurm job that this step is the payload of; "" for none."""
+    return os.environ.get(JOB, "")
+
+
+def grants_no_gpu() -> bool:
+    """Whether this is a Slurm job without a GPU: one that the node has belongs to another job."""
+    return bool(job_id()) and not os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def requeue() -> bool:
+    """Send this job back to the queue, which costs no retry. The same job, with the same id, starts again later.
+
+    Returns:
+        Whether it is on its way: not outside of a job, not where it was cancelled or ran out of time already, and not
+        where the site or the profile (`slurm-no-requeue`) forbids it.
+    """
+    number = job_id()
+    if not number or _ask("squeue", "-h", "-j", number, "-o", "%T").split() != ["RUNNING"]:
+        return False
+    try:
+        done = subprocess.run(["scontrol", "requeue", number], capture_output=True, text=True, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("job %s cannot be requeued: %s", number, error)
+        return False
+    if done.returncode:
+        log.warning("job %s cannot be requeued: %s", number, done.stderr.strip())
+        return False
+    log.info("job %s was sent back to the queue", number)
+    return True
+
+
+def step_aside(owner: Mapping[str, Any]) -> None:
+    """Give back what this job was granted, where another job is at the same run: it is asked again later.
+
+    Args:
+        owner: of the lease, as it wrote it.
+
+    Raises:
+        RestartNeeded: this job is on its way back to the queue.
+    """
+    other = str(owner.get("slurm_job_id") or "")
+    if other and job_id() and other != job_id() and requeue():
+        raise RestartNeeded(f"job {other} is at this run: job {job_id()} went back to the queue meanwhile")
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """A job in the queue: `what` is the rule and its wildcards, as the plugin comments its jobs."""
+
+    number: str
+    state: str
+    what: str
+
+
+def live_jobs(folder: Path) -> list[LiveJob]:
+    """Jobs that an earlier driver submitted from a folder and that are pending or running."""
+    if shutil.which("squeue") is None:
+        return []
+    found = []
+    for line in _ask("squeue", "-h", "-u", str(os.getuid()), "-o", "%i|%T|%j|%Z|%k").splitlines():
+        number, state, name, workdir, what = (line.split("|", 4) + [""] * 5)[:5]
+        if name.startswith(f"{PREFIX}_") and Path(workdir).resolve() == folder.resolve():
+            found.append(LiveJob(number, state, what))
+    return found
+
+
+def _ask(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("%s: %s", command[0], error)
+        return ""
+    return done.stdout if done.returncode == 0 else ""
