@@ -145,7 +145,7 @@ class Workflow:
         os.environ.pop(MARK, None)  # the jobs outlive this driver: the next one must not take them for its orphans
         alive = cluster.live_jobs(Path.cwd())
         if alive:
-            logger.warning("%d jobs of an earlier driver are alive; what they finish is not computed again:", len(alive))
+            logger.warning("%d jobs of an earlier driver are alive; what they do is not done again:", len(alive))
         for job in alive:
             logger.warning("  job %s, %s: %s", job.number, job.state, job.what)
 

@@ -10,8 +10,11 @@ from sebench.config.load import Config
 from sebench.errors import SebenchError
 from sebench.plan.build import Plan, build_plan
 from sebench.plan.cost import Costs, disk_bytes
+from sebench.plan.groups import submissions
 from sebench.plan.nodes import CorpusMissing
 
+#: As `group-components` in profiles/slurm.
+MEMBERS = 100
 RULES = {
     "corpus": "corpus",
     "mixtures": "mixtures",
@@ -81,6 +84,9 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         disk += sum(disk_bytes(node) for node in new_nodes)
         longest = max([longest, *(costs.seconds(node) for node in new_nodes)])
         yield f"  {rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
+    todo = [node for node in nodes if node.key not in complete]
+    sent = submissions(todo, plan.nodes.by_key.__getitem__, MEMBERS)
+    yield f"submissions: {sent} on a cluster (snakemake --profile slurm)"
     yield f"disk: about {disk / 1e6:,.0f} MB more"
     yield f"time: about {_duration(max(seconds / cores, longest))} on {cores} cores"
     yield from separation(plan, store)

@@ -103,6 +103,7 @@ class Repo:
         shutil.copy(ROOT / "Snakefile", folder)
         for name in ("workflow", "profiles", "config"):
             shutil.copytree(ROOT / name, folder / name)
+        (folder / "slurm").symlink_to("profiles/slurm")
         make_recordings(repo.recordings)
         repo.write("config/config.yaml", "study: [tiny]\nscale: smoke\nresults: results\n")
         repo.write("config/corpora/tiny.yaml", yaml.safe_dump({"tiny": {"type": "folder", "root": "recordings"}}))
