@@ -27,6 +27,7 @@ Scale = Annotated[str | None, typer.Option(help="smoke, demo, small or paper")]
 Corpus = Annotated[str | None, typer.Option(help="replaces the study's corpus")]
 ConfigDir = Annotated[Path, typer.Option("--config-dir", help="configuration folder")]
 Results = Annotated[Path | None, typer.Option(help="results folder")]
+Params = Annotated[Path | None, typer.Option(help="file with studies, scale, corpus, profile, as params.yaml")]
 CONFIG = Path("config")
 
 
@@ -56,12 +57,19 @@ def run(
     cores: Annotated[str, typer.Option("--cores", "-c", help="cores, or 'all'")] = "all",
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
+    profile: Annotated[str, typer.Option(help="Snakemake profile, such as slurm")] = "",
     snakemake: Annotated[str, typer.Option(help="further arguments for Snakemake, in one quoted string")] = "",
+    params: Params = None,
 ) -> None:
     """Make a study: everything that is missing, through Snakemake; then print its tables."""
     from sebench import driver
+    from sebench.config.params import read_params
     from sebench.tables.show import show_tables
 
+    if params is not None:
+        read = read_params(params)
+        study, scale = study or ",".join(read.studies), scale or read.scale
+        corpus, profile = corpus or read.corpus or None, profile or read.profile
     config, store = _load(config_dir, results)
     plans, chosen = _plans(config, store, study, scale, corpus)
     settings = {
@@ -72,11 +80,35 @@ def run(
     }
     if chosen:
         settings["corpus"] = chosen
-    status = driver.run(plans, store, settings, cores, shlex.split(snakemake))
+    extra = [*(["--profile", profile] if profile else []), *shlex.split(snakemake)]
+    status = driver.run(plans, store, settings, cores, extra)
     for plan in plans:
         show_tables(plan, store)
     if status:
         raise typer.Exit(status)
+
+
+@app.command()
+def collect(
+    study: Annotated[str, typer.Argument(help="study")],
+    folder: Annotated[Path, typer.Argument(help="folder to write to")],
+    scale: Scale = None,
+    corpus: Corpus = None,
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
+    params: Params = None,
+) -> None:
+    """Write what a finished study shows as files for DVC: tables, metrics.json, training curves."""
+    from sebench.config.params import read_params
+    from sebench.tables.collect import collect as write
+
+    if params is not None:
+        read = read_params(params)
+        scale, corpus = scale or read.scale, corpus or read.corpus or None
+    config, store = _load(config_dir, results)
+    (made,), _ = _plans(config, store, study, scale, corpus)
+    write(made, store, folder)
+    print(f"wrote {folder}/")
 
 
 @app.command()

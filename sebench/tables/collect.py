@@ -1,0 +1,61 @@
+"""What a study shows, as files for DVC: tables, numbers as metrics, training curves as plots."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sebench.artefacts import Store
+from sebench.errors import SebenchError
+from sebench.files import read_json, write_json, write_text
+from sebench.plan.build import Plan
+
+
+def collect(plan: Plan, store: Store, folder: Path) -> None:
+    """Write `tables/`, `metrics.json` and `curves/` of a finished study.
+
+    Args:
+        plan: of the study.
+        store: with its results.
+        folder: of these files; what an earlier call left there is replaced.
+
+    Raises:
+        SebenchError: the study is not finished.
+    """
+    shown = {**plan.tables, **plan.figures}
+    missing = [name for name, node in shown.items() if not store.complete(node)]
+    if missing:
+        raise SebenchError(f"{plan.study.name} is not finished: {', '.join(missing)}; `sebench run` makes it")
+    for part in ("tables", "curves"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+        (folder / part).mkdir(parents=True)
+    for name, node in shown.items():
+        for path in store.outputs(node).values():
+            shutil.copyfile(path, folder / "tables" / f"{name}{path.suffix}")
+    tables = {name: read_json(store.outputs(node)["table.json"]) for name, node in plan.tables.items()}
+    write_json(folder / "metrics.json", {name: _numbers(table) for name, table in tables.items()})
+    for label, text in _curves(plan, store).items():
+        write_text(folder / "curves" / f"{label}.csv", text)
+
+
+def _numbers(table: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Row -> column -> our value, without holes."""
+    columns = [column["name"] for column in table["columns"]]
+    return {
+        row: {name: value["ours"] for name, value in zip(columns, values, strict=True) if value["ours"] is not None}
+        for row, values in zip(table["rows"], table["values"], strict=True)
+    }
+
+
+def _curves(plan: Plan, store: Store) -> dict[str, str]:
+    """Cell -> CSV of its last stage: step, running loss, validation."""
+    found = {}
+    for planned in plan.cells:
+        rows = ["step,loss,valid"]
+        for row in read_json(store.outputs(planned.run)["history.json"]):
+            rows.append(",".join("" if row[key] is None else f"{row[key]:.10g}" for key in ("step", "loss", "valid")))
+        label = planned.cell.label.replace("/", "_")
+        seeds = {other.cell.seed for other in plan.cells}
+        found[label if len(seeds) == 1 else f"{label} seed {planned.cell.seed}"] = "\n".join(rows) + "\n"
+    return found
