@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError
+from sebench.failures import describe, failures
 from sebench.files import read_json, write_json
 from sebench.plan.build import Plan
 
@@ -213,18 +214,8 @@ def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> 
 
 
 def _explain(log: Path) -> None:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    failed = [line.strip() for line in lines if line.lstrip().startswith("log:") and "check log file" in line]
+    text = log.read_text(encoding="utf-8", errors="replace")
     print(f"\nSnakemake stopped with errors; its log is {log}", file=sys.stderr)
-    for entry in dict.fromkeys(failed):
-        path = Path(entry.removeprefix("log:").partition("(")[0].strip())
-        print(f"  {path}", file=sys.stderr)
-        for line in _tail(path, 12):
-            print(f"    {line}", file=sys.stderr)
-    if not failed:
-        print("\n".join(lines[-25:]), file=sys.stderr)
-
-
-def _tail(path: Path, count: int) -> Iterator[str]:
-    if path.exists():
-        yield from path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+    found = failures(text)
+    for line in describe(found, tail_lines=12) if found else text.splitlines()[-25:]:
+        print(line, file=sys.stderr)

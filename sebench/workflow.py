@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,12 +159,16 @@ class Workflow:
             remove_partial(plan.publication, self.store)
             logger.info("tables: %s", self.store.folder(plan.publication))
 
-    def failed(self, log: str) -> None:
-        """After the last job of a run with errors: tables of what there is, beside the rules' own outputs."""
+    def failed(self, logs: Sequence[str]) -> None:
+        """After the last job of a run with errors: what failed and where its logs are, and tables of what there is,
+        beside the rules' own outputs."""
         if self.inside_job:
             return
+        from sebench.failures import describe, failures
         from sebench.tables.partial import write_partial
 
+        found = [failure for log in logs for failure in failures(Path(log).read_text(encoding="utf-8"))]
+        logger.error("failed for good:\n%s", "\n".join(describe(found)) or "  no job: see above")
         for plan in self.plans:
             folder = write_partial(plan.publication, self.nodes, self.store)
-            logger.error("some jobs failed (log: %s); a table of what there is: %s", log, folder)
+            logger.error("a table of what there is: %s", folder)

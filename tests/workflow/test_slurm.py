@@ -20,6 +20,8 @@ from slurm import GPU_NODES, Slurm, SlurmAbsent, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
+#: `--set-resources` on the command line replaces all that the profile sets.
+GPU = "train:slurm_partition=gpu"
 SUBMIT = ("snakemake", "--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2")
 
 
@@ -181,7 +183,8 @@ def test_a_preempted_run_goes_back_to_the_queue(drill: Drill) -> None:
 def test_a_run_that_outlasts_its_time_limit_goes_back_to_the_queue(drill: Drill) -> None:
     """A minute is granted; the signal comes 45 s before its end."""
     signal = "train:slurm_extra='--signal=TERM@45'"
-    drill.submit("--set-resources", "train:slurm_partition=gpu", "train:runtime=1", signal)
+    drill.repo.environment["OUTSIDE_SECONDS"] = "10"
+    drill.submit("--set-resources", GPU, "train:runtime=1", signal)
     drill.ends_well()
     (record,) = drill.records()
     assert number_of(record, "Restarts") >= 1
@@ -191,13 +194,13 @@ def test_a_run_that_outlasts_its_time_limit_goes_back_to_the_queue(drill: Drill)
 def test_memory_that_runs_out(drill: Drill) -> None:
     """Tried again as often as the rule says; a list of what failed, a hole in the table; with more memory it works."""
     drill.repo.environment["OUTSIDE_SECONDS"] = "1"
-    too_little = drill.repo.command(*SUBMIT, "--set-resources", "train:mem_mb=250", timeout=400)
+    too_little = drill.repo.command(*SUBMIT, "--set-resources", GPU, "train:mem_mb=250", timeout=400)
     assert too_little.code != 0
     assert len(drill.records()) == 3
     assert f"train {drill.run.stem}" in too_little.text
     partial = drill.repo.place / "partial" / "quality.md"
     assert "not computed" in partial.read_text(encoding="utf-8")
-    drill.submit("--set-resources", "train:mem_mb=250 * attempt ** 4")
+    drill.submit("--set-resources", GPU, "train:mem_mb=250 * attempt ** 4")
     drill.ends_well()
     assert len(drill.records()) == 5
 

@@ -1,0 +1,76 @@
+"""What failed for good in a run of Snakemake, read from its log: the job, the last message, the logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_HEAD = re.compile(r"^\s*Error in (rule|group) (\S+):$")
+_LOG = re.compile(r"^\s*log: (.+?)(?: \(check log file\(s\) for error details\))?$")
+_MESSAGE = re.compile(r"^\s*message: (.+)$")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One job that failed, or a group of them.
+
+    Args:
+        what: rule and the stem of its log, or the group's name.
+        message: of the last try; empty where Snakemake gave none.
+        logs: of the last try.
+    """
+
+    what: str
+    message: str
+    logs: tuple[Path, ...]
+
+
+def failures(text: str) -> list[Failure]:
+    """Each job once, as its last try left it."""
+    found: dict[str, Failure] = {}
+    for kind, name, block in _blocks(text.splitlines()):
+        logs = tuple(dict.fromkeys(path for line in block for path in _paths(line)))
+        messages = [match[1] for match in map(_MESSAGE.match, block) if match]
+        stem = logs[0].stem if logs and kind == "rule" else ""
+        what = f"{name} {stem}".strip() if kind == "rule" else f"group {name}"
+        found.pop(what, None)
+        found[what] = Failure(what, messages[0] if messages else "", logs)
+    return list(found.values())
+
+
+def describe(found: Iterable[Failure], tail_lines: int = 0) -> Iterator[str]:
+    """Lines for a person.
+
+    Args:
+        found: failures.
+        tail_lines: how many last lines of each log are shown.
+    """
+    for failure in found:
+        yield f"  {failure.what}" + (f": {failure.message}" if failure.message else "")
+        for path in failure.logs:
+            if path.exists():
+                yield f"    log: {path}"
+                lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if tail_lines else []
+                yield from (f"      {line}" for line in lines[-tail_lines:])
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """(rule or group, its name, indented lines) of each error."""
+    for index, line in enumerate(lines):
+        head = _HEAD.match(line)
+        if head is None:
+            continue
+        block = []
+        for following in lines[index + 1 :]:
+            if _HEAD.match(following) or following.startswith(("[", "Trying to restart", "Select jobs", "Removing")):
+                break
+            block.append(following)
+        yield head[1], head[2], block
+
+
+def _paths(line: str) -> Iterator[Path]:
+    match = _LOG.match(line)
+    if match:
+        yield from (Path(name.strip()) for name in match[1].split(","))
