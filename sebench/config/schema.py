@@ -141,7 +141,7 @@ class Amounts(Strict):
     validations: Positive = Field(description="how often validation runs during a stage")
     seeds: Positive = Field(description="runs per cell")
     threads: Positive = Field(1, description="intra-op threads of a run: part of its identity")
-    devices: Literal[1] = Field(1, description="one device per run; more are not built yet")
+    devices: Positive = Field(1, description="GPUs (on the CPU: processes) that train one run: part of its identity")
 
 
 class PartialUtterances(Strict):
@@ -162,7 +162,7 @@ class StudyAmounts(Strict):
     validations: Positive | None = None
     seeds: Positive | None = None
     threads: Positive | None = None
-    devices: Literal[1] | None = None
+    devices: Positive | None = None
     models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
 
 

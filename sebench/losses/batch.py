@@ -48,6 +48,12 @@ class Batch:
     def __len__(self) -> int:
         return self.noisy.shape[0]
 
+    def rows(self, start: int, stop: int) -> Batch:
+        """A batch of the utterances from `start` up to `stop`."""
+        tensors = {name: getattr(self, name) for name in ("noisy", "clean", "speech", "noise", "lengths")}
+        parts = {name: tensor[start:stop] for name, tensor in tensors.items() if tensor is not None}
+        return Batch(**parts, sample_rate=self.sample_rate)
+
     def keep(self, key: Any, compute: Callable[[], Any]) -> Any:
         """The value kept under `key`, computed the first time."""
         if key not in self._kept:

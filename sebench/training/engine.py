@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from sebench.errors import RestartNeeded
-from sebench.seeding import seed_of
 from sebench.training.checkpoint import Checkpoint, Checkpoints
 from sebench.training.history import History
 from sebench.training.interrupt import Interruption
+from sebench.training.parallel import begin_step
 from sebench.training.progress import Progress
 from sebench.training.schedules import build_schedule
 from sebench.training.stages import NotFinite, Stage
@@ -131,17 +131,13 @@ class Engine:
     # The parts of the loop
 
     def _train_step(self) -> None:
-        self._set_rates()
-        torch.manual_seed(seed_of("step", self.seed, self.step))
+        factor = self.schedule.factor(self.step)
+        self.stage.team.lead(self.stage, self.step, factor)
+        begin_step(self.stage, self.seed, self.step, factor)
         result = self.stage.step(self.step)
         self.step += 1
         self.history.add(result.loss, result.grad_norm)
         self.progress.update(self.step, result.loss, self._last_valid())
-
-    def _set_rates(self) -> None:
-        factor = self.schedule.factor(self.step)
-        for optimiser in self.stage.optimisers.values():
-            optimiser.lr = optimiser.base_lr * factor
 
     def _validation_is_due(self) -> bool:
         due = self.step > 0 and (self.step % self.validate_every == 0 or self.step >= self.steps)

@@ -26,6 +26,7 @@ from sebench.training.data import Batches, Rows, whole_row
 from sebench.training.device import autocast
 from sebench.training.history import Validation
 from sebench.training.optimisers import Adam, build_optimiser
+from sebench.training.parallel import ALONE, Team
 
 
 class NotFinite(SebenchError):
@@ -68,6 +69,7 @@ class Context:
         train, valid: rendered sets.
         device: where it trains.
         initial: submodule path ("" = the model) -> (whose, weights) from parent runs.
+        team: the processes that train this run together.
     """
 
     spec: Mapping[str, Any]
@@ -75,6 +77,7 @@ class Context:
     valid: Rendered
     device: torch.device
     initial: Mapping[str, tuple[str, Mapping[str, Tensor]]]
+    team: Team = ALONE
 
 
 class Stage(ABC):
@@ -85,8 +88,10 @@ class Stage(ABC):
         optimisers: by name; all are saved and restored, the schedule acts on all of them.
         valid_name: what `validate` gives.
         higher_is_better: its direction.
+        team: the processes that train this run together.
     """
 
+    team: Team
     modules: dict[str, nn.Module]
     optimisers: dict[str, Adam]
     valid_name: str
@@ -134,6 +139,7 @@ class Supervised(Stage):
     def __init__(self, context: Context) -> None:
         spec, stage = context.spec, context.spec["stage"]
         self.device = context.device
+        self.team = context.team
         self.model = build_model(spec["model"], spec["seed"])
         for path, (where, weights) in sorted(context.initial.items()):
             load_weights(submodule_of(self.model, path, "init"), weights, where, path)
@@ -174,17 +180,19 @@ class Supervised(Stage):
 
     def step(self, number: int) -> StepResult:
         """One batch, one step of the optimiser."""
-        batch = self._to_device(self.batches.batch(number))
+        whole = self.batches.batch(number)
+        batch = self._to_device(self.team.share(whole))
         with autocast(self.device, self.precision):
             estimate: Estimate = self.model(batch)
         values: Tensor = self.loss(estimate, batch)
-        mean = values.mean()
-        loss = mean.item()
+        all_values = self.team.gather(values)
+        loss = all_values.mean().item()
         if not math.isfinite(loss):
-            raise NotFinite("the loss", self._culprits(number, batch, values))
+            raise NotFinite("the loss", self._culprits(number, whole, all_values))
         optimiser = self.optimisers["model"]
         optimiser.zero_grad()
-        mean.backward()
+        values.mean().backward()
+        self.team.average_gradients(self.parameters)
         grad_norm = self._clip()
         if not math.isfinite(grad_norm):
             raise NotFinite("the gradient", self.batches.ids(number))

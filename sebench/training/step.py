@@ -21,7 +21,10 @@ from sebench.files import link_or_copy, read_json, write_json
 from sebench.training.lease import ArtefactFinished, Held, Lease
 
 if TYPE_CHECKING:
+    import torch
+
     from sebench.training.engine import Outcome
+    from sebench.training.parallel import Team
     from sebench.training.stages import Context, Rendered
 
 log = logging.getLogger(__name__)
@@ -70,7 +73,6 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
 
     started = time.time()
     stage_spec = node.spec["stage"]
-    device.check_devices(stage_spec.get("devices", 1))
     if threads < stage_spec["threads"]:
         log.warning("%s: granted %d threads, its spec has %d: it uses these", node.stem, threads, stage_spec["threads"])
     with device.repeatable(stage_spec["threads"]):
@@ -117,12 +119,15 @@ def _publish(node: Node, store: Store, final: Path) -> None:
 
 def _train(node: Node, store: Store, held: Held) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
     from sebench.training.checkpoint import Checkpoints
+    from sebench.training.device import pick_device
     from sebench.training.engine import Engine
     from sebench.training.interrupt import Interruption
+    from sebench.training.parallel import rank_device, team_of
     from sebench.training.stages import build_stage
 
-    with Interruption() as interruption:
-        stage = build_stage(_context(node, store))
+    chosen = rank_device(pick_device(), 0)
+    with Interruption() as interruption, team_of(node, store, chosen) as team:
+        stage = build_stage(context_of(node, store, chosen, team))
         engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption)
         outcome = engine.train()
     report = _report(outcome, stage.valid_name, sum(p.numel() for p in stage.product.parameters()))
@@ -160,9 +165,9 @@ def _parent_failed(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[s
     return _report(outcome, "", sum(p.numel() for p in model.parameters())), [], outcome.weights
 
 
-def _context(node: Node, store: Store) -> Context:
+def context_of(node: Node, store: Store, device: torch.device, team: Team) -> Context:
+    """What a run's stage is made from: its spec, its sets, its parents' weights."""
     from sebench.training.checkpoint import read
-    from sebench.training.device import pick_device
     from sebench.training.stages import Context
 
     initial = {}
@@ -170,7 +175,8 @@ def _context(node: Node, store: Store) -> Context:
         parent = store.parent(node, role)
         weights = read(store.outputs(parent)["checkpoint.safetensors"]).tensors
         initial[path] = (f"run {parent.stem}", weights)
-    return Context(node.spec, _rendered(node, store, "train"), _rendered(node, store, "valid"), pick_device(), initial)
+    train, valid = (_rendered(node, store, role) for role in ("train", "valid"))
+    return Context(node.spec, train, valid, device, initial, team)
 
 
 def _rendered(node: Node, store: Store, role: str) -> Rendered:

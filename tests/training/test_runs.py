@@ -215,11 +215,6 @@ def test_global_generator_does_not_matter_and_is_left_alone(tmp_path: Path) -> N
     assert found[0] == found[1]
 
 
-def test_several_devices_are_refused(store: Store) -> None:
-    with pytest.raises(DataError, match="one device"):
-        step.run(make_run(store, devices=2), store)
-
-
 def test_checkpoint_files(tmp_path: Path) -> None:
     tensors = {"b": torch.arange(6).reshape(2, 3), "a": torch.tensor(1.5, dtype=torch.bfloat16), "e": torch.empty(0)}
     meta = {"z": 1, "a": [0.1, None]}

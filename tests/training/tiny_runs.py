@@ -42,6 +42,23 @@ class TinyGain(Model):
         return Estimate(batch, waveform=torch.sigmoid(self.back(hidden))[:, 0] * batch.noisy)
 
 
+class TinyPlain(Model):
+    """A gain per sample that depends on its own utterance and on nothing random."""
+
+    views = ("waveform",)
+    sample_rate = 16000
+    causal = False
+
+    def __init__(self, *, width: int = 4) -> None:
+        super().__init__()
+        self.front = nn.Conv1d(1, width, 5, padding=2)
+        self.back = nn.Conv1d(width, 1, 1)
+
+    def forward(self, batch: Batch) -> Estimate:
+        hidden = torch.tanh(self.front(batch.noisy[:, None]))
+        return Estimate(batch, waveform=torch.sigmoid(self.back(hidden))[:, 0] * batch.noisy)
+
+
 class TinyPair(Model):
     """Two models, one after the other."""
 

@@ -194,11 +194,14 @@ def test_a_run_that_outlasts_its_time_limit_goes_back_to_the_queue(drill: Drill)
 def test_memory_that_runs_out(drill: Drill) -> None:
     """Tried again as often as the rule says; a list of what failed, a hole in the table; with more memory it works."""
     drill.repo.environment["OUTSIDE_SECONDS"] = "1"
+    store, cell = drill.repo.store, drill.repo.cell("Stage1(path)")
+    for node in (*cell.enhanced.values(), *cell.scores.values(), *drill.repo.nodes("table")):
+        shutil.rmtree(store.folder(node))
     too_little = drill.repo.command(*SUBMIT, "--set-resources", GPU, "train:mem_mb=250", timeout=400)
     assert too_little.code != 0
     assert len(drill.records()) == 3
     assert f"train {drill.run.stem}" in too_little.text
-    partial = drill.repo.place / "partial" / "quality.md"
+    partial = drill.repo.place / "partial" / "quality" / "table.md"
     assert "not computed" in partial.read_text(encoding="utf-8")
     drill.submit("--set-resources", GPU, "train:mem_mb=250 * attempt ** 4")
     drill.ends_well()
