@@ -6,12 +6,12 @@ READY := $(VENV)/.ready
 # Test processes; each costs a core and about 1 GB.
 JOBS ?= 2
 
-.PHONY: help env demo test test-all lint format clean-env
+.PHONY: help env demo test test-cluster test-all lint format clean-env
 
 help:
 	@echo "make demo      environment, then the two-stage study at demo scale on the built-in corpus"
 	@echo "make test      environment, then the test suite (under 10 minutes)"
-	@echo "make test-all  the slow tests too"
+	@echo "make test-all  the slow tests too, and those on a Slurm that they start (root; else skipped)"
 	@echo "make lint      ruff, mypy, snakefmt, snakemake --lint"
 	@echo "make format    ruff and snakefmt, in place"
 
@@ -31,8 +31,13 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n $(JOBS)
 
+# One after another, last: they start and stop a Slurm of their own.
+test-cluster: $(READY)
+	$(BIN)/python -m pytest -m cluster
+
 test-all: $(READY)
-	$(BIN)/python -m pytest -n $(JOBS) -m "slow or not slow"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not cluster"
+	$(BIN)/python -m pytest -m cluster
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sebench.errors import RestartNeeded
+from sebench.errors import RestartNeeded, SebenchError
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,20 @@ class LiveJob:
     number: str
     state: str
     what: str
+
+
+def require_client() -> None:
+    """Refuse to submit where Slurm cannot be asked.
+
+    Raises:
+        SebenchError: says what is missing.
+    """
+    missing = [program for program in ("sbatch", "squeue", "scancel", "sacct") if shutil.which(program) is None]
+    if missing:
+        raise SebenchError(
+            f"no Slurm here: {', '.join(missing)} not found; start this where jobs are submitted (a login node), or "
+            "leave out `--profile slurm` to compute on this machine"
+        )
 
 
 def live_jobs(folder: Path) -> list[LiveJob]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 _HEAD = re.compile(r"^\s*Error in (rule|group) (\S+):$")
 _LOG = re.compile(r"^\s*log: (.+?)(?: \(check log file\(s\) for error details\))?$")
-_MESSAGE = re.compile(r"^\s*message: (.+)$")
+_MESSAGE = re.compile(r"^\s*message: (.+?)(?:For further error details.*)?$")
 
 
 @dataclass(frozen=True)

@@ -135,11 +135,20 @@ class Workflow:
             if node.kind == "corpus" and node.hints.get("root"):
                 self.store.set_location(node.id, Path(str(node.hints["root"])))
 
-    def submitting(self) -> None:
+    def submitting(self, executor: str) -> None:
         """Before the first job is sent to a cluster: say what an earlier driver's jobs are still at. A job that
-        finds one of them at its run goes back to the queue, without its GPU, until that one has ended."""
+        finds one of them at its run goes back to the queue, without its GPU, until that one has ended.
+
+        Args:
+            executor: name of Snakemake's executor plugin.
+
+        Raises:
+            SebenchError: there is no client of that cluster here.
+        """
         if self.inside_job:
             return
+        if executor == "slurm":
+            cluster.require_client()
         from sebench.driver import MARK
 
         os.environ.pop(MARK, None)  # the jobs outlive this driver: the next one must not take them for its orphans
