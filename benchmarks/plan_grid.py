@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 STUDY = """
 thousand:
-  title: a grid of 1,000 cells
+  title: a large grid
   corpus: builtin
   mixing: two_stage
   grid:
@@ -47,19 +47,21 @@ print(time.perf_counter() - start)
 """
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, cells: int = 1000) -> None:
+    """A repository with a study of so many cells: up to 100 losses, and seeds."""
+    losses_count = min(100, cells)
     for name in ("Snakefile", "workflow", "profiles", "config"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    losses = [f"mix{i}" for i in range(100)]
+    losses = [f"mix{i}" for i in range(losses_count)]
     (folder / "config/losses/mixes.yaml").write_text(
         "".join(
             f"mix{i}:\n  label: mix{i}\n"
-            f"  mix: {{ magnitude: mag_mse, complex: complex_mse, beta: {(i + 1) / 101:.5f} }}\n"
-            for i in range(100)
+            f"  mix: {{ magnitude: mag_mse, complex: complex_mse, beta: {(i + 1) / (losses_count + 1):.5f} }}\n"
+            for i in range(losses_count)
         )
     )
-    text = STUDY.format(losses=", ".join(losses), seeds=", ".join(map(str, range(10))))
+    text = STUDY.format(losses=", ".join(losses), seeds=", ".join(map(str, range(cells // losses_count))))
     (folder / "config/studies/thousand.yaml").write_text(text)
 
 

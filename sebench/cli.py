@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shlex
@@ -29,6 +30,16 @@ ConfigDir = Annotated[Path, typer.Option("--config-dir", help="configuration fol
 Results = Annotated[Path | None, typer.Option(help="results folder")]
 Params = Annotated[Path | None, typer.Option(help="file with studies, scale, corpus, profile, as params.yaml")]
 CONFIG = Path("config")
+_FULL = "free some space (`sebench gc --dry-run` lists what no study needs) and give the same command again"
+_CLOSED = "make the results folder writable, or name another one with --results"
+#: What a person can do about a folder that cannot be written to; nothing that is complete there is lost.
+FOLDER_HINTS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _CLOSED,
+    errno.EACCES: _CLOSED,
+    errno.EPERM: _CLOSED,
+}
 
 
 def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
@@ -306,10 +317,12 @@ def step(
     """Make one artefact from its frozen file: what the rules call."""
     from sebench.cluster import requeue
     from sebench.steps import run_step
+    from sebench.workers import seconds_alive
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
         run_step(kind, stem, results, threads)
+        logging.info("done %.2f s after this process started", seconds_alive())
     except RestartNeeded as error:
         if requeue():
             logging.info("%s", error)
@@ -325,4 +338,10 @@ def main() -> None:
         sys.exit(RestartNeeded.exit_code)
     except SebenchError as error:
         print(f"sebench: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        hint = FOLDER_HINTS.get(error.errno or 0)
+        if hint is None:
+            raise
+        print(f"sebench: {error.filename or 'writing'}: {error.strerror}; {hint}", file=sys.stderr)
         sys.exit(1)

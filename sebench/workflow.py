@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ from sebench.artefacts import KINDS, Node, Store
 from sebench.plan.groups import group
 
 logger = logging.getLogger("sebench")
+
+#: Less than this free says that a failure may be a full disk, which cannot be told in a log on it.
+FULL_BYTES = 1_000_000
 
 
 class Workflow:
@@ -177,6 +181,11 @@ class Workflow:
         from sebench.tables.partial import write_partial
 
         found = [failure for log in logs for failure in failures(Path(log).read_text(encoding="utf-8"))]
+        free = shutil.disk_usage(self.store.root).free
+        if free < FULL_BYTES:
+            logger.error(
+                "the disk of %s is full (%d kB free): %s", self.store.root, free // 1000, "logs may be cut off"
+            )
         logger.error("failed for good:\n%s", "\n".join(describe(found)) or "  no job: see above")
         for plan in self.plans:
             folder = write_partial(plan.publication, self.nodes, self.store)

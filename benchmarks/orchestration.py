@@ -1,0 +1,119 @@
+"""What the orchestration costs: Snakemake, the rules and Slurm around the work itself.
+
+    python benchmarks/orchestration.py growth [LARGEST]      planning and dry-running 10, 100, 1,000 ... cells; a plot
+    python benchmarks/orchestration.py overhead              a small study on this machine, from nothing and finished
+    python benchmarks/orchestration.py overhead --slurm      the same through a Slurm (tests/workflow/slurm.py start)
+
+Overhead of a run: (wall time x slots - time inside sebench commands) / time inside, where the time inside is what each
+`sebench step` process lived, by its own log, and slots is how many jobs may run at once. Everything happens in
+temporary folders; results are written to benchmarks/orchestration/.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import plan_grid
+
+ROOT = Path(__file__).parents[1]
+OUT = Path(__file__).parent / "orchestration"
+INSIDE = re.compile(r"done ([0-9.]+) s after this process started")
+
+
+def command(*words: str, folder: Path) -> float:
+    """Seconds of wall time of `python -m words...`, which must succeed."""
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return time.perf_counter() - start
+
+
+def growth(largest: int) -> None:
+    rows = []
+    for cells in (10, 100, 1000, 10000):
+        if cells > largest:
+            break
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            plan_grid.prepare(folder, cells)
+            _, nodes, loading, planning = plan_grid.child(plan_grid.CHILD, folder)
+            in_job = plan_grid.child(plan_grid.JOB, folder)[0]
+            dry = command("snakemake", "-n", "-q", "all", "--config", "study=thousand", folder=folder)
+        rows.append([cells, int(nodes), round(loading, 3), round(planning, 3), round(in_job, 3), round(dry, 2)])
+        print(
+            f"{cells:>6} cells, {int(nodes):>7} nodes: load config {loading:.2f} s, plan {planning:.2f} s, "
+            f"in a job {in_job:.3f} s, snakemake -n {dry:.1f} s",
+            flush=True,
+        )
+    OUT.mkdir(exist_ok=True)
+    names = ["cells", "nodes", "load_seconds", "plan_seconds", "in_job_seconds", "dry_run_seconds"]
+    with (OUT / "growth.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([names, *rows])
+    plot(rows)
+
+
+def plot(rows: list[list[float]]) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    cells = [row[0] for row in rows]
+    for index, label in ((5, "snakemake -n"), (3, "expand the grid"), (2, "load config/"), (4, "inside a job")):
+        axes.loglog(cells, [row[index] for row in rows], "o-", label=label)
+    axes.set(xlabel="cells", ylabel="seconds", title="Planning a study (11 jobs a cell)")
+    axes.grid(which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(OUT / "growth.png", dpi=120)
+    print(f"wrote {OUT.relative_to(ROOT)}/growth.csv and growth.png")
+
+
+def overhead(slurm: bool) -> None:
+    sys.path.insert(0, str(ROOT / "tests" / "workflow"))
+    from repo import Repo
+
+    with tempfile.TemporaryDirectory(dir=ROOT if slurm else None, prefix=".orchestration-") as name:
+        repo = Repo.create(Path(name) / "repo")
+        if slurm:
+            slots = 8  # cores of the nodes' partitions, of which each job takes one
+            words = ["snakemake", "--profile", "slurm"]
+        else:
+            slots = os.cpu_count() or 1
+            words = ["snakemake", "-c", str(slots)]
+        wall = command(*words, folder=repo.folder)
+        logs = [path.read_text(encoding="utf-8") for path in repo.folder.glob("results/logs/*/*.log")]
+        inside = [float(match[1]) for text in logs if (match := INSIDE.search(text))]
+        again = command(*words, folder=repo.folder)
+    jobs = len(inside)
+    print(f"{'through Slurm' if slurm else 'on this machine'}, {slots} slots, {jobs} jobs")
+    print(f"  wall {wall:.1f} s; inside sebench commands {sum(inside):.1f} s ({sum(inside) / jobs:.2f} s a job)")
+    print(f"  overhead {(wall * slots - sum(inside)) / sum(inside):.2f} x the time inside")
+    print(f"  per job {(wall * slots - sum(inside)) / jobs:.2f} slot-seconds")
+    print(f"  finished, again: {again:.1f} s")
+
+
+def main() -> None:
+    match sys.argv[1:]:
+        case ["growth"]:
+            growth(1000)
+        case ["growth", largest]:
+            growth(int(largest))
+        case ["overhead"]:
+            overhead(False)
+        case ["overhead", "--slurm"]:
+            overhead(True)
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
