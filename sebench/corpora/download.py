@@ -102,9 +102,10 @@ def download(address: str, target: Path, progress: Progress, retries: Retries = 
             failures = 0 if have >= best + GAIN else failures + 1
             best = max(best, have)
             if failures >= retries.attempts:
+                kept = f"{have} bytes are kept in {part}" if have else "nothing of it came"
                 raise FetchError(
-                    f"{address}: {error}, {failures} times without more to show for it; {have} bytes are kept in "
-                    f"{part}: give the same command again to go on from there"
+                    f"{address}: {error}, in {failures} attempts one after another; {kept}: give the same command "
+                    "again to go on from there, or another address by --base-url"
                 ) from error
             pause = retries.pause_seconds * 2 ** max(failures - 1, 0)
             _log.warning("%s: %s; going on in %g s", address, error, pause)

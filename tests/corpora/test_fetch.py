@@ -213,7 +213,7 @@ def test_more_announced_than_there_is(server: Server, target: Path):
 
 def test_more_announced_than_there_is_by_a_server_without_ranges(server: Server, target: Path):
     server.lie, server.ranges = 100, False
-    with pytest.raises(FetchError, match=rf"ended after {size(server)} of {size(server) + 100} bytes, 3 times"):
+    with pytest.raises(FetchError, match=rf"ended after {size(server)} of {size(server) + 100} bytes, in 3 attempts"):
         fetch(server, target)
     assert not (target / "clean_testset_wav").exists()
 
@@ -242,7 +242,7 @@ def test_a_file_that_is_not_there_is_not_asked_for_twice(server: Server, target:
 
 
 def test_no_server(server: Server, target: Path):
-    with pytest.raises(FetchError, match="no connection"):
+    with pytest.raises(FetchError, match=r"no connection.*nothing of it came.*same command again"):
         fetch_archives(ONE, "http://127.0.0.1:1", target, retries=QUICK)
 
 
