@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Ablation tables of speech enhancement as build targets.", no_args_is_help=True, add_completion=False
 )
+corpus_app = typer.Typer(help="Corpora: get what is published.", no_args_is_help=True)
+app.add_typer(corpus_app, name="corpus")
 
 StudyArgument = Annotated[str | None, typer.Argument(help="study; config/config.yaml says which if absent")]
 Scale = Annotated[str | None, typer.Option(help="smoke, demo, small or paper")]
@@ -284,6 +286,21 @@ def check(
     index = read_parquet(store.outputs(node)["index.parquet"])
     verify_set(index, store.state(node), int(node.spec["sample_rate"]))
     print(f"{node.stem}: {len(index)} mixtures are what their plan says")
+
+
+@corpus_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="corpus, as in config/corpora")],
+    to: Annotated[Path | None, typer.Option(help="folder to unpack to; data/NAME if absent")] = None,
+    base_url: Annotated[str, typer.Option(help="address of a folder with the archives, such as a mirror's")] = "",
+    keep_archives: Annotated[bool, typer.Option(help="leave the archives beside what was unpacked")] = False,
+    config_dir: ConfigDir = CONFIG,
+) -> None:
+    """Fetch a corpus's published archives, check and unpack them. Interrupted, the same command goes on."""
+    from sebench.corpora.fetch import fetch_corpus
+
+    config, _ = _load(config_dir, None)
+    fetch_corpus(config, name, to, base_url, keep_archives)
 
 
 @app.command()

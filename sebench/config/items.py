@@ -53,7 +53,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "package": "",
         "source": "",
     },
-    "corpus": {"needs_root": True, "paired": False, "packages": (), "source": ""},
+    "corpus": {"needs_root": True, "paired": False, "packages": (), "source": "", "address": "", "archives": ()},
 }
 
 _NAMESPACE = {

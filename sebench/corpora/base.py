@@ -23,6 +23,9 @@ class Corpus:
         paired: whether the corpus brings its own mixtures (rows with role `noisy`), at the SNRs of `published_snr_db`.
         packages: distributions whose version changes the audio.
         source: where to get the corpus.
+        address: the folder on the web that `archives` lie in.
+        archives: what `sebench corpus fetch` fetches: (file name, published SHA-256 or an empty text) of each `.zip`,
+            which is unpacked into a folder of its name.
     """
 
     name = ""
@@ -31,6 +34,8 @@ class Corpus:
     paired = False
     packages: tuple[str, ...] = ()
     source = ""
+    address = ""
+    archives: tuple[tuple[str, str], ...] = ()
 
     def files(self, root: Path) -> Iterable[Path]:
         """Every file under `root` that the manifest depends on.

@@ -19,7 +19,10 @@ from sebench.errors import DataError
 if TYPE_CHECKING:
     from sebench.corpora.manifest import Manifest
 
-DOWNLOAD = "download it from https://datashare.ed.ac.uk/handle/10283/2791 and unpack the archives side by side"
+DOWNLOAD = (
+    "get it by `sebench corpus fetch voicebank_demand`, or download it from "
+    "https://datashare.ed.ac.uk/handle/10283/2791 and unpack the archives side by side"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +66,14 @@ class VoiceBankDemand(Corpus):
     paired = True
     packages = ()
     source = "Valentini-Botinhao et al., SSW 2016; https://datashare.ed.ac.uk/handle/10283/2791"
+    address = "https://datashare.ed.ac.uk/bitstream/handle/10283/2791"
+    archives = (
+        ("clean_trainset_28spk_wav.zip", ""),
+        ("noisy_trainset_28spk_wav.zip", ""),
+        ("clean_testset_wav.zip", ""),
+        ("noisy_testset_wav.zip", ""),
+        ("logfiles.zip", ""),
+    )
 
     def __init__(self, *, valid_speakers: Annotated[tuple[str, ...], MinLen(1)] = ("p226", "p227")) -> None:
         self.valid_speakers = tuple(valid_speakers)
