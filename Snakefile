@@ -38,7 +38,7 @@ rule all:
 onstart:
     dag.freeze()
     if workflow.non_local_exec:
-        dag.submitting(workflow.executor_plugin.name)
+        dag.submitting(workflow.executor_plugin.name, workflow.dag.needrun_jobs())
 
 
 onsuccess:

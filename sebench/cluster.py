@@ -10,12 +10,12 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sebench.errors import RestartNeeded, SebenchError
+from sebench.errors import RestartNeeded, SebenchError, nearest
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,38 @@ def require_client() -> None:
             f"no Slurm here: {', '.join(missing)} not found; start this where jobs are submitted (a login node), or "
             "leave out `--profile slurm` to compute on this machine"
         )
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a job asks for: a partition ("" for the cluster's default) and GPUs."""
+
+    partition: str
+    gpus: int
+
+
+def check_wishes(wishes: Iterable[Wish]) -> None:
+    """Refuse partitions that the cluster does not have, and GPUs of a partition that has none: `sbatch` would refuse
+    each job, and Snakemake would not say why for jobs that are submitted together.
+
+    Raises:
+        SebenchError: names what there is.
+    """
+    gpus: dict[str, bool] = {}
+    for line in _ask("sinfo", "-h", "-o", "%R|%G").splitlines():
+        name, _, resources = line.partition("|")
+        gpus[name] = gpus.get(name, False) or "gpu" in resources
+    problems = []
+    for wish in sorted(set(wishes), key=lambda wish: (wish.partition, wish.gpus)) if gpus else ():
+        if wish.partition and wish.partition not in gpus:
+            near = nearest(wish.partition, gpus)
+            hint = f"; did you mean {near!r}?" if near else ""
+            problems.append(f"no partition {wish.partition!r}; this cluster has {', '.join(gpus)}{hint}")
+        elif wish.gpus and wish.partition and not gpus[wish.partition]:
+            having = ", ".join(name for name, some in gpus.items() if some) or "none"
+            problems.append(f"partition {wish.partition!r} has no GPUs (those that have: {having}); or set `gpu: 0`")
+    if problems:
+        raise SebenchError("\n".join([*problems, "see the top of profiles/slurm/config.yaml, and docs/cluster.md"]))
 
 
 def live_jobs(folder: Path) -> list[LiveJob]:

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,20 +139,25 @@ class Workflow:
             if node.kind == "corpus" and node.hints.get("root"):
                 self.store.set_location(node.id, Path(str(node.hints["root"])))
 
-    def submitting(self, executor: str) -> None:
+    def submitting(self, executor: str, jobs: Iterable[Any]) -> None:
         """Before the first job is sent to a cluster: say what an earlier driver's jobs are still at. A job that
         finds one of them at its run goes back to the queue, without its GPU, until that one has ended.
 
         Args:
             executor: name of Snakemake's executor plugin.
+            jobs: Snakemake's, that are to be done.
 
         Raises:
-            SebenchError: there is no client of that cluster here.
+            SebenchError: there is no client of that cluster here, or it does not have what jobs ask for.
         """
         if self.inside_job:
             return
         if executor == "slurm":
             cluster.require_client()
+            asked = (job.resources for job in jobs if not job.is_local)
+            cluster.check_wishes(
+                cluster.Wish(str(found.get("slurm_partition") or ""), int(found.get("gpu") or 0)) for found in asked
+            )
         from sebench.driver import MARK
 
         os.environ.pop(MARK, None)  # the jobs outlive this driver: the next one must not take them for its orphans

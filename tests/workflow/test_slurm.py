@@ -191,6 +191,20 @@ def test_a_run_that_outlasts_its_time_limit_goes_back_to_the_queue(drill: Drill)
     assert drill.restarts == number_of(record, "Restarts")
 
 
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ("train:slurm_partition=gpuu", "no partition 'gpuu'; this cluster has cpu, gpu, gpulow; did you mean 'gpu'?"),
+        ("train:slurm_partition=cpu", "partition 'cpu' has no GPUs"),
+    ],
+)
+def test_what_the_cluster_does_not_have_is_refused_before_submitting(drill: Drill, wish: str, message: str) -> None:
+    refused = drill.repo.command(*SUBMIT, "--set-resources", wish)
+    assert refused.code != 0
+    assert message in refused.text
+    assert drill.records() == []
+
+
 def test_memory_that_runs_out(drill: Drill) -> None:
     """Tried again as often as the rule says; a list of what failed, a hole in the table; with more memory it works."""
     drill.repo.environment["OUTSIDE_SECONDS"] = "1"

@@ -1,0 +1,48 @@
+"""What failed for good, from Snakemake's log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sebench.failures import describe, failures
+
+LOG = """\
+Error in rule train:
+    message: SLURM-job '3' failed, SLURM status is: 'FAILED'. For further error details see the cluster/cloud log.
+    jobid: 6
+    log: {folder}/train/one-0123456789.log, {folder}/slurm/3.log (check log file(s) for error details)
+    shell:
+        python -m sebench step run one-0123456789
+Trying to restart job 6.
+Select jobs to execute...
+[Sat Nov 21 13:15:59 2026]
+Error in rule train:
+    message: SLURM-job '4' failed, SLURM status is: 'OUT_OF_MEMORY'. For further error details see the cluster/cloud log.
+    log: {folder}/train/one-0123456789.log, {folder}/slurm/4.log (check log file(s) for error details)
+    message: Error in group evaluation-f92942408d
+    jobs:
+        rule enhance:
+            log: {folder}/enhance/two-0123456789.log (check log file(s) for error details)
+    [Sat Nov 21 13:40:57 2026]
+    Error in rule enhance:
+        message: None
+        log: {folder}/enhance/two-0123456789.log (check log file(s) for error details)
+"""
+
+
+def test_each_job_once_as_its_last_try_left_it(tmp_path: Path) -> None:
+    for name in ("train/one-0123456789", "slurm/3", "slurm/4", "enhance/two-0123456789"):
+        path = tmp_path / f"{name}.log"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("first\nlast\n", encoding="utf-8")
+    one, two = failures(LOG.format(folder=tmp_path))
+    assert one.what == "train one-0123456789"
+    assert one.message == "SLURM-job '4' failed, SLURM status is: 'OUT_OF_MEMORY'. "
+    assert [path.name for path in one.logs][:2] == ["one-0123456789.log", "4.log"]
+    assert (two.what, two.message) == ("enhance two-0123456789", "")
+    lines = list(describe([two], tail_lines=1))
+    assert lines == ["  enhance two-0123456789", f"    log: {tmp_path}/enhance/two-0123456789.log", "      last"]
+
+
+def test_a_log_without_errors() -> None:
+    assert failures("rule train:\n    log: a.log\nFinished jobid: 6 (Rule: train)\n") == []
