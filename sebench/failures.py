@@ -32,7 +32,7 @@ def failures(text: str) -> list[Failure]:
     found: dict[str, Failure] = {}
     for kind, name, block in _blocks(text.splitlines()):
         logs = tuple(dict.fromkeys(path for line in block for path in _paths(line)))
-        messages = [match[1] for match in map(_MESSAGE.match, block) if match and match[1] != "None"]
+        messages = [match[1].strip() for match in map(_MESSAGE.match, block) if match and match[1] != "None"]
         stem = logs[0].stem if logs and kind == "rule" else ""
         what = f"{name} {stem}".strip() if kind == "rule" else f"group {name}"
         found.pop(what, None)

@@ -17,7 +17,7 @@ Trying to restart job 6.
 Select jobs to execute...
 [Sat Nov 21 13:15:59 2026]
 Error in rule train:
-    message: SLURM-job '4' failed, SLURM status is: 'OUT_OF_MEMORY'. For further error details see the cluster/cloud log.
+    message: SLURM-job '4' failed, SLURM status is: 'OUT_OF_MEMORY'. For further error details see there.
     log: {folder}/train/one-0123456789.log, {folder}/slurm/4.log (check log file(s) for error details)
     message: Error in group evaluation-f92942408d
     jobs:
@@ -37,7 +37,7 @@ def test_each_job_once_as_its_last_try_left_it(tmp_path: Path) -> None:
         path.write_text("first\nlast\n", encoding="utf-8")
     one, two = failures(LOG.format(folder=tmp_path))
     assert one.what == "train one-0123456789"
-    assert one.message == "SLURM-job '4' failed, SLURM status is: 'OUT_OF_MEMORY'. "
+    assert one.message == "SLURM-job '4' failed, SLURM status is: 'OUT_OF_MEMORY'."
     assert [path.name for path in one.logs][:2] == ["one-0123456789.log", "4.log"]
     assert (two.what, two.message) == ("enhance two-0123456789", "")
     lines = list(describe([two], tail_lines=1))
