@@ -105,7 +105,8 @@ def check_published_snrs(config: Config, study: Named, corpus: str) -> None:
 
 
 def _all_cores() -> int:
-    return os.cpu_count() or 1
+    """Cores that this process may use: in a job, those that were granted."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def mixtures_node(corpus: Node, mixing: Mapping[str, Any], split: str, count: int, snr_db: float | None = None) -> Node:
