@@ -341,7 +341,7 @@ def step(
         run_step(kind, stem, results, threads)
         logging.info("done %.2f s after this process started", seconds_alive())
     except RestartNeeded as error:
-        if requeue():
+        if error.progressed and requeue():
             logging.info("%s", error)
         raise
 

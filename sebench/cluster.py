@@ -42,6 +42,20 @@ def grants_no_gpu() -> bool:
     return bool(job_id()) and not os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
+def job_is_over(number: str) -> bool:
+    """Whether a job is neither pending nor running; False where that cannot be asked."""
+    if not number or shutil.which("squeue") is None:
+        return False
+    command = ["squeue", "-h", "-j", number, "-t", "PD,R,CF,CG,S", "-o", "%T"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    if done.returncode:  # forgotten, or a controller that does not answer
+        return "Invalid job id" in done.stderr
+    return not done.stdout.strip()
+
+
 def requeue() -> bool:
     """Send this job back to the queue, which costs no retry. The same job, with the same id, starts again later.
 
@@ -103,7 +117,7 @@ def require_client() -> None:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a job asks for: a partition ("" for the cluster's default) and GPUs."""
+    """What a job asks for: a partition, or some with commas ("" for the cluster's default), and GPUs."""
 
     partition: str
     gpus: int
@@ -117,16 +131,18 @@ def check_wishes(wishes: Iterable[Wish]) -> None:
         SebenchError: names what there is.
     """
     gpus: dict[str, bool] = {}
-    for line in _ask("sinfo", "-h", "-o", "%R|%G").splitlines():
+    for line in _ask("sinfo", "-h", "-a", "-o", "%R|%G").splitlines():
         name, _, resources = line.partition("|")
         gpus[name] = gpus.get(name, False) or "gpu" in resources
     problems = []
     for wish in sorted(set(wishes), key=lambda wish: (wish.partition, wish.gpus)) if gpus else ():
-        if wish.partition and wish.partition not in gpus:
-            near = nearest(wish.partition, gpus)
+        names = [name for name in wish.partition.split(",") if name]  # Slurm takes the one that starts first
+        unknown = [name for name in names if name not in gpus]
+        for name in unknown:
+            near = nearest(name, gpus)
             hint = f"; did you mean {near!r}?" if near else ""
-            problems.append(f"no partition {wish.partition!r}; this cluster has {', '.join(gpus)}{hint}")
-        elif wish.gpus and wish.partition and not gpus[wish.partition]:
+            problems.append(f"no partition {name!r}; this cluster has {', '.join(gpus)}{hint}")
+        if wish.gpus and names and not unknown and not any(gpus[name] for name in names):
             having = ", ".join(name for name, some in gpus.items() if some) or "none"
             problems.append(f"partition {wish.partition!r} has no GPUs (those that have: {having}); or set `gpu: 0`")
     if problems:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sebench.artefacts import Node, Store
+from sebench.cluster import job_is_over
 from sebench.errors import SebenchError
 from sebench.failures import describe, failures
 from sebench.files import read_json, write_json
@@ -49,6 +50,21 @@ def process_start(pid: int) -> str:
 MARK = "SEBENCH_DRIVER"
 
 
+def claimed_by_parent(store: Store) -> bool:
+    """Whether this is the Snakemake of a `sebench run` that has claimed the store."""
+    pid, _, rest = os.environ.get(MARK, "").partition(":")
+    start, _, root = rest.partition(":")
+    return root == str(store.root.resolve()) and bool(start) and process_start(int(pid)) == start
+
+
+def release(store: Store) -> None:
+    """The store's driver ends; only its own record is removed."""
+    path = store.root / "driver.json"
+    with contextlib.suppress(OSError):
+        if read_json(path)["pid"] == os.getpid():
+            path.unlink()
+
+
 def claim(store: Store) -> bool:
     """Record this process as the store's driver, and end what a dead driver left running.
 
@@ -60,6 +76,7 @@ def claim(store: Store) -> bool:
     """
     path = store.root / "driver.json"
     mine = {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename}
+    job = mine["slurm_job_id"] = os.environ.get("SLURM_JOB_ID", "")
     died = False
     while True:
         fresh = path.with_name(f".driver.{os.getpid()}.json")
@@ -70,10 +87,12 @@ def claim(store: Store) -> bool:
         except FileExistsError:
             recorded = read_json(path)
             where = f"process {recorded['pid']} on {recorded['host']}"
-            if recorded["host"] != mine["host"]:
+            other = recorded.get("slurm_job_id", "")
+            requeued = bool(other) and (other == job or job_is_over(other))  # a driver that is itself a job
+            if recorded["host"] != mine["host"] and not requeued:
                 hint = f"if it is dead, remove {path}"
                 raise DriverBusy(f"another driver ({where}) works on {store.root}; {hint}") from None
-            if recorded["start"] == process_start(int(recorded["pid"])):
+            if recorded["host"] == mine["host"] and recorded["start"] == process_start(int(recorded["pid"])):
                 raise DriverBusy(f"another driver ({where}) works on {store.root}; wait for it or stop it") from None
             died = True
             path.unlink(missing_ok=True)
@@ -174,7 +193,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
         if process.returncode < 0:  # Snakemake itself was killed: the lock that it left is ours to remove
             unlock(settings)
     finally:
-        (store.root / "driver.json").unlink(missing_ok=True)
+        release(store)
     if process.returncode:
         _explain(log)
     return process.returncode

@@ -16,9 +16,18 @@ class DataError(SebenchError):
 
 
 class RestartNeeded(SebenchError):
-    """A step was told to stop (SIGTERM, Ctrl-C), has saved its state, and must be started again."""
+    """A step was told to stop (SIGTERM, Ctrl-C), has saved its state, and must be started again.
+
+    Args:
+        message: for people.
+        progressed: whether it came further than where it had started: else starting again alike leads nowhere.
+    """
 
     exit_code = 75  # EX_TEMPFAIL: the convention for "try again"
+
+    def __init__(self, message: str, *, progressed: bool = True) -> None:
+        super().__init__(message)
+        self.progressed = progressed
 
 
 @dataclass(frozen=True)

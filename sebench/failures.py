@@ -9,6 +9,8 @@ from pathlib import Path
 
 _HEAD = re.compile(r"^\s*Error in (rule|group) (\S+):$")
 _LOG = re.compile(r"^\s*log: (.+?)(?: \(check log file\(s\) for error details\))?$")
+_JOB = re.compile(r"^\s*jobid: (\d+)$")
+_FINISHED = re.compile(r"^Finished jobid: (\d+) ", re.MULTILINE)
 _MESSAGE = re.compile(r"^\s*message: (.+?)(?:For further error details.*)?$")
 
 
@@ -28,9 +30,12 @@ class Failure:
 
 
 def failures(text: str) -> list[Failure]:
-    """Each job once, as its last try left it."""
+    """Each job once, as its last try left it, without those that a later try finished."""
     found: dict[str, Failure] = {}
+    healed = set(_FINISHED.findall(text))
     for kind, name, block in _blocks(text.splitlines()):
+        if healed & {match[1] for match in map(_JOB.match, block) if match}:
+            continue
         logs = tuple(dict.fromkeys(path for line in block for path in _paths(line)))
         messages = [match[1].strip() for match in map(_MESSAGE.match, block) if match and match[1] != "None"]
         stem = logs[0].stem if logs and kind == "rule" else ""

@@ -131,9 +131,18 @@ class Workflow:
         return [str(path) for node in wanted for path in self.store.outputs(node).values()]
 
     def freeze(self) -> None:
-        """Before the first job: write frozen files and corpus locations; clear what claims more than is there."""
+        """Before the first job: claim the store; write frozen files and corpus locations.
+
+        Raises:
+            DriverBusy: another driver works on this store.
+        """
         if self.inside_job:
             return
+        from sebench.driver import claim, claimed_by_parent
+
+        if not claimed_by_parent(self.store):
+            self.store.root.mkdir(parents=True, exist_ok=True)
+            claim(self.store)
         for node in self.nodes.values():
             self.store.freeze(node)
             if node.kind == "corpus" and node.hints.get("root"):
@@ -167,10 +176,16 @@ class Workflow:
         for job in alive:
             logger.warning("  job %s, %s: %s", job.number, job.state, job.what)
 
+    def _release(self) -> None:
+        from sebench.driver import release
+
+        release(self.store)
+
     def finished(self) -> None:
         """After the last job of a run without errors: drop earlier partial tables, say where the whole ones lie."""
         if self.inside_job:
             return
+        self._release()
         from sebench.tables.partial import remove_partial
 
         for plan in self.plans:
@@ -182,6 +197,7 @@ class Workflow:
         beside the rules' own outputs."""
         if self.inside_job:
             return
+        self._release()
         from sebench.failures import describe, failures
         from sebench.tables.partial import write_partial
 

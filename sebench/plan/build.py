@@ -78,6 +78,15 @@ def amounts_of(config: Config, study: Named, scale: str) -> tuple[Amounts, Study
             values[name] = type(values[name])(**counts)
         elif changed is not None:
             values[name] = changed
+    if values["batch_size"] % values["devices"]:
+        where = (
+            study.where("scales", scale)
+            if changes.devices or changes.batch_size
+            else config.get("scales", scale).where()
+        )
+        found = f"a batch of {values['batch_size']} cannot be shared out to {values['devices']} devices"
+        accepted = f"a batch_size that {values['devices']} divides"
+        raise ConfigError([Problem(where, f"{scale}.devices", found, accepted)])
     return Amounts(**values), changes
 
 

@@ -13,8 +13,8 @@ from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.groups import submissions
 from sebench.plan.nodes import CorpusMissing
 
-#: As `group-components` in profiles/slurm.
-MEMBERS = 100
+#: Parts of a group in one submission: `group-components` in profiles/slurm.
+MEMBERS = 20
 RULES = {
     "corpus": "corpus",
     "mixtures": "mixtures",

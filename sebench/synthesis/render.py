@@ -70,6 +70,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         RestartNeeded: SIGTERM or Ctrl-C came; finished shards are kept.
         LeaseLost: another process took over; what it renders is kept, nothing was published.
     """
+    from sebench.cluster import step_aside
     from sebench.training.lease import ArtefactFinished, Lease
 
     started = time.time()
@@ -79,7 +80,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     sample_rate = int(node.spec.get("sample_rate", RATE))
     if not is_whole(state, sample_rate):
         try:
-            with Lease(state).acquire(finished=lambda: is_whole(state, sample_rate)) as held:
+            with Lease(state).acquire(lambda: is_whole(state, sample_rate), step_aside) as held:
                 _render(plan, root, sample_rate, state, held, threads)
         except ArtefactFinished as message:
             log.info("%s", message)

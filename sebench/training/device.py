@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils import deterministic as filling
 
-from sebench.cluster import grants_no_gpu
+from sebench.cluster import grants_no_gpu, job_id
 from sebench.errors import DataError
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -22,10 +22,19 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 def pick_device() -> torch.device:
     """The device named by SEBENCH_DEVICE, else the first CUDA device (in a Slurm job: that it was granted), else the
-    CPU."""
+    CPU.
+
+    Raises:
+        DataError: Slurm granted a GPU that torch cannot use.
+    """
     named = os.environ.get("SEBENCH_DEVICE", "")
     if named:
         return torch.device(named)
+    if job_id() and not grants_no_gpu() and not torch.cuda.is_available():
+        raise DataError(
+            f"Slurm granted job {job_id()} a GPU that torch {torch.__version__} cannot use (a build for the CPU, or "
+            "the node's driver): install the CUDA build, or set SEBENCH_DEVICE=cpu to train on the CPU all the same"
+        )
     return torch.device("cuda" if not grants_no_gpu() and torch.cuda.is_available() else "cpu")
 
 

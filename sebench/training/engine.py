@@ -94,6 +94,7 @@ class Engine:
         self.best: dict[str, Tensor] = {}
         self.seconds_before = 0.0
         self._resume()
+        self._first_step = self.step
         self._started = self._saved = time.monotonic()
         path = checkpoints.held.folder / "progress.json"
         self.progress = Progress(path, self.steps, stage.valid_name, self.step)
@@ -165,7 +166,8 @@ class Engine:
             self._save()
             raise RestartNeeded(
                 f"{self.interruption.name} after step {self.step} of {self.steps}: state saved; "
-                "start the same step again to go on"
+                "start the same step again to go on",
+                progressed=self.step > self._first_step,
             )
 
     def _last_valid(self) -> float | None:

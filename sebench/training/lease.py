@@ -84,7 +84,8 @@ class Lease:
 
         Args:
             finished: asked while waiting; says whether the artefact is complete.
-            waiting: told the owner while waiting; may raise RestartNeeded to do something else meanwhile.
+            waiting: told the owner once, when it has shown that it lives; may raise RestartNeeded to do something
+                else meanwhile.
 
         Raises:
             ArtefactFinished: the owner finished the artefact while this process waited.
@@ -102,8 +103,9 @@ class Lease:
                 continue
             if finished is not None and finished():
                 raise ArtefactFinished(f"{self.folder}: finished by {observer.describe(generation)}")
-            if waiting is not None:
+            if waiting is not None and observer.beats:
                 waiting(observer.owner(generation))
+                waiting = None
             if time.monotonic() >= give_up:
                 raise RestartNeeded(
                     f"{self.folder}: still being written by {observer.describe(generation)} after waiting "
@@ -235,6 +237,7 @@ class _Observer:
         self._counter: str | None = None
         self._looked = 0.0
         self._still_seconds = 0.0
+        self.beats = False  # whether the owner's counter has moved while this observer looked
 
     def is_free(self, generation: int) -> bool:
         """Whether that generation was released or its owner is dead."""
@@ -250,11 +253,8 @@ class _Observer:
             return True
         now = time.monotonic()
         if generation != self._generation or counter != self._counter:
-            self._generation, self._counter, self._still_seconds = (
-                generation,
-                counter,
-                0.0,
-            )
+            self.beats = generation == self._generation
+            self._generation, self._counter, self._still_seconds = generation, counter, 0.0
         else:
             # Capped: where this process itself was frozen, so perhaps was the owner.
             self._still_seconds += min(now - self._looked, 5.0)

@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from sebench.errors import DataError
+from sebench.errors import DataError, SebenchError
 from sebench.losses.base import Batch
 from sebench.seeding import seed_of
 
@@ -33,8 +34,15 @@ if TYPE_CHECKING:
     from sebench.artefacts import Node, Store
     from sebench.training.stages import Stage
 
+_LOST = "a follower of this run ended with code {}: see above; the run goes on from its last save when started again"
+#: What rank 0 says in place of a step.
+_CLOSE, _MEET = -1, -2
 #: Rank 0 validates while the others wait.
 PATIENCE = timedelta(days=7)
+
+
+class FollowerLost(SebenchError):
+    """A process of the team is gone."""
 
 
 class Team:
@@ -110,7 +118,9 @@ class Together(Team):
     def lead(self, stage: Stage, step: int, factor: float) -> None:
         """Rank 0: say the step and its rate; before the first, share the weights."""
         if not self._met:  # resumed or fresh, the others begin where rank 0 is
+            self._say(_MEET, 0.0)
             self.meet(stage)
+            self._met = True
         self._say(step, factor)
 
     def close(self) -> None:
@@ -118,19 +128,22 @@ class Together(Team):
         import torch.distributed as dist
 
         with contextlib.suppress(RuntimeError):  # a follower that died has been noticed elsewhere
-            self._say(-1, 0.0)
+            self._say(_CLOSE, 0.0)
         dist.destroy_process_group()
 
-    def orders(self) -> Iterator[tuple[int, float]]:
+    def orders(self, stage: Stage) -> Iterator[tuple[int, float]]:
         """A follower's steps and rate factors, until rank 0 closes the team."""
         while True:
             step, factor = self._say(0, 0.0)
-            if step < 0:
+            if step == _CLOSE:
                 return
-            yield step, factor
+            if step == _MEET:
+                self.meet(stage)
+            else:
+                yield step, factor
 
     def meet(self, stage: Stage) -> None:
-        """Take over rank 0's weights and optimiser state; every rank calls this once."""
+        """Take over rank 0's weights and optimiser state; every rank calls this at the same time."""
         import torch.distributed as dist
 
         tensors = [value for module in stage.modules.values() for value in module.state_dict().values()]
@@ -138,7 +151,6 @@ class Together(Team):
         with torch.no_grad():
             for tensor in tensors:
                 dist.broadcast(tensor, 0)
-        self._met = True
 
     def _say(self, step: int, factor: float) -> tuple[int, float]:
         import torch.distributed as dist
@@ -195,16 +207,27 @@ def team_of(node: Node, store: Store, device: torch.device) -> Iterator[Team]:
         return
     tcp_store = torch.distributed.TCPStore  # type: ignore[attr-defined]
     meeting = tcp_store("127.0.0.1", 0, size, is_master=True, wait_for_workers=False, timeout=PATIENCE)
-    command = [sys.executable, "-m", "sebench.training.parallel", node.stem, str(store.root), str(meeting.port)]
-    followers = [subprocess.Popen([*command, str(rank), str(size)]) for rank in range(1, size)]
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # one machine, whatever its name resolves to
+    command = [sys.executable, "-m", "sebench.training.parallel", node.stem, str(store.root)]
+    numbers = [[str(number) for number in (meeting.port, rank, size, os.getpid())] for rank in range(1, size)]
+    followers = [subprocess.Popen([*command, *each], preexec_fn=_ignore_signals) for each in numbers]
+    closing = threading.Event()
     try:
-        _watch(followers)
+        for follower in followers:
+            threading.Thread(target=_watch, args=(follower, closing), daemon=True).start()
         team = Together(0, size, meeting, rank_device(device, 0))
         try:
             yield team
+        except RuntimeError as error:  # of a connection: either side may notice first that a follower is gone
+            code = _ended(followers)
+            if code is None:
+                raise
+            raise FollowerLost(_LOST.format(code)) from error
         finally:
+            closing.set()
             team.close()
     finally:
+        closing.set()
         for follower in followers:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 follower.wait(10)
@@ -212,21 +235,31 @@ def team_of(node: Node, store: Store, device: torch.device) -> Iterator[Team]:
             follower.wait()
 
 
-def _watch(followers: Iterable[subprocess.Popen[bytes]]) -> None:
+def _ended(followers: Sequence[subprocess.Popen[bytes]]) -> int | None:
+    """The code of a follower that has ended, or ends within a few seconds."""
+    for _ in range(50):
+        codes = [code for follower in followers if (code := follower.poll()) is not None]
+        if codes:
+            return codes[0]
+        time.sleep(0.1)
+    return None
+
+
+def _ignore_signals() -> None:
+    """Rank 0 is told to stop, and tells the others; a job's signal reaches all its processes."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _watch(follower: subprocess.Popen[bytes], closing: threading.Event) -> None:
     """End this process when a follower fails: it would wait for its gradients for ever. The run can be resumed."""
-
-    def look() -> None:
-        for follower in followers:
-            if follower.wait() > 0:
-                print(f"a follower of this run ended with code {follower.returncode}: see above", file=sys.stderr)
-                os._exit(1)
-
-    threading.Thread(target=look, daemon=True).start()
+    code = follower.wait()
+    if not closing.is_set():
+        print(f"sebench: {_LOST.format(code)}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
-def _end_with_parent() -> None:
-    parent = os.getppid()
-
+def _end_with(parent: int) -> None:
     def look() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
@@ -235,10 +268,8 @@ def _end_with_parent() -> None:
     threading.Thread(target=look, daemon=True).start()
 
 
-def follow(stem: str, results: str, port: int, rank: int, size: int) -> None:
-    """The life of a follower."""
-    import signal
-
+def follow(stem: str, results: str, port: int, rank: int, size: int, parent: int) -> None:
+    """The life of a follower, which ends with rank 0's process at the latest."""
     import torch.distributed as dist
 
     from sebench.artefacts import Store
@@ -246,9 +277,8 @@ def follow(stem: str, results: str, port: int, rank: int, size: int) -> None:
     from sebench.training.stages import NotFinite, build_stage
     from sebench.training.step import context_of
 
-    for number in (signal.SIGTERM, signal.SIGINT):  # rank 0 is told, and tells
-        signal.signal(number, signal.SIG_IGN)
-    _end_with_parent()
+    _ignore_signals()
+    _end_with(parent)
     store = Store(results)
     node = store.load_stem("run", stem)
     device = rank_device(pick_device(), rank)
@@ -257,9 +287,7 @@ def follow(stem: str, results: str, port: int, rank: int, size: int) -> None:
         meeting = tcp_store("127.0.0.1", port, size, is_master=False, timeout=PATIENCE)
         team = Together(rank, size, meeting, device)
         stage = build_stage(context_of(node, store, device, team))
-        orders = team.orders()
-        team.meet(stage)
-        for step, factor in orders:
+        for step, factor in team.orders(stage):
             begin_step(stage, node.spec["seed"], step, factor, rank)
             with contextlib.suppress(NotFinite):  # rank 0 sees it too, and says what is next
                 stage.step(step)

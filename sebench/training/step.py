@@ -125,7 +125,9 @@ def _train(node: Node, store: Store, held: Held) -> tuple[dict[str, Any], list[d
     from sebench.training.parallel import rank_device, team_of
     from sebench.training.stages import build_stage
 
-    chosen = rank_device(pick_device(), 0)
+    chosen = pick_device()
+    if node.spec["stage"].get("devices", 1) > 1:
+        chosen = rank_device(chosen, 0)
     with Interruption() as interruption, team_of(node, store, chosen) as team:
         stage = build_stage(context_of(node, store, chosen, team))
         engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption)

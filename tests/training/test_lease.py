@@ -63,6 +63,24 @@ def test_released_lease_is_taken_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - started < 1.0
 
 
+def test_a_waiter_is_told_of_an_owner_that_lives_and_of_no_other(tmp_path: Path) -> None:
+    """An owner on another host may be dead: before its counter has moved, nobody may step aside for it."""
+    told: list[dict[str, Any]] = []
+    holder = start_holder(tmp_path)
+    try:
+        edit_owner(tmp_path, 1, machine="elsewhere", slurm_job_id="10")
+        with pytest.raises(RestartNeeded):
+            Lease(tmp_path, timeout=5, wait_seconds=1.0, beat_seconds=0.1).acquire(waiting=told.append)
+        assert [owner["slurm_job_id"] for owner in told] == ["10"], "once, and not again and again"
+        told.clear()
+    finally:
+        holder.kill()
+        holder.wait()
+    with Lease(tmp_path, timeout=0.5, beat_seconds=0.1).acquire(waiting=told.append) as held:
+        assert held.generation == 2
+    assert told == []
+
+
 def test_waiter_gives_up_on_a_live_writer(tmp_path: Path) -> None:
     with Lease(tmp_path, beat_seconds=0.02).acquire() as held:
         with pytest.raises(RestartNeeded, match=f"process {os.getpid()}"):

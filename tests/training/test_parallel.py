@@ -122,6 +122,25 @@ def test_a_follower_that_fails_ends_the_run(store: Store) -> None:
     assert "tiny_runs" in done.stderr
 
 
+def test_a_follower_that_is_killed_ends_the_run(store: Store) -> None:
+    """Of three ranks the last dies, which no other rank waits for in particular."""
+    node = make_run(store, devices=3, steps=2000, batch_size=3, validate_every=1000)
+    program = (
+        "import sys; from sebench.artefacts import Store; from sebench.training import step\n"
+        "store = Store(sys.argv[1]); step.run(store.load(sys.argv[2]), store)\n"
+    )
+    command = [sys.executable, "-c", program, str(store.root), node.key]
+    rank0 = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    give_up = time.monotonic() + 90
+    while not (store.state(node) / "progress.json").exists():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    children = Path(f"/proc/{rank0.pid}/task/{rank0.pid}/children").read_text().split()
+    os.kill(int(children[-1]), signal.SIGKILL)
+    assert "ended with code -9" in rank0.communicate(timeout=60)[1]
+    assert rank0.returncode == 1
+
+
 def test_a_loss_that_is_not_finite_names_the_utterance(store: Store) -> None:
     node = two(store, bad=3, batch_size=4)
     step.run(node, store)

@@ -215,7 +215,7 @@ class Repo:
 
 def rules_in(log: str) -> list[str]:
     """The rules of the jobs in Snakemake's output, without targets."""
-    found = re.findall(r"^(?:local)?rule (\w+):", log, re.MULTILINE)
+    found = re.findall(r"^ *(?:local)?rule (\w+):", log, re.MULTILINE)
     return [name for name in found if name != "all"]
 
 

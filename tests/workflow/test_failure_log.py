@@ -17,6 +17,7 @@ Trying to restart job 6.
 Select jobs to execute...
 [Sat Nov 21 13:15:59 2026]
 Error in rule train:
+    jobid: 6
     message: SLURM-job '4' failed, SLURM status is: 'OUT_OF_MEMORY'. For further error details see there.
     log: {folder}/train/one-0123456789.log, {folder}/slurm/4.log (check log file(s) for error details)
     message: Error in group evaluation-f92942408d
@@ -42,6 +43,11 @@ def test_each_job_once_as_its_last_try_left_it(tmp_path: Path) -> None:
     assert (two.what, two.message) == ("enhance two-0123456789", "")
     lines = list(describe([two], tail_lines=1))
     assert lines == ["  enhance two-0123456789", f"    log: {tmp_path}/enhance/two-0123456789.log", "      last"]
+
+
+def test_what_a_later_try_finished_did_not_fail(tmp_path: Path) -> None:
+    healed = LOG.format(folder=tmp_path) + "[Sat Nov 21 13:41:11 2026]\nFinished jobid: 6 (Rule: train)\n"
+    assert [failure.what for failure in failures(healed)] == ["enhance two-0123456789"]
 
 
 def test_a_log_without_errors() -> None:

@@ -14,7 +14,7 @@ import outside
 import pytest
 from repo import Repo, assert_same, contents, kill, kill_session, session_members, wait_until
 
-from sebench.driver import MARK, end_orphans, orphans, process_start
+from sebench.driver import MARK, DriverBusy, claim, end_orphans, orphans, process_start, release
 from sebench.files import write_json
 
 PHASES = ("corpus", "mixtures", "set", "run", "enhanced", "scores", "complexity", "table", "figure", "publication")
@@ -54,12 +54,26 @@ def test_a_second_driver_is_refused(repo: Repo) -> None:
     try:
         claimed = {"pid": other.pid, "start": process_start(other.pid), "host": os.uname().nodename}
         write_json(repo.store.root / "driver.json", claimed)
-        refused = repo.sebench("run")
-        assert refused.code == 1
-        assert f"process {other.pid}" in refused.err
+        # a plain snakemake too: from another clone that shares the results, its own lock would not see this one
+        for refused in (repo.sebench("run"), repo.snakemake()):
+            assert refused.code == 1
+            assert f"another driver (process {other.pid}" in refused.text
     finally:
         other.kill()
         other.wait()
+
+
+def test_a_driver_that_is_a_job_and_was_requeued(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes back on another node, where its old process cannot be seen: the job's number tells."""
+    recorded = {"pid": 1, "start": "1", "host": "elsewhere", "slurm_job_id": "7"}
+    write_json(repo.store.root / "driver.json", recorded)
+    monkeypatch.setenv("SLURM_JOB_ID", "8")
+    with pytest.raises(DriverBusy):
+        claim(repo.store)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert claim(repo.store), "an earlier driver died here"
+    release(repo.store)
+    assert not (repo.store.root / "driver.json").exists()
 
 
 def test_only_a_dead_driver_leaves_orphans(repo: Repo) -> None:

@@ -56,6 +56,7 @@ def submitted(slurm: Slurm, local: Repo, tmp_path_factory: pytest.TempPathFactor
     """The same study, made by the cluster; what Snakemake said; the submissions that the plan had foretold."""
     repo = Repo.create(tmp_path_factory.mktemp("submitted") / "repo")
     outside.extend(repo)
+    repo.environment["SEBENCH_DEVICE"] = "cpu"  # the GPUs are null devices
     told = repo.sebench("plan").out
     (line,) = (line for line in told.splitlines() if line.startswith("submissions:"))
     done = repo.command(*SUBMIT, timeout=600)
@@ -75,6 +76,7 @@ class Drill:
         self.slurm = slurm
         self.before = contents(repo.store)
         outside.put_on_path(repo)
+        repo.environment["SEBENCH_DEVICE"] = "cpu"  # the GPUs are null devices
         self.run: Node = repo.cell("Stage1(path)").run
         self.state = repo.store.state(self.run)
         shutil.rmtree(repo.store.folder(self.run))

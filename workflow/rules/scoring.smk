@@ -16,11 +16,11 @@ rule enhance:
         "../envs/sebench.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
     params:
         results=dag.root,
     shell:
-        "python -m sebench step enhanced {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
+        "python -m sebench step enhanced {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
 
 
 rule score:
@@ -41,11 +41,11 @@ rule score:
     threads: dag.threads("scores")
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
     params:
         results=dag.root,
     shell:
-        "python -m sebench step scores {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
+        "python -m sebench step scores {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
 
 
 use rule score as score_noisy with:

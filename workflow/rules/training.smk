@@ -17,10 +17,11 @@ rule train:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
         gpu=dag.devices,
+        nodes=1,
     params:
         results=dag.root,
     shell:
-        "python -m sebench step run {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
+        "python -m sebench step run {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
 
 
 rule complexity:
@@ -41,4 +42,4 @@ rule complexity:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step complexity {wildcards.stem} --results {params.results} --threads {threads} > {log} 2>&1"
+        "python -m sebench step complexity {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
