@@ -81,30 +81,37 @@ def overhead(slurm: bool) -> None:
     sys.path.insert(0, str(ROOT / "tests" / "workflow"))
     from repo import Repo
 
+    slots = len(os.sched_getaffinity(0))  # the nodes of the Slurm for tests are this machine too
+    if slurm:
+        os.environ["SEBENCH_DEVICE"] = "cpu"  # its GPUs are null devices
+    words = ["snakemake", "--profile", "slurm"] if slurm else ["snakemake", "-c", str(slots)]
     with tempfile.TemporaryDirectory(dir=ROOT if slurm else None, prefix=".orchestration-") as name:
         repo = Repo.create(Path(name) / "repo")
-        if slurm:
-            slots = 8  # cores of the nodes' partitions, of which each job takes one
-            words = ["snakemake", "--profile", "slurm"]
-        else:
-            slots = os.cpu_count() or 1
-            words = ["snakemake", "-c", str(slots)]
         wall = command(*words, folder=repo.folder)
         logs = [path.read_text(encoding="utf-8") for path in repo.folder.glob("results/logs/*/*.log")]
         inside = [float(match[1]) for text in logs if (match := INSIDE.search(text))]
         again = command(*words, folder=repo.folder)
-    jobs = len(inside)
-    print(f"{'through Slurm' if slurm else 'on this machine'}, {slots} slots, {jobs} jobs")
-    print(f"  wall {wall:.1f} s; inside sebench commands {sum(inside):.1f} s ({sum(inside) / jobs:.2f} s a job)")
-    print(f"  overhead {(wall * slots - sum(inside)) / sum(inside):.2f} x the time inside")
-    print(f"  per job {(wall * slots - sum(inside)) / jobs:.2f} slot-seconds")
-    print(f"  finished, again: {again:.1f} s")
+    jobs, work = len(inside), sum(inside)
+    row = {
+        "where": "slurm" if slurm else "local",
+        "slots": slots,
+        "jobs": jobs,
+        "wall_seconds": round(wall, 1),
+        "inside_seconds": round(work, 1),
+        "overhead": round((wall * slots - work) / work, 2),
+        "slot_seconds_per_job": round((wall * slots - work) / jobs, 2),
+        "finished_again_seconds": round(again, 1),
+    }
+    print("\n".join(f"{key:>24}  {value}" for key, value in row.items()))
+    OUT.mkdir(exist_ok=True)
+    with (OUT / f"overhead-{row['where']}.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([list(row), list(row.values())])
 
 
 def main() -> None:
     match sys.argv[1:]:
         case ["growth"]:
-            growth(1000)
+            growth(10000)
         case ["growth", largest]:
             growth(int(largest))
         case ["overhead"]:
