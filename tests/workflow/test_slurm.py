@@ -183,9 +183,9 @@ def test_a_preempted_run_goes_back_to_the_queue(drill: Drill) -> None:
 
 
 def test_a_run_that_outlasts_its_time_limit_goes_back_to_the_queue(drill: Drill) -> None:
-    """A minute is granted; the signal comes 45 s before its end."""
-    signal = "train:slurm_extra='--signal=TERM@45'"
-    drill.repo.environment["OUTSIDE_SECONDS"] = "10"
+    """A minute is granted; the signal comes 30 s before its end, when the steps are done and validation is not."""
+    signal = "train:slurm_extra='--signal=TERM@30'"
+    drill.repo.environment["OUTSIDE_SECONDS"] = "6"
     drill.submit("--set-resources", GPU, "train:runtime=1", signal)
     drill.ends_well()
     (record,) = drill.records()
