@@ -183,6 +183,19 @@ def test_changed_recordings_are_a_changed_dependency(versioned: Repo, tmp_path: 
     assert "train" in repo.done_jobs()
 
 
+def test_imported_recordings_are_a_dependency(versioned: Repo, tmp_path: Path) -> None:
+    repo = copy_of(versioned, tmp_path / "repo")
+    source = tmp_path / "published"
+    shutil.copytree(repo.folder / "data" / "recordings", source)
+    dvc(repo, "import-url", str(source), "data/imported")
+    repo.edit("config/corpora/tiny.yaml", "root: data/recordings", "root: data/imported")
+    assert "store" in dvc(repo, "status").out
+    dvc(repo, "repro")
+    assert "up to date" in dvc(repo, "repro").text
+    (source / "speech/train/ada/1.wav").unlink()
+    assert "import" in dvc(repo, "status").out, "the source's change is not seen"
+
+
 def test_differences_between_two_commits(versioned: Repo, tmp_path: Path) -> None:
     repo = copy_of(versioned, tmp_path / "repo")
     before = read_json(repo.folder / "results/studies/tiny/metrics.json")
