@@ -193,7 +193,9 @@ def test_imported_recordings_are_a_dependency(versioned: Repo, tmp_path: Path) -
     dvc(repo, "repro")
     assert "up to date" in dvc(repo, "repro").text
     (source / "speech/train/ada/1.wav").unlink()
-    assert "import" in dvc(repo, "status").out, "the source's change is not seen"
+    dvc(repo, "update", "data/imported.dvc")
+    assert not (repo.folder / "data/imported/speech/train/ada/1.wav").exists()
+    assert "store" in dvc(repo, "status").out
 
 
 def test_differences_between_two_commits(versioned: Repo, tmp_path: Path) -> None:
