@@ -8,10 +8,10 @@ rule enhance:
         dag.outputs("enhanced"),
     log:
         f"{RESULTS}/logs/enhance/{{stem}}.log",
-    group:
-        dag.group("enhanced")
     priority: 20
     retries: 2
+    group:
+        dag.group("enhanced")
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -32,10 +32,10 @@ rule score:
         f"{RESULTS}/logs/score/{{stem}}.log",
     wildcard_constraints:
         stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
-    group:
-        dag.group("scores")
     priority: 30
     retries: 2
+    group:
+        dag.group("scores")
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("scores")

@@ -29,10 +29,10 @@ rule mixtures:
         dag.outputs("mixtures"),
     log:
         f"{RESULTS}/logs/mixtures/{{stem}}.log",
-    group:
-        dag.group("mixtures")
     priority: 90
     retries: 2
+    group:
+        dag.group("mixtures")
     conda:
         "../envs/sebench.yaml"
     resources:
@@ -53,10 +53,10 @@ rule render_test:
         f"{RESULTS}/logs/render/{{stem}}.log",
     wildcard_constraints:
         stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
-    group:
-        dag.group("set")
     priority: 80
     retries: 2
+    group:
+        dag.group("set")
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("set")

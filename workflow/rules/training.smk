@@ -31,9 +31,9 @@ rule complexity:
         dag.outputs("complexity"),
     log:
         f"{RESULTS}/logs/complexity/{{stem}}.log",
+    retries: 2
     group:
         dag.group("complexity")
-    retries: 2
     conda:
         "../envs/sebench.yaml"
     resources:
