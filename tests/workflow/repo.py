@@ -146,7 +146,9 @@ class Repo:
     def popen(self, *words: str, **options: Any) -> subprocess.Popen[str]:
         """A command in the repository, in a session of its own."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SEBENCH_")}
-        environment |= {"SNAKEMAKE_OUTPUT_CACHE": "", **self.environment}
+        # as in an activated environment, which `dvc` needs to find `python`
+        path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+        environment |= {"SNAKEMAKE_OUTPUT_CACHE": "", "PATH": path, **self.environment}
         return subprocess.Popen(
             [sys.executable, "-m", *words],
             cwd=self.folder,
