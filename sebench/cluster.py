@@ -44,13 +44,9 @@ def grants_no_gpu() -> bool:
 
 def job_is_over(number: str) -> bool:
     """Whether a job is neither pending nor running; False where that cannot be asked."""
-    if not number or shutil.which("squeue") is None:
+    if not number:
         return False
-    command = ["squeue", "-h", "-j", number, "-t", "PD,R,CF,CG,S", "-o", "%T"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    done = _call("squeue", "-h", "-j", number, "-t", "PD,R,CF,CG,S", "-o", "%T")
     if done.returncode:  # forgotten, or a controller that does not answer
         return "Invalid job id" in done.stderr
     return not done.stdout.strip()
@@ -66,11 +62,7 @@ def requeue() -> bool:
     number = job_id()
     if not number or _ask("squeue", "-h", "-j", number, "-o", "%T").split() != ["RUNNING"]:
         return False
-    try:
-        done = subprocess.run(["scontrol", "requeue", number], capture_output=True, text=True, timeout=_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("job %s cannot be requeued: %s", number, error)
-        return False
+    done = _call("scontrol", "requeue", number)
     if done.returncode:
         log.warning("job %s cannot be requeued: %s", number, done.stderr.strip())
         return False
@@ -151,8 +143,6 @@ def check_wishes(wishes: Iterable[Wish]) -> None:
 
 def live_jobs(folder: Path) -> list[LiveJob]:
     """Jobs that an earlier driver submitted from a folder and that are pending or running."""
-    if shutil.which("squeue") is None:
-        return []
     found = []
     for line in _ask("squeue", "-h", "-u", str(os.getuid()), "-o", "%i|%T|%j|%Z|%k").splitlines():
         number, state, name, workdir, what = (line.split("|", 4) + [""] * 5)[:5]
@@ -162,9 +152,15 @@ def live_jobs(folder: Path) -> list[LiveJob]:
 
 
 def _ask(*command: str) -> str:
+    """What a client tool prints; "" where it fails."""
+    done = _call(*command)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _call(*command: str) -> subprocess.CompletedProcess[str]:
+    """A client tool, run to its end; one that is absent or does not answer is one that failed."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         log.warning("%s: %s", command[0], error)
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+        return subprocess.CompletedProcess(command, 1, "", str(error))

@@ -17,6 +17,7 @@ from sebench.errors import SebenchError
 from sebench.failures import describe, failures
 from sebench.files import read_json, write_json
 from sebench.plan.build import Plan
+from sebench.workers import process_start
 
 #: Kinds in the order of the work, with the word for people.
 PHASES = {
@@ -36,25 +37,13 @@ class DriverBusy(SebenchError):
     """Another driver works on this store."""
 
 
-def process_start(pid: int) -> str:
-    """When a process started, as the kernel counts; empty where it does not run (or cannot be seen)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    state, *fields = stat.rpartition(")")[2].split()
-    return "" if state in "ZX" else fields[18]
-
-
 #: Environment variable of everything that a driver starts: its pid, its start, the store.
 MARK = "SEBENCH_DRIVER"
 
 
 def claimed_by_parent(store: Store) -> bool:
     """Whether this is the Snakemake of a `sebench run` that has claimed the store."""
-    pid, _, rest = os.environ.get(MARK, "").partition(":")
-    start, _, root = rest.partition(":")
-    return root == str(store.root.resolve()) and bool(start) and process_start(int(pid)) == start
+    return _marked_by(os.environ.get(MARK, ""), store) is True
 
 
 def release(store: Store) -> None:
@@ -107,6 +96,15 @@ def mark(store: Store) -> str:
     return f"{os.getpid()}:{process_start(os.getpid())}:{store.root.resolve()}"
 
 
+def _marked_by(value: str, store: Store) -> bool | None:
+    """Whether the driver that wrote this mark lives; None where it is none of a driver of this store."""
+    pid, _, rest = value.partition(":")
+    start, _, root = rest.partition(":")
+    if not start or root != str(store.root.resolve()):
+        return None
+    return process_start(int(pid)) == start
+
+
 def orphans(store: Store) -> list[int]:
     """Processes on this host that a driver of this store started and did not live to see end."""
     found = []
@@ -116,9 +114,8 @@ def orphans(store: Store) -> list[int]:
         except OSError:
             continue
         value = next((v.decode(errors="replace") for v in variables if v.startswith(f"{MARK}=".encode())), "")
-        pid, _, rest = value.removeprefix(f"{MARK}=").partition(":")
-        start, _, root = rest.partition(":")
-        if root == str(store.root.resolve()) and process_start(int(pid)) != start and process_start(int(path.parts[2])):
+        dead = _marked_by(value.removeprefix(f"{MARK}="), store) is False
+        if dead and process_start(int(path.parts[2])):
             found.append(int(path.parts[2]))
     return found
 

@@ -1,4 +1,4 @@
-"""What worker processes of a pool have in common."""
+"""Processes: when they started, whether they live, and what workers have in common."""
 
 from __future__ import annotations
 
@@ -10,19 +10,46 @@ import time
 from pathlib import Path
 
 
+def process_start(pid: int) -> str:
+    """When a process started (clock ticks since boot); "" if there is none or it is a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return "" if Path("/proc/self/stat").exists() else _alive(pid)
+    except OSError:
+        return ""
+    fields = text[text.rindex(")") + 2 :].split()  # the name in brackets may hold spaces
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _alive(pid: int) -> str:
+    """Without /proc: only whether the pid exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "alive"
+    return "alive"
+
+
 def seconds_alive() -> float:
     """For how long this process has lived; without /proc, the processor time that it used."""
-    try:
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    ticks = process_start(os.getpid())
+    if not ticks.isdigit():
         return time.process_time()
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def ignore_signals() -> None:
+    """Leave being told to stop to another process: a job's signal reaches all of its processes."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def follow_parent() -> None:
     """Leave signals to the parent, and end when it was killed: the pool's queues alone would keep a worker for ever."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+    ignore_signals()
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

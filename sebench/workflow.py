@@ -100,14 +100,14 @@ class Workflow:
     def group(self, kind: str) -> Callable[[Any], str]:
         """Group function of a rule: what a cluster is sent in one submission (see `sebench.plan.groups`)."""
 
-        def name(wildcards: Any) -> str:
+        def name_of(wildcards: Any) -> str:
             found = group(self.node(kind, wildcards.stem), self._by_key)
             assert found is not None
             family, name = found
             self.families[name] = family
             return name
 
-        return name
+        return name_of
 
     def targets(self) -> list[str]:
         """The publications, tables and figures, and what is missing that they would not lead to: a deleted file is made
@@ -161,15 +161,16 @@ class Workflow:
         """
         if self.inside_job:
             return
-        if executor == "slurm":
-            cluster.require_client()
-            asked = (job.resources for job in jobs if not job.is_local)
-            cluster.check_wishes(
-                cluster.Wish(str(found.get("slurm_partition") or ""), int(found.get("gpu") or 0)) for found in asked
-            )
         from sebench.driver import MARK
 
         os.environ.pop(MARK, None)  # the jobs outlive this driver: the next one must not take them for its orphans
+        if executor != "slurm":
+            return
+        cluster.require_client()
+        asked = (job.resources for job in jobs if not job.is_local)
+        cluster.check_wishes(
+            cluster.Wish(str(found.get("slurm_partition") or ""), int(found.get("gpu") or 0)) for found in asked
+        )
         alive = cluster.live_jobs(Path.cwd())
         if alive:
             logger.warning("%d jobs of an earlier driver are alive; what they do is not done again:", len(alive))
@@ -204,9 +205,7 @@ class Workflow:
         found = [failure for log in logs for failure in failures(Path(log).read_text(encoding="utf-8"))]
         free = shutil.disk_usage(self.store.root).free
         if free < FULL_BYTES:
-            logger.error(
-                "the disk of %s is full (%d kB free): %s", self.store.root, free // 1000, "logs may be cut off"
-            )
+            logger.error("the disk of %s is full (%d kB free): logs may be cut off", self.store.root, free // 1000)
         logger.error("failed for good:\n%s", "\n".join(describe(found)) or "  no job: see above")
         for plan in self.plans:
             folder = write_partial(plan.publication, self.nodes, self.store)

@@ -26,6 +26,7 @@ SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "scales": schema.ScaleEntry,
     "studies": schema.StudyEntry,
 }
+Model = typing.TypeVar("Model", bound=pydantic.BaseModel)
 ITEM_SECTIONS = {"losses": "loss", "models": "model", "metrics": "metric", "corpora": "corpus"}
 
 
@@ -100,8 +101,7 @@ def load_config(folder: Path | str = "config") -> Config:
     problems: list[Problem] = []
     settings: schema.Settings | None = None
     try:
-        document = load(folder / "config.yaml")
-        settings = _validated(schema.Settings, document.data, document, (), problems)
+        settings = load_file(schema.Settings, folder / "config.yaml")
     except ConfigError as error:
         problems.extend(error.problems)
     sections: dict[str, dict[str, Named]] = {}
@@ -129,6 +129,20 @@ def load_config(folder: Path | str = "config") -> Config:
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def load_file(model: type[Model], path: Path) -> Model:
+    """Read one file that is one model.
+
+    Raises:
+        ConfigError: with every mistake found.
+    """
+    document = load(path)
+    problems: list[Problem] = []
+    found: Model | None = _validated(model, document.data, document, (), problems)
+    if found is None:
+        raise ConfigError(problems)
+    return found
 
 
 def _documents(folder: Path, problems: list[Problem]) -> Iterator[Document]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from annotated_types import MinLen
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sebench.errors import ConfigError, Problem, nearest
+from sebench.config.load import load_file
+from sebench.config.schema import Strict
 
 
-class Params(BaseModel):
+class Params(Strict):
     """The keys of `params.yaml`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     studies: Annotated[list[str], MinLen(1)]
     scale: str
@@ -29,14 +26,4 @@ def read_params(path: Path) -> Params:
     Raises:
         ConfigError: it cannot be read, or a key is wrong.
     """
-    try:
-        return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError([Problem(str(path), "params", str(error))]) from error
-    except ValidationError as error:
-        problems = []
-        for mistake in error.errors():
-            key = ".".join(str(part) for part in mistake["loc"])
-            near = nearest(key, Params.model_fields) if mistake["type"] == "extra_forbidden" else ""
-            problems.append(Problem(str(path), key, mistake["msg"], ", ".join(Params.model_fields), near))
-        raise ConfigError(problems) from error
+    return load_file(Params, path)

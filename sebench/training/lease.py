@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sebench.errors import RestartNeeded
+from sebench.workers import process_start
 
 log = logging.getLogger(__name__)
 
@@ -302,7 +303,7 @@ def attempt_path(folder: Path, generation: int) -> Path:
 
 def is_dead_here(owner: dict[str, Any]) -> bool:
     """Whether an owner ran on this host (same boot, same pid namespace) and its process is gone."""
-    return bool(owner) and owner.get("machine") == _machine() and _start_time(owner["pid"]) != owner["pid_started"]
+    return bool(owner) and owner.get("machine") == _machine() and process_start(owner["pid"]) != owner["pid_started"]
 
 
 def _lease_path(folder: Path, generation: int) -> Path:
@@ -315,7 +316,7 @@ def _identity() -> dict[str, Any]:
         "host": platform.node(),
         "machine": _machine(),
         "pid": os.getpid(),
-        "pid_started": _start_time(os.getpid()),
+        "pid_started": process_start(os.getpid()),
         "slurm_job_id": os.environ.get("SLURM_JOB_ID", ""),
     }
 
@@ -328,26 +329,3 @@ def _machine() -> str:
     except OSError:
         return f"{platform.node()}:{uuid.getnode()}"
     return f"{platform.node()}:{boot}:{namespace}"
-
-
-def _start_time(pid: int) -> str:
-    """When a process started (clock ticks since boot); "" if there is none or it is a zombie."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return "" if Path("/proc/self/stat").exists() else _alive(pid)
-    except OSError:
-        return ""
-    fields = text[text.rindex(")") + 2 :].split()  # the name in brackets may hold spaces
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _alive(pid: int) -> str:
-    """Without /proc: only whether the pid exists."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        return "alive"
-    return "alive"

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from torch import Tensor, nn
 from sebench.errors import DataError, SebenchError
 from sebench.losses.base import Batch
 from sebench.seeding import seed_of
+from sebench.workers import ignore_signals
 
 if TYPE_CHECKING:
     from sebench.artefacts import Node, Store
@@ -196,6 +196,11 @@ def rank_device(device: torch.device, rank: int) -> torch.device:
 def team_of(node: Node, store: Store, device: torch.device) -> Iterator[Team]:
     """Rank 0's team for a run, with its followers started; they end with the context.
 
+    Args:
+        node: the run.
+        store: where its parents are.
+        device: of rank 0.
+
     Raises:
         DataError: see `check_devices`.
     """
@@ -210,12 +215,12 @@ def team_of(node: Node, store: Store, device: torch.device) -> Iterator[Team]:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # one machine, whatever its name resolves to
     command = [sys.executable, "-m", "sebench.training.parallel", node.stem, str(store.root)]
     numbers = [[str(number) for number in (meeting.port, rank, size, os.getpid())] for rank in range(1, size)]
-    followers = [subprocess.Popen([*command, *each], preexec_fn=_ignore_signals) for each in numbers]
+    followers = [subprocess.Popen([*command, *each], preexec_fn=ignore_signals) for each in numbers]
     closing = threading.Event()
     try:
         for follower in followers:
             threading.Thread(target=_watch, args=(follower, closing), daemon=True).start()
-        team = Together(0, size, meeting, rank_device(device, 0))
+        team = Together(0, size, meeting, device)
         try:
             yield team
         except RuntimeError as error:  # of a connection: either side may notice first that a follower is gone
@@ -245,12 +250,6 @@ def _ended(followers: Sequence[subprocess.Popen[bytes]]) -> int | None:
     return None
 
 
-def _ignore_signals() -> None:
-    """Rank 0 is told to stop, and tells the others; a job's signal reaches all its processes."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-
-
 def _watch(follower: subprocess.Popen[bytes], closing: threading.Event) -> None:
     """End this process when a follower fails: it would wait for its gradients for ever. The run can be resumed."""
     code = follower.wait()
@@ -277,7 +276,6 @@ def follow(stem: str, results: str, port: int, rank: int, size: int, parent: int
     from sebench.training.stages import NotFinite, build_stage
     from sebench.training.step import context_of
 
-    _ignore_signals()
     _end_with(parent)
     store = Store(results)
     node = store.load_stem("run", stem)

@@ -23,8 +23,8 @@ from sebench.seeding import generator
 RATE = 16000
 
 
-class TinyGain(Model):
-    """A gain per sample from a short context, with dropout and a running mean: what depends on random state."""
+class TinyPlain(Model):
+    """A gain per sample from a short context, which depends on its own utterance and on nothing random."""
 
     views = ("waveform",)
     sample_rate = 16000
@@ -33,30 +33,25 @@ class TinyGain(Model):
     def __init__(self, *, width: int = 4) -> None:
         super().__init__()
         self.front = nn.Conv1d(1, width, 5, padding=2)
+        self.back = nn.Conv1d(width, 1, 1)
+
+    def hidden(self, noisy: Tensor) -> Tensor:
+        return torch.tanh(self.front(noisy[:, None]))
+
+    def forward(self, batch: Batch) -> Estimate:
+        return Estimate(batch, waveform=torch.sigmoid(self.back(self.hidden(batch.noisy)))[:, 0] * batch.noisy)
+
+
+class TinyGain(TinyPlain):
+    """The same with dropout and a running mean: what depends on random state."""
+
+    def __init__(self, *, width: int = 4) -> None:
+        super().__init__(width=width)
         self.normalise = nn.BatchNorm1d(width)
         self.dropout = nn.Dropout(0.3)
-        self.back = nn.Conv1d(width, 1, 1)
 
-    def forward(self, batch: Batch) -> Estimate:
-        hidden = self.dropout(torch.tanh(self.normalise(self.front(batch.noisy[:, None]))))
-        return Estimate(batch, waveform=torch.sigmoid(self.back(hidden))[:, 0] * batch.noisy)
-
-
-class TinyPlain(Model):
-    """A gain per sample that depends on its own utterance and on nothing random."""
-
-    views = ("waveform",)
-    sample_rate = 16000
-    causal = False
-
-    def __init__(self, *, width: int = 4) -> None:
-        super().__init__()
-        self.front = nn.Conv1d(1, width, 5, padding=2)
-        self.back = nn.Conv1d(width, 1, 1)
-
-    def forward(self, batch: Batch) -> Estimate:
-        hidden = torch.tanh(self.front(batch.noisy[:, None]))
-        return Estimate(batch, waveform=torch.sigmoid(self.back(hidden))[:, 0] * batch.noisy)
+    def hidden(self, noisy: Tensor) -> Tensor:
+        return self.dropout(torch.tanh(self.normalise(self.front(noisy[:, None]))))
 
 
 class TinyPair(Model):
