@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 
 from repo import Repo
+
+from sebench.config.items import registry
 
 PYPROJECT = """\
 [project]
@@ -92,6 +97,18 @@ def put_on_path(repo: Repo) -> None:
     """Let the repository's commands find the package that lies beside it."""
     others = os.environ.get("PYTHONPATH")
     repo.environment["PYTHONPATH"] = os.pathsep.join([str(repo.folder / "outside"), *([others] if others else [])])
+
+
+@contextlib.contextmanager
+def in_this_process(repo: Repo) -> Iterator[None]:
+    """Let plans that are made in this process find the package; what was found before is looked for again."""
+    sys.path.append(str(repo.folder / "outside"))
+    registry.cache_clear()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(repo.folder / "outside"))
+        registry.cache_clear()
 
 
 def extend(repo: Repo) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -46,9 +45,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repo]:
     repo = Repo.create(tmp_path_factory.mktemp("local") / "repo")
     outside.extend(repo)
     repo.run()
-    sys.path.append(str(repo.folder / "outside"))  # plans are made in this process too
-    yield repo
-    sys.path.remove(str(repo.folder / "outside"))
+    with outside.in_this_process(repo):
+        yield repo
 
 
 @pytest.fixture(scope="session")
