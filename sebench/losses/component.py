@@ -1,4 +1,4 @@
-"""Component losses L_C and L_N: what a gain does to the speech and to the noise, weighed against each other."""
+"""Component losses L_C, L_N and SDW: what a gain does to the speech and to the noise, weighed against each other."""
 
 from __future__ import annotations
 
@@ -128,3 +128,35 @@ class ComponentNoise(_ComponentLoss):
     def weights(self) -> tuple[float, float]:
         """See `_ComponentLoss.weights`."""
         return self.weight, 1.0
+
+
+class SpeechDistortionWeighted(Loss):
+    """Speech-distortion-weighted loss: lambda <|S - G S|^2> + (1 - lambda) <|G N|^2>, equation (17).
+
+    Args:
+        weight: lambda; 0.6 is what Braun & Tashev found on their validation set.
+        bins: "inner" leaves out the lowest and the highest bin, "all" does not.
+    """
+
+    name = "sdw"
+    version = 1
+    needs_views = ("gain",)
+    needs_signals = ("speech", "noise")
+    phase_blind = True
+    optimum = "gain"
+    invariances = ()
+    equation = "lambda mean |S - G S|^2 + (1 - lambda) mean |G N|^2"
+    source = "Braun & Tashev, arXiv 2009.12286, eq. (17); Xia et al., arXiv 2001.10601"
+
+    def __init__(
+        self, *, weight: Annotated[float, Ge(0), Le(1)] = 0.6, bins: Literal["inner", "all"] = "inner"
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self._bins = slice(1, -1) if bins == "inner" else slice(None)
+
+    def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """See `Loss.forward`."""
+        speech_error, noise_error = component_errors(estimate, batch)
+        error = self.weight * speech_error + (1.0 - self.weight) * noise_error
+        return batch.mean_over_frames(error[:, self._bins], estimate.stft)
