@@ -28,6 +28,17 @@ GPU_NODES = ("g1", "g2")
 NODES = CPU_NODES + GPU_NODES
 SYSTEM = Path("/etc/slurm")
 LINKED = ("slurm.conf", "gres.conf")
+#: The account that this cluster refuses, as one with a database of accounts would.
+NO_ACCOUNT = "nobody"
+SUBMIT_LUA = f"""\
+function slurm_job_submit(job, partitions, uid)
+    if job.account == "{NO_ACCOUNT}" then return slurm.ESLURM_INVALID_ACCOUNT or 2045 end
+    return slurm.SUCCESS
+end
+function slurm_job_modify(job, record, partitions, uid)
+    return slurm.SUCCESS
+end
+"""
 #: Seconds between SIGTERM and SIGKILL of a preempted job.
 GRACE_SECONDS = 20
 
@@ -189,6 +200,7 @@ class Slurm:
                 os.mknod(device, 0o20666, os.makedev(1, 3))
             gpus.append(f"NodeName={node} Name=gpu File={device}\n")
         (self.root / "etc" / "gres.conf").write_text("".join(gpus), encoding="utf-8")
+        (self.root / "etc" / "job_submit.lua").write_text(SUBMIT_LUA, encoding="utf-8")
         common = f"NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=9000 State=UNKNOWN"
         lines = [
             "ClusterName=sebench",
@@ -216,6 +228,7 @@ class Slurm:
             "SchedulerType=sched/backfill",
             "SchedulerParameters=sched_interval=2,sched_min_interval=0,batch_sched_delay=0,defer_batch,bf_interval=2",
             "GresTypes=gpu",
+            "JobSubmitPlugins=lua",
             "ReturnToService=2",
             "JobRequeue=1",
             "MinJobAge=86400",  # squeue must remember what ended

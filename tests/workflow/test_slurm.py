@@ -15,7 +15,7 @@ from repo import Done, Repo, assert_same, contents, kill, kill_session, wait_unt
 
 from sebench.artefacts import Node
 from sebench.files import read_json
-from slurm import GPU_NODES, Slurm, SlurmAbsent, wait_for
+from slurm import GPU_NODES, NO_ACCOUNT, Slurm, SlurmAbsent, wait_for
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
@@ -203,6 +203,17 @@ def test_what_the_cluster_does_not_have_is_refused_before_submitting(drill: Dril
     assert refused.code != 0
     assert message in refused.text
     assert drill.records() == []
+
+
+def test_a_refused_account_is_named_and_nothing_is_lost(drill: Drill) -> None:
+    drill.repo.environment["OUTSIDE_SECONDS"] = "0"
+    refused = drill.repo.command(*SUBMIT, "--set-resources", GPU, f"train:slurm_account={NO_ACCOUNT}")
+    assert refused.code != 0
+    assert "Invalid account or account/partition combination" in refused.text
+    assert drill.records() == []
+    drill.submit()
+    drill.ends_well()
+    assert len(drill.records()) == 1
 
 
 def test_memory_that_runs_out(drill: Drill) -> None:
