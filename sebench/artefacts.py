@@ -33,6 +33,7 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mixtures": ("mixtures", ("mixtures.parquet",)),
     "set": ("sets", ("index.parquet",)),
     "run": ("runs", ("run.json", "history.json", "checkpoint.safetensors")),
+    "choice": ("choices", ("choice.json",)),
     "enhanced": ("enhanced", ("index.parquet",)),
     "scores": ("scores", ("scores.parquet",)),
     "complexity": ("complexity", ("complexity.json",)),

@@ -25,6 +25,7 @@ PHASES = {
     "mixtures": "mixture plans",
     "set": "rendered sets",
     "run": "training runs",
+    "choice": "choices",
     "enhanced": "enhanced sets",
     "scores": "score files",
     "complexity": "complexities",

@@ -14,6 +14,7 @@ FUNCTIONS: Mapping[str, str] = {
     "mixtures": "sebench.synthesis.plan",
     "set": "sebench.synthesis.render",
     "run": "sebench.training.step",
+    "choice": "sebench.training.choice",
     "enhanced": "sebench.enhancement.step",
     "scores": "sebench.metrics.step",
     "complexity": "sebench.models.complexity",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from sebench.config.tables import Strict
 
@@ -26,8 +26,8 @@ class PanelLayout(Strict):
     source: str = Field(description="clean, noisy, or a row of the study")
 
 
-class FigureLayout(Strict):
-    """One figure of a study, as its YAML gives it."""
+class SpectrogramsLayout(Strict):
+    """Spectrograms of one mixture: clean, noisy, and what several rows made of it."""
 
     title: str
     type: Literal["spectrograms"] = "spectrograms"
@@ -36,8 +36,47 @@ class FigureLayout(Strict):
     select: Select = Select()
 
 
+class SweepPanel(Strict):
+    """One axis with the curves of several sweeps."""
+
+    axis: str = Field(description="its label, the parameter that is swept")
+    curves: list[str] = Field(min_length=1, description="choices of the study")
+
+
+class SweepLayout(Strict):
+    """What the validation set says about the values of sweeps, with intervals and the chosen points."""
+
+    title: str
+    type: Literal["sweep"]
+    panels: list[SweepPanel] = Field(min_length=1)
+
+
+class DistributionsLayout(Strict):
+    """How the values of noisy speech's spectra are distributed, linear, compressed, and as logarithms."""
+
+    title: str
+    type: Literal["distributions"]
+    condition: str = Field(description="the condition whose set is shown")
+    exponent: float = Field(0.3, gt=0, description="of the compression")
+    window_length: int = Field(512, gt=0, description="of the sqrt-Hann STFT, in samples")
+    hop: int = Field(256, gt=0, description="in samples")
+    minutes: float = Field(5.0, gt=0, description="of the set's mixtures, from its first on")
+
+
+def _type_of(value: Any) -> str:
+    return str(value.get("type", "spectrograms") if isinstance(value, dict) else value.type)
+
+
+FigureLayout = Annotated[
+    Annotated[SpectrogramsLayout, Tag("spectrograms")]
+    | Annotated[SweepLayout, Tag("sweep")]
+    | Annotated[DistributionsLayout, Tag("distributions")],
+    Discriminator(_type_of),
+]
+
+
 class FigureSpec(Strict):
-    """The spec of a figure node; a panel's source is clean, noisy, or the role of an enhanced parent."""
+    """The spec of a spectrogram figure; a panel's source is clean, noisy, or the role of an enhanced parent."""
 
     figure: Literal["spectrograms"] = "spectrograms"
     title: str
@@ -46,12 +85,47 @@ class FigureSpec(Strict):
     version: int = 1
 
 
-def figure_spec(layout: FigureLayout, roles: dict[str, str], version: int = 1) -> dict[str, Any]:
+class SweepSpec(Strict):
+    """The spec of a sweep figure; a panel's curves are label -> role of a choice."""
+
+    figure: Literal["sweep"] = "sweep"
+    title: str
+    panels: list[tuple[str, dict[str, str]]] = Field(min_length=1, description="label of the axis, curves")
+    version: int = 1
+
+
+class DistributionsSpec(Strict):
+    """The spec of a figure of distributions, whose parent is a set."""
+
+    figure: Literal["distributions"] = "distributions"
+    title: str
+    exponent: float
+    window_length: int
+    hop: int
+    minutes: float
+    version: int = 1
+
+
+AnySpec = FigureSpec | SweepSpec | DistributionsSpec
+read_spec: TypeAdapter[AnySpec] = TypeAdapter(Annotated[AnySpec, Field(discriminator="figure")])
+
+
+def figure_spec(
+    layout: SpectrogramsLayout | SweepLayout | DistributionsLayout, roles: dict[str, str], version: int = 1
+) -> dict[str, Any]:
     """The JSON-able spec of a figure node.
 
     Args:
-        roles: row of the study -> role of its enhanced parent.
+        roles: row of the study -> role of its enhanced parent; of a sweep, choice -> its role.
     """
-    panels = [PanelLayout(label=panel.label, source=roles.get(panel.source, panel.source)) for panel in layout.panels]
-    spec = FigureSpec(figure=layout.type, title=layout.title, panels=panels, select=layout.select, version=version)
+    spec: AnySpec
+    if isinstance(layout, SpectrogramsLayout):
+        panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in layout.panels]
+        spec = FigureSpec(title=layout.title, panels=panels, select=layout.select, version=version)
+    elif isinstance(layout, SweepLayout):
+        curves = [(panel.axis, {label: roles[label] for label in panel.curves}) for panel in layout.panels]
+        spec = SweepSpec(title=layout.title, panels=curves, version=version)
+    else:
+        values = layout.model_dump(exclude={"type", "condition"})
+        spec = DistributionsSpec(**values, version=version)
     return spec.model_dump(mode="json")

@@ -37,10 +37,11 @@ class Named:
     name: str
     entry: Any
     document: Document
+    family: str = ""  # the entry that it was expanded from
 
     def where(self, *keys: str | int) -> str:
         """File and line of the entry, or of a key in it."""
-        return self.document.where((self.name, *keys))
+        return self.document.where((self.family or self.name, *keys))
 
     @property
     def label(self) -> str:
@@ -77,6 +78,15 @@ class Config:
                 entry = SECTIONS[section].model_validate({"type": name})
                 return Named(name, entry, Document(self.folder / section, {}))
         return found
+
+    def members(self, loss: str) -> list[Named]:
+        """The entries that a family of losses stands for, in the order of its values; those of any other loss: itself.
+
+        Raises:
+            ConfigError: no such entry.
+        """
+        named = self.get("losses", loss)
+        return [found for found in self.sections["losses"].values() if found.family == loss] or [named]
 
     def names(self, section: str) -> list[str]:
         """Entries, then registered items that need none."""
@@ -120,6 +130,9 @@ def load_config(folder: Path | str = "config") -> Config:
                 entry = _validated(model, content, document, (name,), problems)
                 if entry is not None:
                     sections[section][name] = Named(name, entry, document)
+    for named in list(sections["losses"].values()):
+        for member in expanded(named):
+            sections["losses"][member.name] = member
     if settings is None:
         raise ConfigError(problems)
     config = Config(folder, settings, sections)
@@ -129,6 +142,21 @@ def load_config(folder: Path | str = "config") -> Config:
     if problems:
         raise ConfigError(problems)
     return config
+
+
+def expanded(named: Named) -> Iterator[Named]:
+    """The members of a loss with a sweep: `<name>@<value>`, with {value} of the label filled in."""
+    entry = named.entry
+    for axis, points in entry.sweep.items():
+        for point in points:
+            text = schema.point_name(point)
+            label = entry.label.replace("{value}", text) if "{value}" in entry.label else f"{named.label}@{text}"
+            changes: dict[str, Any] = {"label": label, "sweep": {}}
+            if entry.mix is not None:
+                changes["mix"] = entry.mix.model_copy(update={axis: point})
+            else:
+                changes["params"] = {**entry.params, axis: point}
+            yield Named(f"{named.name}@{text}", entry.model_copy(update=changes), named.document, named.name)
 
 
 def load_file(model: type[Model], path: Path) -> Model:

@@ -7,15 +7,22 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, SECTIONS, Config, Named, missing
+from sebench.config.schema import point_name
 from sebench.errors import Problem, nearest
 
 
 def check_references(config: Config) -> Iterator[Problem]:
     """Every problem between entries."""
     for section, kind in ITEM_SECTIONS.items():
+        told: set[str] = set()
         for named in config.sections[section].values():
-            if getattr(named.entry, "type", None) is not None:
-                yield from _item_problems(kind, named)
+            if getattr(named.entry, "type", None) is None or getattr(named.entry, "sweep", None):
+                continue  # the members of a sweep are checked
+            for problem in _item_problems(kind, named):
+                mark = f"{problem.where} {problem.found}"
+                if mark not in told:
+                    told.add(mark)
+                    yield problem
     yield from _loss_problems(config)
     for named in config.sections["recipes"].values():
         yield from _recipe_problems(config, named)
@@ -67,12 +74,24 @@ def _loss_problems(config: Config) -> Iterator[Problem]:
     reported: set[str] = set()
     for named in losses.values():
         for key, name in _parts(named.entry):
+            if named.family:
+                continue
             if config.lookup("losses", name) is None:
                 yield missing(config, "losses", name, named.where(key, name), f"{named.name}.{key}")
+            else:
+                yield from _no_family(config, name, named.where(key, name), f"{named.name}.{key}")
         chain = _loop(losses, named.name, [])
         if chain and not reported & set(chain):
             reported |= set(chain)
             yield Problem(named.where(), named.name, f"a loop of references: {' -> '.join(chain)}")
+
+
+def _no_family(config: Config, name: str, where: str, key: str) -> Iterator[Problem]:
+    """A family where one loss is meant."""
+    found = config.lookup("losses", name)
+    if found is not None and found.entry.sweep:
+        members = ", ".join(member.name for member in config.members(name))
+        yield Problem(where, key, f"{name!r} is a sweep, and one loss is wanted", members)
 
 
 def _loop(losses: dict[str, Named], name: str, path: list[str]) -> list[str]:
@@ -97,6 +116,8 @@ def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
             if name is not None and config.lookup(section, name) is None:
                 where = named.where("stages", index, section[:-1] if section == "models" else "loss")
                 yield missing(config, section, name, where, key)
+        if stage.loss is not None:
+            yield from _no_family(config, stage.loss, named.where("stages", index, "loss"), key)
         for module, source in stage.init.items():
             if source not in earlier:
                 found = f"stage {stage.name!r} starts {module or 'the model'!r} from {source!r}"
@@ -148,6 +169,15 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
                     found,
                     "each of model, loss, recipe once",
                 )
+    for label, choice in study.choices.items():
+        for section, name in (("losses", choice.among), ("models", choice.model), ("recipes", choice.recipe)):
+            if name is not None:
+                yield from refer(section, name, "choices", label)
+        family = config.lookup("losses", choice.among)
+        if family is not None and not family.entry.sweep:
+            where, key = named.where("choices", label, "among"), f"{named.name}.choices.{label}.among"
+            families = [name for name, loss in config.sections["losses"].items() if loss.entry.sweep]
+            yield Problem(where, key, f"loss {choice.among!r} has no sweep to choose from", ", ".join(families))
     for index, exclusion in enumerate(study.exclude):
         for axis, section in sections.items():
             name = getattr(exclusion, axis)
@@ -155,6 +185,7 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
                 yield from refer(section, name, "exclude", index, axis)
     for scale, amounts in study.scales.items():
         yield from refer("scales", scale, "scales", scale)
+        yield from _thinned_problems(config, named, scale)
         for model, params in amounts.models.items():
             found_model = config.lookup("models", model)
             if found_model is None:
@@ -177,3 +208,20 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
                 f"the corpora's: {sorted(roles)}",
             )
     assert set(SECTIONS) >= set(sections.values())
+
+
+def _thinned_problems(config: Config, study: Named, scale: str) -> Iterator[Problem]:
+    """Values that a scale keeps of a sweep and no sweep of the study has."""
+    grid = study.entry.grid
+    names = {str(name) for block in grid for axes in (block.product, block.zip) for name in axes.get("loss", [])}
+    sweeps: dict[str, set[str]] = {}
+    for loss in (config.lookup("losses", name) for name in names):
+        for axis, points in (loss.entry.sweep if loss is not None else {}).items():
+            sweeps.setdefault(axis, set()).update(map(point_name, points))
+    for axis, points in study.entry.scales[scale].sweeps.items():
+        where, key = study.where("scales", scale, "sweeps", axis), f"{study.name}.scales.{scale}.sweeps.{axis}"
+        if axis not in sweeps:
+            yield Problem(where, key, f"no sweep over {axis!r}", ", ".join(sweeps) or "none", nearest(axis, sweeps))
+        for point in map(point_name, points):
+            if axis in sweeps and point not in sweeps[axis]:
+                yield Problem(where, key, f"no value {point} in a sweep over {axis}", ", ".join(sorted(sweeps[axis])))

@@ -50,16 +50,52 @@ class Mix(Strict):
 
     magnitude: str
     complex: str
-    beta: float = Field(ge=0, le=1)
+    beta: float | None = Field(None, ge=0, le=1, description="required, unless it is swept")
+
+
+class Range(Strict):
+    """Values at equal distances, both ends among them."""
+
+    start: float = Field(alias="from")
+    stop: float = Field(alias="to")
+    step: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ends_meet(self) -> Range:
+        steps = (self.stop - self.start) / self.step
+        if steps < 1 or abs(steps - round(steps)) > 1e-6:
+            raise ValueError("`to` must lie a whole number of steps above `from`")
+        return self
+
+    def values(self) -> list[float]:
+        """All of them, as decimal fractions."""
+        count = round((self.stop - self.start) / self.step)
+        return [round(self.start + i * self.step, 9) for i in range(count + 1)]
+
+
+def _values(value: Any) -> Any:
+    return Range.model_validate(value).values() if isinstance(value, dict) else value
+
+
+Point = float | str
+Points = Annotated[list[Point], BeforeValidator(_values), Field(min_length=1)]
+
+
+def point_name(point: Point) -> str:
+    """A swept value as it stands in names and labels."""
+    return f"{point:g}" if isinstance(point, (int, float)) else point
 
 
 class LossEntry(Entry):
-    """A loss: a parameterised item, a weighted sum of other entries, or a mix of two."""
+    """A loss: a parameterised item, a weighted sum of other entries, or a mix of two; or a family of such entries."""
 
     type: str | None = None
     params: dict[str, Any] = {}
     sum: dict[str, float] | None = None
     mix: Mix | None = None
+    sweep: dict[str, Points] = Field(
+        {}, max_length=1, description="one parameter (of a mix: beta) -> its values: the entry is a family of entries"
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> LossEntry:
@@ -69,6 +105,19 @@ class LossEntry(Entry):
             raise ValueError("params belong to type; the parts of a sum or mix are entries of their own")
         if self.sum is not None and not any(self.sum.values()):
             raise ValueError("a sum needs at least one term with a weight other than 0")
+        return self
+
+    @model_validator(mode="after")
+    def _sweep_fits(self) -> LossEntry:
+        for axis, points in self.sweep.items():
+            if self.sum is not None or (self.mix is not None and axis != "beta"):
+                raise ValueError("a sweep is over a parameter of `type`, or over the beta of a mix")
+            if axis in self.params or (self.mix is not None and self.mix.beta is not None):
+                raise ValueError(f"{axis} has a value and is swept")
+            if len({point_name(point) for point in points}) != len(points):
+                raise ValueError(f"a value of {axis} stands twice")
+        if self.mix is not None and self.mix.beta is None and not self.sweep:
+            raise ValueError("a mix needs beta, or a sweep over it")
         return self
 
 
@@ -164,6 +213,8 @@ class StudyAmounts(Strict):
     threads: Positive | None = None
     devices: Positive | None = None
     models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
+    lr_factor: float = Field(1.0, gt=0, description="times every stage's learning rate: few steps need larger ones")
+    sweeps: dict[str, Points] = Field({}, description="swept parameter -> those of its values that this scale computes")
 
 
 class ScaleEntry(Entry, Amounts):
@@ -180,6 +231,9 @@ class GridBlock(Strict):
     product: dict[Axis, AxisValues] = {}
     zip: dict[Axis, AxisValues] = {}
     label: str = Field("{model}({loss})", description="row label; {model}, {loss}, {recipe} stand for labels")
+    test: Literal["all", "ends", "none"] = Field(
+        "all", description="which cells are enhanced and scored: all; of a sweep the first and the last value; none"
+    )
 
     @model_validator(mode="after")
     def _understood(self) -> GridBlock:
@@ -223,6 +277,14 @@ class Selection(Strict):
     )
 
 
+class Choice(Strict):
+    """The best member of a sweep on the validation set: a row that is trained already."""
+
+    among: str = Field(description="the loss entry with the sweep")
+    model: str | None = Field(None, description="where the study trains the sweep with several models")
+    recipe: str | None = Field(None, description="where the study trains the sweep with several recipes")
+
+
 class StudyEntry(Strict):
     """A study: a grid, its conditions and metrics, its tables, figures and claims."""
 
@@ -236,6 +298,7 @@ class StudyEntry(Strict):
     conditions: Conditions
     metrics: Names
     select: Selection = Selection()
+    choices: dict[str, Choice] = Field({}, description="label -> the best of a sweep, by `select.by`")
     scales: dict[str, StudyAmounts] = {}
     tables: dict[str, TableLayout] = {}
     figures: dict[str, FigureLayout] = {}

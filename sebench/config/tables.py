@@ -28,6 +28,10 @@ def _by_label(value: Any) -> Any:
     return {label: label for label in value} if isinstance(value, list) else value
 
 
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
 def _as_column(value: Any) -> Any:
     return {"metric": value} if isinstance(value, str) else value
 
@@ -57,36 +61,50 @@ class TableLayout(Strict):
     """One table of a study, as its YAML gives it."""
 
     title: str
-    type: Literal["conditions", "metrics", "complexity"] = Field(
+    type: Literal["conditions", "metrics", "matrix", "complexity"] = Field(
         description="conditions: one metric, a column per condition; metrics: a column per metric, averaged over the "
-        "conditions; complexity: columns of complexity.json"
+        "conditions; matrix: the columns of `metrics` for each of several groups of rows; complexity: columns of "
+        "complexity.json"
     )
     metric: str = Field(default="", description="conditions: the metric")
     average: str = Field("Avg.", description="conditions: header of the mean over conditions; empty for none")
     extra: MetricColumns = Field(
         default=[], description="conditions: further metrics, each averaged over the conditions"
     )
-    metrics: MetricColumns = Field(default=[], description="metrics: the columns")
+    metrics: MetricColumns = Field(default=[], description="metrics, matrix: the columns")
+    groups: list[str] = Field(default=[], description="matrix: the groups of columns")
+    matrix: dict[str, dict[str, str]] = Field(default={}, description="matrix: label -> group -> row of the study")
     columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
     rows: Annotated[dict[str, str], BeforeValidator(_by_label)] = Field(
         default={}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
     )
     published: str = Field(default="", description="file under config/published")
-    published_columns: dict[str, str] = Field(
-        default={}, description="column -> printed column, where the names differ"
+    published_columns: dict[str, Annotated[list[str], BeforeValidator(_listed)]] = Field(
+        default={}, description="column -> printed column, where the names differ; of several the first that there is"
     )
     published_rows: dict[str, str] = Field(default={}, description="row -> printed row, where the names differ")
     notes: list[str] = Field(default=[], description="lines for the footer")
 
     @model_validator(mode="after")
     def _what_the_type_needs(self) -> TableLayout:
-        needed = {"conditions": "metric", "metrics": "metrics", "complexity": "columns"}
-        for kind, key in needed.items():
+        needed = {
+            "conditions": ["metric"],
+            "metrics": ["metrics"],
+            "matrix": ["metrics", "groups", "matrix"],
+            "complexity": ["columns"],
+        }
+        wanted = needed[self.type]
+        for key in dict.fromkeys(key for keys in needed.values() for key in keys):
             given = bool(getattr(self, key))
-            if given != (kind == self.type):
-                raise ValueError(f"type {self.type} needs {needed[self.type]}" + ("" if not given else f", not {key}"))
+            if given != (key in wanted):
+                raise ValueError(f"type {self.type} needs {' and '.join(wanted)}" + (f", not {key}" if given else ""))
         if self.extra and self.type != "conditions":
-            raise ValueError(f"type {self.type} has no extra columns; list them in {needed[self.type]}")
+            raise ValueError(f"type {self.type} has no extra columns; list them in {wanted[0]}")
+        if self.rows and self.matrix:
+            raise ValueError("a matrix names its rows in `matrix`, not in `rows`")
+        unknown = sorted({group for row in self.matrix.values() for group in row} - set(self.groups))
+        if unknown:
+            raise ValueError(f"no group {', '.join(unknown)}; groups: {', '.join(self.groups)}")
         return self
 
     def metric_names(self) -> list[str]:
@@ -103,6 +121,7 @@ class ClaimLayout(Strict):
     worse: str = Field(description="row that should be worse")
     column: str = Field(description="column of the table, whose direction decides what better means")
     table: str = Field(default="", description="name of the table; needed where a study has several")
+    worse_column: str = Field(default="", description="column of the worse row, where that is another one")
     metric: str = Field(default="", description="metric of the column, checked if given")
     source: str = ""
 
@@ -120,13 +139,20 @@ class Row(Strict):
 
     label: str
     cells: list[Cell] = []
+    groups: dict[str, list[Cell]] = Field(default={}, description="group of columns -> its cells, in a matrix")
     complexity: str = Field(default="", description="role of a complexity parent")
+    choice: str = Field(default="", description="role of the choice that the row is")
+
+    def cells_of(self, column: ScoreColumn) -> list[Cell]:
+        """The cells that a column shows."""
+        return self.groups.get(column.group, []) if column.group else self.cells
 
 
 class ScoreColumn(Strict):
     """Mean over conditions of the mean over utterances."""
 
     name: str
+    group: str = Field(default="", description="of a matrix")
     metric: str = Field(description="name in the score file")
     conditions: list[str] = Field(min_length=1)
     higher_is_better: bool = True
@@ -171,6 +197,7 @@ class TableSpec(Strict):
     layout: dict[str, Any] = Field(default={}, description="type of the layout, for readers; the step does not use it")
     rows: list[Row]
     columns: list[ScoreColumn | ComplexityColumn] = Field(min_length=1)
+    choices: dict[str, str] = Field(default={}, description="row of the study -> role of its choice")
     published: list[Published] = []
     claims: list[ClaimLayout] = []
     footer: dict[str, Any] = {}
@@ -219,14 +246,22 @@ def table_spec(
     """
     by_label = {row.label: row for row in rows}
     picked = layout.rows or {label: label for label in by_label}
-    _known(f"table {layout.title!r}: row", picked.values(), by_label)
+    sources = [source for row in layout.matrix.values() for source in row.values()] or list(picked.values())
+    _known(f"table {layout.title!r}: row", sources, by_label)
     _known(f"table {layout.title!r}: metric", layout.metric_names(), metrics)
-    chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
+    if layout.matrix:
+        picked = {label: label for label in layout.matrix}
+        chosen = [
+            Row(label=label, groups={group: by_label[source].cells for group, source in row.items()})
+            for label, row in layout.matrix.items()
+        ]
+    else:
+        chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
     columns = _columns(layout, list(conditions), metrics)
     names = [column.name for column in columns]
     for claim in claims:
         _known(f"claim {claim.text!r}: row", (claim.better, claim.worse), picked)
-        _known(f"claim {claim.text!r}: column", (claim.column,), names)
+        _known(f"claim {claim.text!r}: column", (claim.column, claim.worse_column or claim.column), names)
         if claim.metric:
             column = next(c for c in columns if c.name == claim.column)
             of_column = [column.metric if isinstance(column, ScoreColumn) else column.key]
@@ -237,9 +272,10 @@ def table_spec(
     found = []
     for row in picked:
         for name in names:
-            key = (layout.published_rows.get(row, row), layout.published_columns.get(name, name))
-            if key in printed:
-                entry = printed[key]
+            in_print = layout.published_rows.get(row, row)
+            keys = ((in_print, column) for column in layout.published_columns.get(name, [name]))
+            entry = next((printed[key] for key in keys if key in printed), None)
+            if entry is not None:
                 value = float(entry["value"])
                 found.append(Published(row=row, column=name, value=value, note=entry.get("note") or ""))
     spec = TableSpec(
@@ -247,6 +283,7 @@ def table_spec(
         layout={"type": layout.type},
         rows=chosen,
         columns=columns,
+        choices={source: by_label[source].choice for source in sources if by_label[source].choice},
         published=found,
         claims=list(claims),
         footer={**(footer or {}), **({"notes": layout.notes} if layout.notes else {})},
@@ -260,22 +297,25 @@ def parents_read(spec: Mapping[str, Any]) -> list[str]:
     wants_scores = any("metric" in column for column in spec["columns"])
     roles: list[str] = []
     for row in spec["rows"]:
-        for cell in row["cells"] if wants_scores else ():
+        cells = [*row["cells"], *(cell for group in row["groups"].values() for cell in group)]
+        for cell in cells if wants_scores else ():
             roles += [*cell["scores"].values(), *([cell["run"]] if cell["run"] else [])]
         if row["complexity"] and any("key" in column for column in spec["columns"]):
             roles.append(row["complexity"])
+    roles += spec["choices"].values() if wants_scores else ()
     return list(dict.fromkeys(roles))
 
 
 def _columns(
     layout: TableLayout, conditions: list[str], metrics: Mapping[str, MetricFacts]
 ) -> list[ScoreColumn | ComplexityColumn]:
-    def score(column: MetricColumn, name: str, over: list[str]) -> ScoreColumn:
+    def score(column: MetricColumn, name: str, over: list[str], group: str = "") -> ScoreColumn:
         facts = metrics[column.metric]
         low, high = facts.bounds
         small = low is not None and high is not None and low >= -1 and high <= 1
         return ScoreColumn(
-            name=name,
+            name=f"{group}/{name}" if group else name,
+            group=group,
             metric=facts.name or column.metric,
             conditions=over,
             higher_is_better=facts.higher_is_better,
@@ -288,8 +328,9 @@ def _columns(
         main = MetricColumn(metric=layout.metric)
         columns += [score(main, condition, [condition]) for condition in conditions]
         columns += [score(main, layout.average, conditions)] if layout.average else []
-    for column in (*layout.extra, *layout.metrics):
-        columns.append(score(column, column.column or metrics[column.metric].label, conditions))
+    for group in layout.groups or [""]:
+        for column in (*layout.extra, *layout.metrics):
+            columns.append(score(column, column.column or metrics[column.metric].label, conditions, group))
     for number in layout.columns:
         columns.append(ComplexityColumn(name=number.column, **number.model_dump(exclude={"column"})))
     return columns

@@ -16,7 +16,8 @@ from sebench.files import read_json, write_json
 ALGORITHMS: dict[str, tuple[int, str]] = {
     "mixtures": (1, "sebench.synthesis.plan:plan_mixtures"),
     "set": (1, "sebench.synthesis.render:render_mixture"),
-    "run": (1, "sebench.training.step:run"),
+    "run": (2, "sebench.training.step:run"),
+    "choice": (1, "sebench.training.choice:run"),
     "enhanced": (1, "sebench.enhancement.step:run"),
     "scores": (1, "sebench.metrics.step:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),

@@ -16,6 +16,7 @@ import numpy as np
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, replacing, write_parquet
+from sebench.training.choice import chosen_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     """Enhance the set.
 
     Args:
-        node: of kind `enhanced`, with parents `run` and `set`.
+        node: of kind `enhanced`, with parents `run` (a run, or a choice of one) and `set`.
         store: where these and its state are.
         threads: granted; one is used.
 
@@ -42,20 +43,34 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         DataError: a file of a parent is not what it must be.
     """
     started = time.time()
-    trained, rendered = store.parent(node, "run"), store.parent(node, "set")
+    rendered = store.parent(node, "set")
     audio, kept = store.state(node) / AUDIO, store.state(node) / "index.parquet"
     # The kept index is written after the audio: where it is there, the audio is whole.
     if not (kept.exists() and audio.exists()):
         mixtures = read_parquet(store.outputs(rendered)["index.parquet"])["mixture"].tolist()
-        report = read_json(store.outputs(trained)["run.json"])
+        trained, reason = _trained(node, store)
         kept.unlink(missing_ok=True)
-        if report["status"] == "ok":
+        if trained is not None:
             index = _enhance(store, trained, rendered, mixtures, audio)
         else:
-            index = _failed(mixtures, f"run {trained.stem} failed: {report['reason']}", audio)
+            index = _failed(mixtures, reason, audio)
         write_parquet(kept, index)
         store.write_provenance(node, started)
     write_parquet(store.outputs(node)["index.parquet"], read_parquet(kept))
+
+
+def _trained(node: Node, store: Store) -> tuple[Node | None, str]:
+    """The run whose weights are used, or why there are none."""
+    trained = store.parent(node, "run")
+    if trained.kind == "choice":
+        chosen, reason = chosen_run(trained, store, int(node.spec["seed"]))
+        if chosen is None:
+            return None, reason
+        trained = chosen
+    report = read_json(store.outputs(trained)["run.json"])
+    if report["status"] != "ok":
+        return None, f"run {trained.stem} failed: {report['reason']}"
+    return trained, ""
 
 
 def _enhance(store: Store, trained: Node, rendered: Node, mixtures: list[str], audio: Path) -> pd.DataFrame:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sebench.artefacts import Node, Store
+from sebench.config import items
 from sebench.config.load import Config, Named, load_config
 from sebench.config.schema import Amounts, StudyAmounts
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
@@ -14,7 +15,7 @@ from sebench.plan import nodes as make
 from sebench.plan.displays import figure_nodes, publication_node, table_nodes
 from sebench.plan.grid import Cell, Excluded, expand
 from sebench.plan.nodes import Nodes
-from sebench.plan.resolve import metric_identity
+from sebench.plan.resolve import metric_identity, raise_problems
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class PlannedCell:
 
     cell: Cell
     chain: tuple[Node, ...]
-    enhanced: Mapping[str, Node]
+    enhanced: Mapping[str, Node]  # none where the cell is not tested
     scores: Mapping[str, Node]
     complexity: Node
 
@@ -31,6 +32,16 @@ class PlannedCell:
     def run(self) -> Node:
         """The run that the cell ends in."""
         return self.chain[-1]
+
+
+@dataclass(frozen=True)
+class PlannedChoice:
+    """The best of a sweep, and by seed what is made from it."""
+
+    node: Node
+    enhanced: Mapping[int, Mapping[str, Node]]
+    scores: Mapping[int, Mapping[str, Node]]
+    complexity: Node
 
 
 @dataclass
@@ -48,6 +59,7 @@ class Plan:
     amounts: Amounts
     nodes: Nodes
     cells: list[PlannedCell]
+    choices: dict[str, PlannedChoice]
     excluded: list[Excluded]
     conditions: dict[str, Node]
     condition_values: dict[str, float]
@@ -108,7 +120,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     if corpus is not None:
         config.get("corpora", corpus, asked, "corpus")
     amounts, changes = amounts_of(config, study, scale)
-    cells, excluded = expand(config, study, amounts.seeds)
+    cells, excluded = expand(config, study, amounts.seeds, changes.sweeps)
     sample_rate = make.one_sample_rate(config, study, cells)
     found = Nodes()
 
@@ -149,14 +161,23 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         for role in corpora
     }
 
+    def scored(run: Node, seed: int | None = None) -> tuple[dict[str, Node], dict[str, Node]]:
+        enhanced = {name: found.add(make.enhanced_node(run, node, seed)) for name, node in conditions.items()}
+        scores = {name: found.add(make.scores_node(metrics, conditions[name], node)) for name, node in enhanced.items()}
+        return enhanced, scores
+
     planned = []
     for cell in cells:
-        chain = make.run_nodes(config, cell, amounts, study.entry.select.by, data, changes.models)
+        chain = make.run_nodes(config, cell, amounts, study.entry.select.by, data, changes)
         chain = [found.add(run) for run in chain]
-        enhanced = {name: found.add(make.enhanced_node(chain[-1], node)) for name, node in conditions.items()}
-        scores = {name: found.add(make.scores_node(metrics, conditions[name], node)) for name, node in enhanced.items()}
+        enhanced, scores = scored(chain[-1]) if cell.tested else ({}, {})
         complexity = found.add(make.complexity_node(chain[-1].spec["model"]))
         planned.append(PlannedCell(cell, tuple(chain), enhanced, scores, complexity))
+    choices = {}
+    for label, (node, complexity) in choice_nodes(config, study, planned).items():
+        made = {seed: scored(found.add(node), seed) for seed in node.spec["seeds"]}
+        enhanced_by_seed, scores_by_seed = ({seed: pair[i] for seed, pair in made.items()} for i in (0, 1))
+        choices[label] = PlannedChoice(node, enhanced_by_seed, scores_by_seed, complexity)
 
     plan = Plan(
         study,
@@ -165,6 +186,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         amounts,
         found,
         planned,
+        choices,
         excluded,
         conditions,
         values,
@@ -177,6 +199,45 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     plan.figures = {name: found.add(node) for name, node in figure_nodes(config, plan).items()}
     plan.publication = found.add(publication_node(plan))
     return plan
+
+
+def choice_nodes(config: Config, study: Named, cells: Sequence[PlannedCell]) -> dict[str, tuple[Node, Node]]:
+    """Label -> the choice, and the complexity of its model.
+
+    Raises:
+        ConfigError: a choice has no cells to choose from, or cells of several models or recipes.
+    """
+    by = study.entry.select.by
+    facts = {"name": "loss", "higher_is_better": False}
+    if by != "loss":
+        item = items.find("metric", config.get("metrics", by).entry.type)
+        assert item is not None
+        facts = {"name": by, "higher_is_better": bool(item.higher_is_better)}
+    found = {}
+    problems = []
+    labels = {planned.cell.label for planned in cells if planned.cell.tested}
+    for label, choice in study.entry.choices.items():
+        where, key = study.where("choices", label), f"{study.name}.choices.{label}"
+        family = {member.name: member.name.rpartition("@")[2] for member in config.members(choice.among)}
+        wanted = [
+            planned
+            for planned in cells
+            if planned.cell.loss in family
+            and choice.model in (None, planned.cell.model)
+            and choice.recipe in (None, planned.cell.recipe)
+        ]
+        systems = sorted({(planned.cell.model, planned.cell.recipe) for planned in wanted})
+        if len(systems) != 1:
+            what = f"{choice.among!r} is trained " + (f"with {systems}" if systems else "by no block of the grid")
+            problems.append(Problem(where, key, what, "one model and recipe: `model:`, `recipe:`"))
+        elif label in labels:
+            problems.append(Problem(where, key, f"a row is called {label!r} already", "another label"))
+        else:
+            runs = {(family[planned.cell.loss], planned.cell.seed): planned.run for planned in wanted}
+            (axis,) = config.get("losses", choice.among).entry.sweep
+            found[label] = make.choice_node(axis, facts, runs, label), wanted[0].complexity
+    raise_problems(problems)
+    return found
 
 
 def plan_from_settings(settings: Mapping[str, Any], store: Store) -> list[Plan]:

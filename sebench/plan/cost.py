@@ -14,6 +14,7 @@ DEFAULTS = {
     "mixtures": (2.0, 0.002),
     "set": (2.0, 0.02),
     "run": (4.0, 0.2),
+    "choice": (1.0, 0.0),
     "enhanced": (3.5, 0.03),
     "scores": (2.5, 0.3),
     "complexity": (5.0, 0.0),

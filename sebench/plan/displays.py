@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
 from sebench.config import items
-from sebench.config.figures import figure_spec
+from sebench.config.figures import SpectrogramsLayout, SweepLayout, figure_spec
 from sebench.config.load import Config
 from sebench.config.tables import (
     Cell,
@@ -22,6 +22,7 @@ from sebench.config.tables import (
 )
 from sebench.config.versions import version
 from sebench.errors import ConfigError, DataError, Problem, nearest
+from sebench.plan.grid import changes_in_words
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -42,7 +43,8 @@ def study_rows(plan: Plan) -> list[Row]:
     rows = [Row(label="Noisy", cells=[noisy])]
     by_label = defaultdict(list)
     for planned in plan.cells:
-        by_label[planned.cell.label].append(planned)
+        if planned.cell.tested:
+            by_label[planned.cell.label].append(planned)
     for label, cells in by_label.items():
         found = [
             Cell(
@@ -53,6 +55,12 @@ def study_rows(plan: Plan) -> list[Row]:
             for planned in cells
         ]
         rows.append(Row(label=label, cells=found, complexity=cells[0].complexity.key))
+    for label, choice in plan.choices.items():
+        found = [
+            Cell(seed=seed, scores={headers[name]: node.key for name, node in scores.items()})
+            for seed, scores in choice.scores.items()
+        ]
+        rows.append(Row(label=label, cells=found, complexity=choice.complexity.key, choice=choice.node.key))
     return rows
 
 
@@ -91,10 +99,8 @@ def footer(plan: Plan) -> dict[str, Any]:
         f"{amounts.utterances.test} test mixtures per condition",
         "steps": _steps(plan),
     }
-    if changes is not None and changes.models:
-        content["widths"] = "; ".join(
-            f"{model}: {', '.join(f'{k}={v}' for k, v in params.items())}" for model, params in changes.models.items()
-        )
+    if changes is not None:
+        content.update(changes_in_words(changes))
     if plan.excluded:
         content["left out"] = "; ".join(f"{cell.label}: {cell.reason}" for cell in plan.excluded)
     return content
@@ -160,37 +166,60 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     """The study's figures by name.
 
     Raises:
-        ConfigError: a layout names a row or condition that the study does not have.
+        ConfigError: a layout names a row, a choice or a condition that the study does not have.
     """
     del config
     study = plan.study
     sets = {header(plan.condition_values[name]): node.key for name, node in plan.conditions.items()}
     nodes = {}
     problems: list[Problem] = []
+
+    def known(name: str, keys: tuple[str | int, ...], what: str, found: str, accepted: Iterable[str]) -> bool:
+        names = list(accepted)
+        if found not in names:
+            where, key = study.where("figures", name, *keys), f"{study.name}.figures.{name}"
+            problems.append(Problem(where, key, f"no {what} {found!r}", ", ".join(names), nearest(found, names)))
+        return found in names
+
     for name, layout in study.entry.figures.items():
-        key = f"{study.name}.figures.{name}"
-        if layout.condition not in sets:
-            where, near = study.where("figures", name, "condition"), nearest(layout.condition, sets)
-            problems.append(Problem(where, key, f"no condition {layout.condition!r}", ", ".join(sets), near))
-            continue
-        roles: dict[str, str] = {}
-        for planned in plan.cells:
-            for condition, node in planned.enhanced.items():
-                if header(plan.condition_values[condition]) == layout.condition:
-                    roles.setdefault(planned.cell.label, node.key)
-        for index, panel in enumerate(layout.panels):
-            if panel.source not in ("clean", "noisy", *roles):
-                where = study.where("figures", name, "panels", index)
-                accepted = ", ".join(["clean", "noisy", *roles])
-                problems.append(Problem(where, key, f"no row {panel.source!r}", accepted, nearest(panel.source, roles)))
+        roles = {label: choice.node.key for label, choice in plan.choices.items()}
+        parents: dict[str, str] = {}
+        if isinstance(layout, SweepLayout):
+            curves = [(i, label) for i, panel in enumerate(layout.panels) for label in panel.curves]
+            checks = [known(name, ("panels", i), "choice", label, plan.choices) for i, label in curves]
+            if not all(checks):
+                continue
+            parents = {roles[label]: roles[label] for _, label in curves}
+        else:
+            if not known(name, ("condition",), "condition", layout.condition, sets):
+                continue
+            parents = {"set": sets[layout.condition]}
+        if isinstance(layout, SpectrogramsLayout):
+            roles = _enhanced_rows(plan, layout.condition)
+            sources = ("clean", "noisy", *roles)
+            checks = [known(name, ("panels", i), "row", p.source, sources) for i, p in enumerate(layout.panels)]
+            if not all(checks):
+                continue
+            read = (roles[panel.source] for panel in layout.panels if panel.source in roles)
+            parents |= {role: role for role in read}
         spec = figure_spec(layout, roles, version("figure"))
-        read = [panel["source"] for panel in spec["panels"] if panel["source"] in plan.nodes.by_key]
-        parents = {"set": sets[layout.condition], **{role: role for role in read}}
         # Named by its content alone: two places that show the same figure must agree on its path.
         nodes[name] = Node("figure", str(spec["figure"]), spec, parents)
     if problems:
         raise ConfigError(problems)
     return nodes
+
+
+def _enhanced_rows(plan: Plan, condition: str) -> dict[str, str]:
+    """Row -> the enhanced set of its first seed in a condition."""
+    by_row = [(planned.cell.label, planned.enhanced) for planned in plan.cells]
+    by_row += [(label, next(iter(choice.enhanced.values()))) for label, choice in plan.choices.items()]
+    roles: dict[str, str] = {}
+    for label, enhanced in by_row:
+        for name, node in enhanced.items():
+            if header(plan.condition_values[name]) == condition:
+                roles.setdefault(label, node.key)
+    return roles
 
 
 def plan_place(plan: Plan) -> str:

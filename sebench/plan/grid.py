@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sebench.config import items
 from sebench.config.load import Config, Named
+from sebench.config.schema import GridBlock, StudyAmounts, point_name
 from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of a grid, for one seed."""
+    """One row of a grid, for one seed.
+
+    Args:
+        tested: whether it is enhanced and scored, or only trained, for a sweep to choose from.
+    """
 
     label: str
     model: str
     loss: str
     recipe: str
     seed: int
+    tested: bool = True
 
 
 @dataclass(frozen=True)
@@ -32,33 +38,73 @@ class Excluded:
     reason: str
 
 
-def expand(config: Config, study: Named, seeds: int) -> tuple[list[Cell], list[Excluded]]:
+def expand(
+    config: Config, study: Named, seeds: int, thinned: Mapping[str, Sequence[float | str]] | None = None
+) -> tuple[list[Cell], list[Excluded]]:
     """All cells of a study in the order of its blocks.
+
+    Args:
+        seeds: of a cell whose block names none.
+        thinned: swept parameter -> those of its values that are wanted.
 
     Raises:
         ConfigError: a cell whose loss needs what its model cannot give, with the line that asks for it.
     """
-    cells: dict[Cell, None] = {}
+    cells: dict[tuple[str | int, ...], Cell] = {}
     excluded: dict[Excluded, None] = {}
     problems: list[Problem] = []
     checked: set[tuple[str, str, str]] = set()
     for index, block in enumerate(study.entry.grid):
         for point in _points(block):
-            model, loss, recipe = (str(point[axis]) for axis in ("model", "loss", "recipe"))
-            label = _label(config, block.label, model, loss, recipe)
-            reason = _exclusion(study.entry.exclude, point)
-            if reason is not None:
-                excluded[Excluded(label, reason)] = None
-                continue
-            if (model, loss, recipe) not in checked:
-                checked.add((model, loss, recipe))
-                problems.extend(_cell_problems(config, study, index, model, loss, recipe))
-            chosen = [int(point["seed"])] if "seed" in point else range(seeds)
-            for seed in chosen:
-                cells[Cell(label, model, loss, recipe, seed)] = None
+            family = str(point["loss"])
+            for member in members(config, family, thinned or {}):
+                model, loss, recipe = str(point["model"]), member.name, str(point["recipe"])
+                label = _label(config, block.label, model, loss, recipe)
+                reason = _exclusion(study.entry.exclude, {**point, "loss": loss}, family)
+                if reason is not None:
+                    excluded[Excluded(label, reason)] = None
+                    continue
+                if (model, loss, recipe) not in checked:
+                    checked.add((model, loss, recipe))
+                    problems.extend(_cell_problems(config, study, index, model, loss, recipe))
+                chosen = [int(point["seed"])] if "seed" in point else range(seeds)
+                for seed in chosen:
+                    key = (label, model, loss, recipe, seed)
+                    before = cells.get(key)
+                    tested = _tested(config, block, member) or (before is not None and before.tested)
+                    cells[key] = Cell(label, model, loss, recipe, seed, tested)
     raise_problems(problems)
-    _check_labels(study, list(cells))
-    return list(cells), list(excluded)
+    _check_labels(study, list(cells.values()))
+    return list(cells.values()), list(excluded)
+
+
+def members(config: Config, loss: str, thinned: Mapping[str, Sequence[float | str]]) -> list[Named]:
+    """The losses that an entry stands for, at a scale that computes only some values of a sweep."""
+    sweep = config.get("losses", loss).entry.sweep
+    kept = {point_name(point) for axis in sweep for point in thinned.get(axis, sweep[axis])}
+    return [named for named in config.members(loss) if not sweep or named.name.rpartition("@")[2] in kept]
+
+
+def _tested(config: Config, block: GridBlock, member: Named) -> bool:
+    if block.test != "ends" or not member.family:
+        return block.test != "none"
+    ends = config.members(member.family)
+    return member in (ends[0], ends[-1])
+
+
+def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
+    """What a study changes of models, rates and sweeps at a scale, in words for a footer."""
+    found = {}
+    if changes.models:
+        found["widths"] = "; ".join(
+            f"{model}: {', '.join(f'{k}={v}' for k, v in params.items())}" for model, params in changes.models.items()
+        )
+    if changes.lr_factor != 1.0:
+        found["learning rate"] = f"{changes.lr_factor:g} times the recipe's, for few steps"
+    if changes.sweeps:
+        sweeps = (f"{axis} {', '.join(map(point_name, points))}" for axis, points in changes.sweeps.items())
+        found["sweeps at this scale"] = "; ".join(sweeps)
+    return found
 
 
 def _points(block: Any) -> Iterator[dict[str, str | int]]:
@@ -77,10 +123,10 @@ def _label(config: Config, template: str, model: str, loss: str, recipe: str) ->
     )
 
 
-def _exclusion(exclusions: list[Any], point: dict[str, str | int]) -> str | None:
+def _exclusion(exclusions: list[Any], point: dict[str, str | int], family: str) -> str | None:
     for exclusion in exclusions:
         given = {axis: getattr(exclusion, axis) for axis in ("model", "loss", "recipe")}
-        if all(value is None or value == point[axis] for axis, value in given.items()):
+        if all(value in (None, point[axis], family if axis == "loss" else None) for axis, value in given.items()):
             return str(exclusion.reason)
     return None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from sebench.artefacts import Node
 
 #: Kinds that the driver makes itself: seconds of work on small files.
-LOCAL = ("table", "figure", "publication")
+LOCAL = ("choice", "table", "figure", "publication")
 
 
 def group(node: Node, find: Callable[[str], Node]) -> tuple[str, str] | None:

@@ -11,11 +11,12 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.config import items
 from sebench.config.load import Config, Named
-from sebench.config.schema import Amounts, Stage
+from sebench.config.schema import Amounts, Stage, StudyAmounts
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan.grid import Cell
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
+from sebench.training.choice import candidate
 
 
 @dataclass
@@ -132,7 +133,9 @@ def set_node(mixtures: Node, sample_rate: int) -> Node:
     return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
 
 
-def stage_spec(config: Config, stage: Stage, amounts: Amounts, select_by: str) -> dict[str, Any]:
+def stage_spec(
+    config: Config, stage: Stage, amounts: Amounts, select_by: str, lr_factor: float = 1.0
+) -> dict[str, Any]:
     """A stage with all its amounts."""
     steps = max(1, round(amounts.steps * stage.effort))
     by = "loss" if select_by == "loss" else {"metric": metric_identity(config, select_by)}
@@ -142,7 +145,7 @@ def stage_spec(config: Config, stage: Stage, amounts: Amounts, select_by: str) -
         "steps": steps,
         "batch_size": amounts.batch_size,
         "segment_seconds": amounts.segment_seconds,
-        "optimiser": stage.optimiser.model_dump(),
+        "optimiser": {**stage.optimiser.model_dump(), "lr": stage.optimiser.lr * lr_factor},
         "schedule": stage.schedule.model_dump(),
         "clip_norm": stage.clip_norm,
         "augment": list(stage.augment),
@@ -162,25 +165,25 @@ def run_nodes(
     amounts: Amounts,
     select_by: str,
     data: Mapping[str, Mapping[str, Node]],
-    widths: Mapping[str, Mapping[str, Any]],
+    changes: StudyAmounts,
 ) -> list[Node]:
     """The chain of runs that a cell ends in, first stage first.
 
     Args:
         data: role -> {"train": set node, "valid": set node}.
-        widths: model entry -> parameters that the scale changes.
+        changes: what the study changes at this scale.
     """
     chain: dict[str, Node] = {}
     for stage in config.get("recipes", cell.recipe).entry.stages:
         model_name = stage.model or cell.model
-        model = identity("model", config.get("models", model_name).entry, widths.get(model_name))
+        model = identity("model", config.get("models", model_name).entry, changes.models.get(model_name))
         loss = resolve_loss(config, stage.loss or cell.loss)
         sets = data[stage.data or next(iter(data))]
         parents = {"train": sets["train"].key, "valid": sets["valid"].key}
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
         spec = {
             "version": version("run"),
-            "stage": stage_spec(config, stage, amounts, select_by),
+            "stage": stage_spec(config, stage, amounts, select_by, changes.lr_factor),
             "model": model,
             "loss": loss.tree,
             "seed": cell.seed,
@@ -192,11 +195,42 @@ def run_nodes(
     return list(chain.values())
 
 
-def enhanced_node(run: Node, rendered: Node) -> Node:
-    """A test set passed through a trained run."""
+def choice_node(axis: str, by: Mapping[str, Any], runs: Mapping[tuple[str, int], Node], label: str) -> Node:
+    """The best value of a sweep, of those whose runs are given.
+
+    Args:
+        axis: the parameter that is swept.
+        by: what validation measures (name, higher_is_better).
+        runs: (value, seed) -> run.
+    """
+    spec = {
+        "version": version("choice"),
+        "axis": axis,
+        "by": by["name"],
+        "higher_is_better": by["higher_is_better"],
+        "values": list(dict.fromkeys(value for value, _ in runs)),
+        "seeds": sorted({seed for _, seed in runs}),
+    }
+    parents = {candidate(value, seed): run.key for (value, seed), run in runs.items()}
+    return Node("choice", f"best-{axis}", spec, parents, {"label": label, "threads": 1})
+
+
+def enhanced_node(run: Node, rendered: Node, seed: int | None = None) -> Node:
+    """A test set passed through a trained run.
+
+    Args:
+        run: a run, or a choice of one.
+        seed: of a choice's runs.
+    """
     name = f"{run.name}-{rendered.name.partition('-test')[2] or rendered.name}"
-    hints = {"threads": 1, "count": rendered.hints["count"]}
-    return Node("enhanced", name, {"version": version("enhanced")}, {"run": run.key, "set": rendered.key}, hints)
+    spec: dict[str, Any] = {"version": version("enhanced")}
+    parents = {"run": run.key, "set": rendered.key}
+    if seed is not None:
+        name = f"{run.name}-s{seed}-{rendered.name.partition('-test')[2] or rendered.name}"
+        spec["seed"] = seed
+        # any of them can be the one whose weights are read
+        parents |= {role: run.parents[role] for role in (candidate(v, seed) for v in run.spec["values"])}
+    return Node("enhanced", name, spec, parents, {"threads": 1, "count": rendered.hints["count"]})
 
 
 def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: Node | None) -> Node:

@@ -20,6 +20,7 @@ RULES = {
     "mixtures": "mixtures",
     "set": "render",
     "run": "train",
+    "choice": "choose",
     "enhanced": "enhance",
     "scores": "score",
     "complexity": "complexity",
@@ -53,7 +54,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield f"{plan.study.name}: {plan.study.entry.title}"
     yield f"scale {plan.scale}, corpus {', '.join(dict.fromkeys(plan.corpora.values()))}"
     yield ""
-    width = max(len(cell.cell.label) for cell in plan.cells) + 2
+    width = max(len(label) for label in (*(planned.cell.label for planned in plan.cells), *plan.choices)) + 2
     states: Counter[str] = Counter()
     for planned in plan.cells:
         work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
@@ -64,7 +65,11 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         note = f"shared with {', '.join(others)}" if others else ""
         states["shared"] += bool(others)
         chain = " -> ".join(run.stem for run in planned.chain)
+        note += "" if planned.cell.tested else f"{', ' if note else ''}trained for a choice only"
         yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<9}{chain}  {note}".rstrip()
+    for label, choice in plan.choices.items():
+        values = ", ".join(choice.node.spec["values"])
+        yield f"  {label:<{width}} the best {choice.node.spec['axis']} of {values}, on the validation set"
     for cell in plan.excluded:
         yield f"  {cell.label:<{width}} left out: {cell.reason}"
     yield ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sebench.report.style import STYLE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,18 +19,6 @@ WINDOW = 512
 HOP = 128
 RANGE_DB = 70.0
 COLUMNS = 2
-
-#: Settings that make the files a function of their content.
-STYLE: Any = {
-    "svg.hashsalt": "sebench",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 8.0,
-    "axes.titlesize": 9.0,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-}
 
 
 @dataclass(frozen=True)
@@ -112,14 +101,3 @@ def _hole(axis: Axes, reason: str, extent: tuple[float, float, float, float]) ->
     axis.text(
         0.5, 0.5, f"no signal:\n{reason}", transform=axis.transAxes, ha="center", va="center", wrap=True, color="0.3"
     )
-
-
-def encoded(figure: Figure, kind: str) -> bytes:
-    """The figure as PNG or SVG, without date or program."""
-    import matplotlib as mpl
-
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[kind]
-    buffer = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(buffer, format=kind, metadata=metadata)
-    return buffer.getvalue()

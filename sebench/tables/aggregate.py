@@ -86,6 +86,11 @@ class Reader:
         run = read_json(path)
         return "" if run["status"] == "ok" else f"the run failed: {run['reason']}"
 
+    def choice(self, role: str) -> Mapping[str, Any] | None:
+        """choice.json of a parent."""
+        path = self._parent(role, "choice.json")
+        return None if path is None else read_json(path)
+
     def complexity(self, role: str) -> Mapping[str, Any] | None:
         """complexity.json of a parent."""
         path = self._parent(role, "complexity.json") if role else None
@@ -124,7 +129,9 @@ def score_value(reader: Reader, row: Row, column: ScoreColumn, paper: float | No
     """
     import pandas as pd
 
-    cells = [reader.cell(cell, column) for cell in row.cells]
+    if column.group and column.group not in row.groups:
+        return Value(paper=paper)  # the table has nothing there
+    cells = [reader.cell(cell, column) for cell in row.cells_of(column)]
     there = [cell.values for cell in cells if cell.values is not None]
     n_ok, n = sum(cell.n_ok for cell in cells), sum(cell.n for cell in cells)
     reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
@@ -163,13 +170,19 @@ def complexity_value(reader: Reader, row: Row, column: ComplexityColumn, paper: 
     return Value(ours=float(content), paper=paper)
 
 
-def paired(reader: Reader, rows: Sequence[Row], column: ScoreColumn) -> list[NDArray[np.float64] | None]:
-    """Scores of several rows on the same scenes: each averaged over seeds, `(scenes, conditions)`; None for a hole."""
+def paired(reader: Reader, places: Sequence[tuple[Row, ScoreColumn]]) -> list[NDArray[np.float64] | None]:
+    """Scores of several places on the same scenes: each averaged over seeds, `(scenes, conditions)`; None for a hole.
+
+    Args:
+        places: row and column; the columns have the same metric and conditions.
+    """
     import pandas as pd
 
     frames: list[pd.DataFrame | None] = []
-    for row in rows:
-        there = [values for values in (reader.cell(cell, column).values for cell in row.cells) if values is not None]
+    for row, column in places:
+        found = (reader.cell(cell, column).values for cell in row.cells_of(column))
+        there = [values for values in found if values is not None]
         frames.append(pd.concat(there).groupby(level=0).mean() if there else None)
     scenes = sorted(set().union(*(frame.index for frame in frames if frame is not None)))
-    return [None if frame is None else frame.reindex(scenes)[column.conditions].to_numpy("float64") for frame in frames]
+    conditions = places[0][1].conditions
+    return [None if frame is None else frame.reindex(scenes)[conditions].to_numpy("float64") for frame in frames]

@@ -84,15 +84,17 @@ def _column(column: ScoreColumn | ComplexityColumn) -> Column:
 
 def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
     rows = {row.label: row for row in spec.rows}
-    column = next(c for c in spec.columns if c.name == claim.column)
+    columns = {column.name: column for column in spec.columns}
+    column, other = columns[claim.column], columns[claim.worse_column or claim.column]
     better, worse = rows[claim.better], rows[claim.worse]
-    if isinstance(column, ScoreColumn):
-        first, second = paired(reader, (better, worse), column)
+    if isinstance(column, ScoreColumn) and isinstance(other, ScoreColumn):
+        first, second = paired(reader, ((better, column), (worse, other)))
         verdict = judge(first, second, column.higher_is_better)
     else:
+        assert isinstance(column, ComplexityColumn)
         numbers = [complexity_value(reader, row, column, None).ours for row in (better, worse)]
         verdict = judge_numbers(numbers[0], numbers[1], column.higher_is_better)
-    return JudgedClaim(claim.text, claim.better, claim.worse, claim.column, claim.source, verdict)
+    return JudgedClaim(claim.text, claim.better, claim.worse, claim.column, claim.source, verdict, claim.worse_column)
 
 
 def _footer(spec: TableSpec, reader: Reader) -> list[str]:
@@ -101,6 +103,9 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
         if key == "notes":
             continue
         lines.append(f"{key.replace('_', ' ').capitalize()}: {_worded(value)}")
+    if spec.choices:
+        chosen = (_chosen(label, reader.choice(role)) for label, role in spec.choices.items())
+        lines.append(f"Chosen on the validation set: {'; '.join(chosen)}")
     for metric, found in sorted(reader.implementations.items()):
         columns = [column for column in spec.columns if isinstance(column, ScoreColumn) and column.metric == metric]
         if columns:
@@ -117,6 +122,14 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
         lines.append("Averages: our mean over the conditions; the paper's is as printed.")
     lines += [f"Paper, {p.row}, {p.column}: {p.note}" for p in spec.published if p.note]
     return lines + [str(note) for note in spec.footer.get("notes", ())]
+
+
+def _chosen(label: str, choice: Mapping[str, Any] | None) -> str:
+    if choice is None or choice["chosen"] is None:
+        return f"{label}: none"
+    best = next(entry for entry in choice["candidates"] if entry["value"] == choice["chosen"])
+    tried = ", ".join(entry["value"] for entry in choice["candidates"])
+    return f"{label}: {choice['axis']} = {best['value']} ({choice['by']} {best['mean']:.3f}; of {tried})"
 
 
 def _worded(value: Any) -> str:
@@ -143,7 +156,8 @@ def provenance_footer(store: Store, node: Node) -> list[str]:
     factors: dict[str, float] = {}
     for row in TableSpec.model_validate(dict(node.spec)).rows:
         sources = [store.parent(node, row.complexity)] if row.complexity in node.parents else []
-        for role in (role for cell in row.cells for role in cell.scores.values() if role in node.parents):
+        cells = [*row.cells, *(cell for group in row.groups.values() for cell in group)]
+        for role in (role for cell in cells for role in cell.scores.values() if role in node.parents):
             scores = store.parent(node, role)
             sources += [store.parent(scores, "enhanced")] if "enhanced" in scores.parents else []
         measured = [_provenance(store, source).get("real_time_factor") for source in sources]

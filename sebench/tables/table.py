@@ -77,11 +77,15 @@ class JudgedClaim:
     column: str
     source: str
     verdict: Verdict
+    worse_column: str = ""
 
     def line(self, digits: int = 2) -> str:
         """One sentence: outcome, claim, and the difference with its interval."""
         verdict = self.verdict
-        head = f"{verdict.outcome}: {self.text} ({self.better} over {self.worse}, {self.column})"
+        sides = f"{self.better} over {self.worse}, {self.column}"
+        if self.worse_column:
+            sides = f"{self.better}, {self.column} over {self.worse}, {self.worse_column}"
+        head = f"{verdict.outcome}: {self.text} ({sides})"
         if verdict.difference is None:
             return f"{head}: {verdict.reason}"
         if verdict.low == verdict.high:

@@ -153,7 +153,8 @@ class Engine:
         self.schedule.observe(self.history.score(self.history.rows[-1]))
         if improved and self.keep == "best":
             self.best = snapshot(self.stage.product)
-        log.info("step %d: %s %s (%d/%d)", self.step, self.stage.valid_name, *vars(validation).values())
+        counts = validation.value, validation.scored, validation.total
+        log.info("step %d: %s %s (%d/%d)", self.step, self.stage.valid_name, *counts)
         self._report(force=True)
         self._save()
 

@@ -15,11 +15,13 @@ class Validation:
         value: mean over the utterances that have a value; None where none has.
         scored: number of these.
         total: utterances in the set.
+        scores: of each utterance in the set's order, None where it has none.
     """
 
     value: float | None
     scored: int
     total: int
+    scores: tuple[float | None, ...] = ()
 
 
 @dataclass
@@ -31,11 +33,13 @@ class History:
     Args:
         higher_is_better: direction of `valid`.
         rows: as published.
+        best_scores: of each utterance in the best validation so far.
         loss_sum, norm_sum, count: of the steps since the last row.
     """
 
     higher_is_better: bool
     rows: list[dict[str, Any]] = field(default_factory=list)
+    best_scores: list[float | None] = field(default_factory=list)
     loss_sum: float = 0.0
     norm_sum: float = 0.0
     count: int = 0
@@ -62,7 +66,10 @@ class History:
         )
         self.loss_sum = self.norm_sum = 0.0
         self.count = 0
-        return self.best_step != best
+        improved = self.best_step != best
+        if improved:
+            self.best_scores = list(validation.scores)
+        return improved
 
     def score(self, row: dict[str, Any]) -> float:
         """The validation value of a row, larger is better; minus infinity where there is none."""
@@ -89,9 +96,22 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """For a checkpoint; floats survive bit for bit."""
-        return {"rows": self.rows, "loss_sum": self.loss_sum, "norm_sum": self.norm_sum, "count": self.count}
+        return {
+            "rows": self.rows,
+            "best_scores": self.best_scores,
+            "loss_sum": self.loss_sum,
+            "norm_sum": self.norm_sum,
+            "count": self.count,
+        }
 
     @classmethod
     def from_json(cls, higher_is_better: bool, value: dict[str, Any]) -> History:
         """Back from a checkpoint."""
-        return cls(higher_is_better, value["rows"], value["loss_sum"], value["norm_sum"], value["count"])
+        return cls(
+            higher_is_better,
+            value["rows"],
+            value["best_scores"],
+            value["loss_sum"],
+            value["norm_sum"],
+            value["count"],
+        )

@@ -208,7 +208,7 @@ class Supervised(Stage):
         finally:
             self._set_training()
         found = [score for score in scores if score is not None]
-        return Validation(math.fsum(found) / len(found) if found else None, len(found), len(scores))
+        return Validation(math.fsum(found) / len(found) if found else None, len(found), len(scores), tuple(scores))
 
     def _paused(self, pause: Callable[[], None]) -> Iterator[int]:
         for i in range(len(self.valid.rows)):

@@ -149,6 +149,7 @@ def _report(outcome: Outcome, valid_name: str, parameters: int) -> dict[str, Any
         "valid_name": valid_name,
         "valid_scored": best["valid_scored"] if best else 0,
         "valid_total": best["valid_total"] if best else 0,
+        "valid_scores": outcome.history.best_scores,
         "weights": outcome.weights_from,
         "weights_step": outcome.weights_step,
         "parameters": parameters,

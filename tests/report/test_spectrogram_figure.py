@@ -10,14 +10,15 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import FigureLayout, Select, figure_spec
+from sebench.config.figures import Select, SpectrogramsLayout, figure_spec
 from sebench.errors import DataError
 from sebench.files import write_parquet
+from sebench.report.one_mixture import choose
 from sebench.report.spectrograms import spectrogram_db
-from sebench.report.step import choose, run
+from sebench.report.step import run
 
 RATE = 16000
-LAYOUT = FigureLayout(
+LAYOUT = SpectrogramsLayout(
     title="Proposed loss",
     condition="-5 dB",
     panels=[

@@ -1,4 +1,5 @@
-# Runs: one stage of a recipe each. Weights, leases and checkpoints lie in results/state and are never declared.
+# Runs: one stage of a recipe each; and the best of a sweep. Weights, leases and checkpoints lie in results/state
+# and are never declared.
 
 
 rule train:
@@ -43,3 +44,21 @@ rule complexity:
         results=dag.root,
     shell:
         "python -m sebench step complexity {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+
+
+rule choose:
+    input:
+        dag.inputs("choice"),
+    output:
+        dag.outputs("choice"),
+    log:
+        f"{RESULTS}/logs/choose/{{stem}}.log",
+    priority: 15
+    retries: 2
+    localrule: True
+    conda:
+        "../envs/sebench.yaml"
+    params:
+        results=dag.root,
+    shell:
+        "python -m sebench step choice {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"

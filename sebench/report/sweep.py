@@ -1,0 +1,103 @@
+"""Figure of sweeps: what the validation set says about each value, with intervals and the chosen points."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sebench.artefacts import Node, Store
+from sebench.config.figures import SweepSpec
+from sebench.files import read_json
+from sebench.report.style import STYLE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HEADER = ["curve", "axis", "value", "by", "mean", "low", "high", "utterances", "chosen", "reason"]
+MARKERS = "osD^vP*X<>"
+
+
+def make(node: Node, store: Store, spec: SweepSpec) -> tuple[Figure, str]:
+    """The figure and its numbers as CSV; a value that failed is left out of its curve and stands in the numbers."""
+    panels = [
+        (
+            axis,
+            {label: read_json(store.outputs(store.parent(node, role))["choice.json"]) for label, role in some.items()},
+        )
+        for axis, some in spec.panels
+    ]
+    return draw(spec.title, panels), _numbers(panels)
+
+
+def draw(title: str, panels: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
+    """One panel per axis, one line per curve, bars for the 95% intervals, a ring around the chosen point.
+
+    Args:
+        panels: label of the axis, and curve -> content of choice.json.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        widths = [3.0 if len(curves) > 1 else 2.0 for _, curves in panels]
+        size = (max(3.6, 7.2 * sum(widths) / 5.0), 3.4)
+        figure = Figure(figsize=size, dpi=200, layout="constrained")
+        figure.suptitle(title, fontsize=10)
+        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True, gridspec_kw={"width_ratios": widths})[0]
+        for axis, (label, curves) in zip(axes, panels, strict=True):
+            _panel(axis, label, curves)
+        first = next(iter(panels[0][1].values()))
+        axes[0].set_ylabel(f"{first['by']} on the validation set, 95% interval")
+        return figure
+
+
+def _panel(axis: Axes, label: str, curves: Mapping[str, Any]) -> None:
+    names = list(dict.fromkeys(entry["value"] for curve in curves.values() for entry in curve["candidates"]))
+    numeric = all(_is_number(name) for name in names)
+    place = {name: float(name) if numeric else float(i) for i, name in enumerate(names)}
+    spread = (max(place.values()) - min(place.values())) or 1.0
+    for position, (name, curve) in enumerate(curves.items()):
+        able = [entry for entry in curve["candidates"] if entry["mean"] is not None]
+        # side by side, so that the bars of several curves can be told apart
+        aside = 0.006 * spread * (position - (len(curves) - 1) / 2)
+        x = [place[entry["value"]] + aside for entry in able]
+        y = [entry["mean"] for entry in able]
+        below = [0.0 if entry["low"] is None else entry["mean"] - entry["low"] for entry in able]
+        above = [0.0 if entry["high"] is None else entry["high"] - entry["mean"] for entry in able]
+        marker = MARKERS[position % len(MARKERS)]
+        axis.errorbar(
+            x, y, yerr=[below, above], label=name, marker=marker, markersize=3, linewidth=1, elinewidth=0.5, capsize=1.5
+        )
+        for entry, at in zip(able, x, strict=True):
+            if entry["value"] == curve["chosen"]:
+                axis.plot(at, entry["mean"], "o", markersize=9, markerfacecolor="none", markeredgecolor="0.2")
+    if not numeric:
+        axis.set_xticks(list(place.values()), names)
+    axis.set_xlabel(label)
+    axis.grid(linewidth=0.3, color="0.85")
+    axis.legend(fontsize=7, frameon=False)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    for _, curves in panels:
+        for label, curve in curves.items():
+            for entry in curve["candidates"]:
+                numbers = ["" if entry[key] is None else f"{entry[key]:.9g}" for key in ("mean", "low", "high")]
+                chosen = int(entry["value"] == curve["chosen"])
+                head = [label, curve["axis"], entry["value"], curve["by"]]
+                writer.writerow([*head, *numbers, entry["utterances"], chosen, entry["reason"]])
+    return buffer.getvalue()
