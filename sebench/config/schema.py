@@ -147,6 +147,9 @@ class Schedule(Strict):
     stop_lr: float | None = Field(None, gt=0, description="halve_on_plateau: stop below this rate")
 
 
+Augment = Literal["remix", "remix_levels", "band_mask", "shift"]
+
+
 class Stage(Strict):
     """One training phase of a recipe."""
 
@@ -161,9 +164,15 @@ class Stage(Strict):
     optimiser: Optimiser = Optimiser()
     schedule: Schedule = Schedule()
     clip_norm: float | None = Field(5.0, gt=0)
-    augment: list[Literal["remix"]] = Field([], description="changes of a batch; remix exchanges its noises")
+    augment: list[Augment] = Field([], description="changes of a batch, in this order; see sebench/training/augment.py")
     keep: Literal["best", "last"] = "best"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+    @model_validator(mode="after")
+    def _augmented_once(self) -> Stage:
+        if len(set(self.augment)) != len(self.augment):
+            raise ValueError("an augmentation stands twice")
+        return self
 
 
 class RecipeEntry(Entry):

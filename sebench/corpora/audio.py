@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 
+#: What a manifest path may name behind a `#`, in the order in which a file holds them.
+CHANNELS = ("left", "right")
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -40,6 +43,28 @@ class Decoded:
     sha256: str
     probe: Probe
     samples: npt.NDArray[np.float32]
+
+
+def of_channel(path: str, channel: str) -> str:
+    """The path of one channel of a file: `x.wav#left`, which every function here reads as a recording of its own."""
+    return f"{path}#{channel}"
+
+
+def file_of(path: Path) -> Path:
+    """The file that a manifest path names.
+
+    >>> file_of(Path("a/x.wav#left")).as_posix()
+    'a/x.wav'
+    """
+    return _located(path)[0]
+
+
+def _located(path: Path) -> tuple[Path, int | None]:
+    """File and number of the channel; None: all of them, averaged."""
+    name, _, channel = path.name.rpartition("#")
+    if channel in CHANNELS and Path(name).suffix.lower() in SUFFIXES:
+        return path.with_name(name), CHANNELS.index(channel)
+    return path, None
 
 
 def audio_files(folder: Path) -> list[Path]:
@@ -69,6 +94,7 @@ def probe(path: Path) -> Probe:
     """
     import soundfile
 
+    path = file_of(path)
     try:
         info = soundfile.info(str(path))
     except (OSError, RuntimeError) as error:
@@ -80,10 +106,11 @@ def decode(path: Path) -> Decoded:
     """Read a file once, for its hash and its samples.
 
     Raises:
-        DataError: missing, not audio, or without samples.
+        DataError: missing, not audio, or without samples or the channel.
     """
     import soundfile
 
+    path, channel = _located(path)
     try:
         data = path.read_bytes()
         samples, sample_rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
@@ -92,25 +119,26 @@ def decode(path: Path) -> Decoded:
     if not len(samples):
         raise DataError(f"{path}: holds no samples")
     header = Probe(int(sample_rate), samples.shape[1], samples.shape[0])
-    return Decoded(hashlib.sha256(data).hexdigest(), header, _downmix(samples))
+    return Decoded(hashlib.sha256(data).hexdigest(), header, _mono(samples, channel, path))
 
 
 def read(path: Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
-    """Samples `(samples,)` at `sample_rate`: channels averaged, resampled by soxr at its very high quality.
+    """Samples `(samples,)` at `sample_rate`: the named channel or the average, resampled by soxr's very high quality.
 
     Raises:
-        DataError: missing, not audio, without samples, or with samples that are not finite.
+        DataError: missing, not audio, without samples or the channel, or with samples that are not finite.
     """
     import numpy as np
     import soundfile
 
+    path, channel = _located(path)
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: {_reason(path, error)}") from error
     if not len(samples):
         raise DataError(f"{path}: holds no samples")
-    mono = _downmix(samples)
+    mono = _mono(samples, channel, path)
     if not np.isfinite(mono).all():
         raise DataError(f"{path}: holds samples that are not finite")
     return resample(mono, rate, sample_rate)
@@ -126,11 +154,13 @@ def resample(samples: npt.NDArray[np.float32], source: float, target: float) -> 
     return np.asarray(soxr.resample(samples, source, target, quality="VHQ"), dtype=np.float32)
 
 
-def _downmix(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _mono(samples: npt.NDArray[np.float32], channel: int | None, path: Path) -> npt.NDArray[np.float32]:
     import numpy as np
 
-    if samples.shape[1] == 1:
-        return np.ascontiguousarray(samples[:, 0])
+    if channel is not None and channel >= samples.shape[1]:
+        raise DataError(f"{path}: has no {CHANNELS[channel]} channel, only {samples.shape[1]} in all")
+    if channel is not None or samples.shape[1] == 1:
+        return np.ascontiguousarray(samples[:, channel or 0])
     return samples.mean(axis=1, dtype=np.float64).astype(np.float32)
 
 

@@ -69,7 +69,7 @@ def fetch_corpus(
         names = [other for other, entry in config.sections["corpora"].items() if entry.entry.type in types]
         raise SebenchError(
             f"corpus {name!r} ({named.where()}) is of type {named.entry.type!r}, which has no archives to fetch; "
-            f"accepted: {', '.join(names) or 'none'}"
+            f"accepted: {', '.join(names) or 'none'}" + (f"; where it is from: {item.source}" if item else "")
         )
     target = folder or Path("data") / name
     archives = [Archive(*archive) for archive in item.archives]

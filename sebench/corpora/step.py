@@ -55,7 +55,9 @@ def run(node: Node, store: Store, threads: int) -> None:
 
 def _present(manifest: Path, root: Path) -> bool:
     """Whether every file that a kept manifest names is still there."""
-    return all((root / path).exists() for path in read_parquet(manifest)["path"])
+    from sebench.corpora.audio import file_of
+
+    return all(file_of(root / path).exists() for path in read_parquet(manifest)["path"])
 
 
 def _confirm(corpus: Corpus, node: Node, store: Store, root: Path) -> None:

@@ -58,10 +58,11 @@ class Sources:
         Raises:
             DataError: the file is not there, cannot be decoded, or is not the one that the manifest describes.
         """
-        from sebench.corpora.audio import read
+        from sebench.corpora.audio import file_of, read
 
+        file = file_of(path)
         try:
-            state = path.stat()
+            state = file.stat()
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}; the manifest names it") from error
         key = (str(path), sha256, sample_rate, state.st_size, state.st_mtime_ns)
@@ -69,7 +70,7 @@ class Sources:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = hashlib.sha256(file.read_bytes()).hexdigest()
         if found != sha256:
             raise DataError(
                 f"{path}: has SHA-256 {found[:12]}..., the manifest says {sha256[:12]}...: "

@@ -1,11 +1,8 @@
 """Training batches as a pure function of (seed, step), so that a resumed run needs nothing but its step.
 
 Step k takes the rows k * batch_size ... of an endless list: one permutation of all rows after the other, the e-th drawn
-from (seed, "epoch", e). Where each segment starts is drawn from (seed, "batch", k).
-
-Augmentations change a batch by name. `remix` gives each segment's speech the noise of another segment of the batch,
-drawn from (seed, "remix", k), at the SNR that the noise had (after the public DEMUCS recipe, arXiv 2006.12847, which
-keeps the noise's level instead).
+from (seed, "epoch", e). Where each segment starts is drawn from (seed, "batch", k), what an augmentation does to the
+batch from (seed, its name, k).
 """
 
 from __future__ import annotations
@@ -21,6 +18,7 @@ from torch import Tensor
 from sebench.errors import DataError
 from sebench.losses.base import Batch
 from sebench.seeding import generator
+from sebench.training.augment import AUGMENTATIONS, Segments, extra_samples
 
 SIGNALS = ("noisy", "clean", "speech", "noise")
 
@@ -56,7 +54,7 @@ class Batches:
         segment_seconds: length of each.
         seed: of the run.
         signals: which ones a batch holds, of `SIGNALS`.
-        augment: names of `AUGMENTATIONS`.
+        augment: names of `augment.AUGMENTATIONS`, in the order in which they are done.
 
     Raises:
         DataError: the set is empty, or an augmentation is not known.
@@ -85,6 +83,7 @@ class Batches:
         self.sample_rate = sample_rate
         self.batch_size = batch_size
         self.samples = max(1, round(segment_seconds * sample_rate))
+        self.read_samples = self.samples + extra_samples(self.augment, sample_rate)
         self.seed = seed
         wanted = {*signals, *(("noisy", "speech", "noise") if self.augment else ())}
         self.signals = tuple(name for name in SIGNALS if name in wanted)
@@ -98,8 +97,8 @@ class Batches:
         return np.array([self._permutation(int(e))[i] for e, i in zip(epochs, inside, strict=True)], np.int64)
 
     def starts(self, step: int, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """First sample of each segment."""
-        room = np.maximum(0, self.rows.lengths[indices] - self.samples)
+        """First sample that is read of each segment."""
+        room = np.maximum(0, self.rows.lengths[indices] - self.read_samples)
         return generator("batch", self.seed, step).integers(0, room, endpoint=True)
 
     def ids(self, step: int) -> list[str]:
@@ -109,40 +108,26 @@ class Batches:
     def batch(self, step: int) -> Batch:
         """The batch of a step; its signals are `(batch, samples)`, its lengths count what is not padding."""
         indices = self.indices(step)
-        arrays = {name: torch.empty(len(indices), self.samples) for name in self.signals}
-        views = {name: tensor.numpy() for name, tensor in arrays.items()}
+        # PyTorch's memory: it is aligned, and sums of unaligned signals may end in other bits.
+        views = {name: torch.empty(len(indices), self.read_samples).numpy() for name in self.signals}
         for place, (i, start) in enumerate(zip(indices, self.starts(step, indices), strict=True)):
-            segment = self.rows.segment(int(i), int(start), self.samples)
+            segment = self.rows.segment(int(i), int(start), self.read_samples)
             for name, view in views.items():
                 view[place] = segment[name]
-        lengths = np.minimum(self.rows.lengths[indices], self.samples).astype(np.int64)
-        for name in self.augment:
-            AUGMENTATIONS[name](self, step, indices, lengths, views)
-        return Batch(lengths=torch.from_numpy(lengths), sample_rate=self.sample_rate, **arrays)
+        lengths = np.minimum(self.rows.lengths[indices], self.read_samples).astype(np.int64)
+        if self.augment:
+            segments = Segments(views, lengths, self.rows.levels_db[indices], self.sample_rate)
+            for name in self.augment:
+                AUGMENTATIONS[name].apply(segments, generator(name, self.seed, step))
+            views, lengths = segments.signals, segments.lengths
+        tensors = {name: torch.from_numpy(view).contiguous() for name, view in views.items()}
+        return Batch(lengths=torch.from_numpy(lengths), sample_rate=self.sample_rate, **tensors)
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
         if epoch != self._epoch:
             self._order = generator("epoch", self.seed, epoch).permutation(len(self.rows))
             self._epoch = epoch
         return self._order
-
-
-Views = dict[str, NDArray[np.float32]]
-
-
-def remix(batches: Batches, step: int, indices: NDArray[np.int64], lengths: NDArray[np.int64], views: Views) -> None:
-    """Exchange the noises of a batch, each at the SNR that it had; in place."""
-    order = generator("remix", batches.seed, step).permutation(len(indices))
-    levels = batches.rows.levels_db[indices]
-    gains = np.nan_to_num(10.0 ** ((levels - levels[order]) / 20.0), nan=1.0).astype(np.float32)
-    views["noise"][:] = views["noise"][order] * gains[:, None]
-    for place, length in enumerate(lengths):
-        views["noise"][place, length:] = 0.0
-    np.add(views["speech"], views["noise"], out=views["noisy"])
-
-
-#: name -> function that changes a batch's views in place
-AUGMENTATIONS = {"remix": remix}
 
 
 def whole_row(rows: Rows, i: int, sample_rate: int, signals: Iterable[str] = SIGNALS) -> Batch:

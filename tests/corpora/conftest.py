@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from small_corpora import make_folder_corpus, make_voicebank, write_audio
+from small_corpora import make_chime2, make_folder_corpus, make_voicebank, write_audio
 
 
 @pytest.fixture
@@ -19,6 +19,11 @@ def folder_root(tmp_path: Path) -> Path:
 @pytest.fixture
 def voicebank_root(tmp_path: Path) -> Path:
     return make_voicebank(tmp_path / "vbd")
+
+
+@pytest.fixture
+def chime2_root(tmp_path: Path) -> Path:
+    return make_chime2(tmp_path / "chime2-wsj0")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sebench.corpora.audio import decode, probe, read
+from sebench.corpora.audio import decode, file_of, of_channel, probe, read
 from sebench.errors import DataError
 
 
@@ -34,6 +34,23 @@ def test_channels_are_averaged(tmp_path: Path):
     assert np.allclose(read(tmp_path / "two.wav"), 0.3)
     assert probe(tmp_path / "two.wav").channels == 2
     assert decode(tmp_path / "two.wav").samples.shape == (1600,)
+
+
+def test_a_path_may_name_a_channel(tmp_path: Path):
+    channels = np.stack([np.full(1600, 0.5), np.full(1600, 0.1)], 1)
+    soundfile.write(tmp_path / "two.wav", channels, 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "one.wav", channels[:, 0], 16000, subtype="FLOAT")
+    for channel, value in (("left", 0.5), ("right", 0.1)):
+        path = tmp_path / of_channel("two.wav", channel)
+        assert file_of(path) == tmp_path / "two.wav"
+        assert (read(path) == np.float32(value)).all()
+        assert (decode(path).samples == np.float32(value)).all()
+        assert probe(path).channels == 2
+    assert (read(tmp_path / "one.wav#left") == np.float32(0.5)).all()
+    with pytest.raises(DataError, match=r"one\.wav: has no right channel, only 1"):
+        read(tmp_path / "one.wav#right")
+    assert file_of(Path("take#left.wav")) == Path("take#left.wav")
+    assert file_of(Path("notes#left")) == Path("notes#left")
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])

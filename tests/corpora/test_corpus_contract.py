@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from small_corpora import make_folder_corpus, make_voicebank
+from small_corpora import make_chime2, make_folder_corpus, make_voicebank
 
 from sebench.config.items import build, registry
-from sebench.corpora.audio import read
+from sebench.corpora.audio import file_of, read
 from sebench.corpora.fingerprint import fingerprint
 from sebench.corpora.manifest import COLUMNS, SPLITS, check, separation_problems
 from sebench.errors import DataError
@@ -28,7 +28,7 @@ SMALL = {
         "noise_seconds": 1.0,
     }
 }
-TREES = {"folder": make_folder_corpus, "voicebank_demand": make_voicebank}
+TREES = {"chime2_wsj0": make_chime2, "folder": make_folder_corpus, "voicebank_demand": make_voicebank}
 NAMES = sorted(registry("corpus"))
 
 
@@ -41,8 +41,8 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return corpus, root, corpus.build(root, root, 1)
 
 
-def test_all_three_are_registered():
-    assert {"builtin", "folder", "voicebank_demand"} <= set(NAMES)
+def test_all_are_registered():
+    assert {"builtin", "chime2_wsj0", "folder", "voicebank_demand"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,10 +68,10 @@ def test_rows_tell_the_truth_about_their_files(built):
     _, root, manifest = built
     for row in manifest.frame.itertuples():
         path = root / row.path
-        info = soundfile.info(path)
+        info = soundfile.info(file_of(path))
         assert (info.samplerate, info.channels, info.frames) == (row.sample_rate, row.channels, row.samples)
         assert row.seconds == pytest.approx(row.samples / row.sample_rate)
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == row.sha256
+        assert hashlib.sha256(file_of(path).read_bytes()).hexdigest() == row.sha256
         samples = read(path)
         assert samples.dtype == np.float32
         assert samples.shape == (pytest.approx(row.seconds * 16000, abs=2),)
@@ -99,9 +99,9 @@ def test_fingerprint_covers_every_file_of_the_manifest(built):
     if not corpus.needs_root:
         assert files == []
         return
-    assert {root / path for path in manifest.frame.path} <= set(files)
+    assert {file_of(root / path) for path in manifest.frame.path} <= set(files)
     before = fingerprint(root, files)
-    victim = root / manifest.frame.path.iloc[-1]
+    victim = file_of(root / manifest.frame.path.iloc[-1])
     data = victim.read_bytes()
     victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert fingerprint(root, corpus.files(root)) != before
@@ -109,7 +109,7 @@ def test_fingerprint_covers_every_file_of_the_manifest(built):
     assert fingerprint(root, corpus.files(root)) == before
 
 
-@pytest.mark.parametrize("name", ["folder", "voicebank_demand"])
+@pytest.mark.parametrize("name", sorted(TREES))
 def test_an_empty_root_is_refused_by_name(name: str, tmp_path: Path):
     with pytest.raises(DataError, match=str(tmp_path)):
         list(build({"type": name, "params": {}}, kind="corpus").files(tmp_path))
