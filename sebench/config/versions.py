@@ -21,8 +21,8 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "enhanced": (1, "sebench.enhancement.step:run"),
     "scores": (1, "sebench.metrics.step:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
-    "table": (1, "sebench.tables.step:run"),
-    "figure": (1, "sebench.report.step:run"),
+    "table": (2, "sebench.tables.step:run"),
+    "figure": (2, "sebench.report.step:run"),
 }
 
 LOCK = Path(__file__).with_name("versions.lock")

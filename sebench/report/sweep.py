@@ -60,6 +60,7 @@ def _panel(axis: Axes, label: str, curves: Mapping[str, Any]) -> None:
     place = {name: float(name) if numeric else float(i) for i, name in enumerate(names)}
     spread = (max(place.values()) - min(place.values())) or 1.0
     for position, (name, curve) in enumerate(curves.items()):
+        colour = f"C{position}"
         able = [entry for entry in curve["candidates"] if entry["mean"] is not None]
         # side by side, so that the bars of several curves can be told apart
         aside = 0.006 * spread * (position - (len(curves) - 1) / 2)
@@ -69,11 +70,20 @@ def _panel(axis: Axes, label: str, curves: Mapping[str, Any]) -> None:
         above = [0.0 if entry["high"] is None else entry["high"] - entry["mean"] for entry in able]
         marker = MARKERS[position % len(MARKERS)]
         axis.errorbar(
-            x, y, yerr=[below, above], label=name, marker=marker, markersize=3, linewidth=1, elinewidth=0.5, capsize=1.5
+            x,
+            y,
+            yerr=[below, above],
+            label=name,
+            marker=marker,
+            color=colour,
+            markersize=3,
+            linewidth=1,
+            elinewidth=0.5,
+            capsize=1.5,
         )
         for entry, at in zip(able, x, strict=True):
             if entry["value"] == curve["chosen"]:
-                axis.plot(at, entry["mean"], "o", markersize=9, markerfacecolor="none", markeredgecolor="0.2")
+                axis.plot(at, entry["mean"], "o", markersize=9, markerfacecolor="none", markeredgecolor=colour)
     if not numeric:
         axis.set_xticks(list(place.values()), names)
     axis.set_xlabel(label)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import ClaimLayout, ComplexityColumn, ScoreColumn, TableSpec
+from sebench.config.tables import ClaimLayout, ComplexityColumn, Published, ScoreColumn, TableSpec
 from sebench.files import read_json, write_text
 from sebench.statistics.bootstrap import RESAMPLES
 from sebench.statistics.claims import judge, judge_numbers
@@ -120,8 +121,21 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
         )
     if any(isinstance(c, ScoreColumn) and len(c.conditions) > 1 for c in spec.columns):
         lines.append("Averages: our mean over the conditions; the paper's is as printed.")
-    lines += [f"Paper, {p.row}, {p.column}: {p.note}" for p in spec.published if p.note]
-    return lines + [str(note) for note in spec.footer.get("notes", ())]
+    return lines + _printed_notes(spec.published) + [str(note) for note in spec.footer.get("notes", ())]
+
+
+def _printed_notes(published: Sequence[Published]) -> list[str]:
+    """The paper's notes, each once, with the rows or entries that it is about."""
+    about: dict[str, dict[str, list[str]]] = {}
+    for entry in published:
+        if entry.note:
+            about.setdefault(entry.note, {}).setdefault(entry.row, []).append(entry.column)
+    columns = Counter(entry.row for entry in published)
+    lines = []
+    for note, rows in about.items():
+        names = [row if len(some) == columns[row] else f"{row} ({', '.join(some)})" for row, some in rows.items()]
+        lines.append(f"Paper, {'; '.join(names)}: {note}")
+    return lines
 
 
 def _chosen(label: str, choice: Mapping[str, Any] | None) -> str:
