@@ -7,6 +7,7 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, Config, Named
+from sebench.config.schema import point_name
 from sebench.errors import SebenchError, nearest
 
 LISTS = ("losses", "models", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
@@ -37,7 +38,12 @@ def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
             item = items.registry(kind)[name]
             yield name, f"{kind} (needs parameters: give it an entry)", item.title
             continue
-        yield name, _form(named), _summary(config, section, named)
+        if not named.family:  # a sweep stands for its members
+            yield name, _form(named), _summary(config, section, named)
+
+
+#: What the members of a sweep have in common with the last of them.
+_SHARED = ("composition", "type", "title", "equation", "source", "needs of the estimate", "needs of the batch")
 
 
 def _form(named: Named) -> str:
@@ -45,8 +51,10 @@ def _form(named: Named) -> str:
     if getattr(entry, "sum", None):
         return " + ".join(f"{weight:g} {name}" for name, weight in entry.sum.items())
     if getattr(entry, "mix", None):
-        return f"mix of {entry.mix.magnitude} and {entry.mix.complex}, beta {entry.mix.beta:g}"
-    params = ", ".join(f"{key}={value}" for key, value in (getattr(entry, "params", None) or {}).items())
+        beta = "swept" if entry.mix.beta is None else f"{entry.mix.beta:g}"
+        return f"mix of {entry.mix.magnitude} and {entry.mix.complex}, beta {beta}"
+    given = (getattr(entry, "params", None) or {}).items()
+    params = ", ".join([f"{k}={v}" for k, v in given] + [f"{axis} swept" for axis in getattr(entry, "sweep", ())])
     return f"{getattr(entry, 'type', '') or ''}" + (f" ({params})" if params else "")
 
 
@@ -78,9 +86,19 @@ def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str
         yield "label", named.label
         if getattr(entry, "description", ""):
             yield "description", str(entry.description)
+        if getattr(entry, "sweep", None):
+            ((axis, points),) = entry.sweep.items()
+            yield "sweep", f"{axis} in {', '.join(map(point_name, points))}"
+            yield "members", ", ".join(member.name for member in config.members(name))
+            yield from (
+                (what, text)
+                for what, text in describe(config, section, config.members(name)[-1].name)
+                if what in _SHARED
+            )
+            return
         if getattr(entry, "sum", None) or getattr(entry, "mix", None):
             yield "composition", _form(named)
-            yield from _composed(config, name)
+            yield from _composed(config, named)
             return
     if kind is None:
         yield from _fields(entry)
@@ -91,10 +109,15 @@ def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str
     yield from _item(item, dict(entry.params) if entry is not None else {})
 
 
-def _composed(config: Config, name: str) -> Iterator[tuple[str, str]]:
+def _composed(config: Config, named: Named) -> Iterator[tuple[str, str]]:
     from sebench.plan.resolve import resolve_loss
 
-    loss = resolve_loss(config, name)
+    entry = named.entry
+    for part in entry.sum or [entry.mix.magnitude, entry.mix.complex]:
+        for what, text in describe(config, "losses", part):
+            if what in ("equation", "source") or what.startswith("parameter "):
+                yield f"{part}: {what}", text
+    loss = resolve_loss(config, named.name)
     yield "needs of the estimate", ", ".join(sorted(loss.needs_views))
     yield "needs of the batch", ", ".join(sorted(loss.needs_signals))
     yield "sees the phase", "no" if loss.phase_blind else "yes"

@@ -24,6 +24,10 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Corpora: get what is published.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
+check_app = typer.Typer(
+    help="Check a loss against its contract, or a rendered set against its plan.", no_args_is_help=True
+)
+app.add_typer(check_app, name="check")
 
 StudyArgument = Annotated[str | None, typer.Argument(help="study; config/config.yaml says which if absent")]
 Scale = Annotated[str | None, typer.Option(help="smoke, demo, small or paper")]
@@ -271,8 +275,8 @@ def export(
         print(f"wrote {path}")
 
 
-@app.command()
-def check(
+@check_app.command(name="set")
+def check_set(
     what: Annotated[str, typer.Argument(help="a rendered set: its folder's name or id")],
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
@@ -286,6 +290,31 @@ def check(
     index = read_parquet(store.outputs(node)["index.parquet"])
     verify_set(index, store.state(node), int(node.spec["sample_rate"]))
     print(f"{node.stem}: {len(index)} mixtures are what their plan says")
+
+
+@check_app.command(name="loss")
+def check_loss(
+    name: Annotated[str, typer.Argument(help="an entry, a registered loss, or package.module:Class")],
+    config_dir: ConfigDir = CONFIG,
+) -> None:
+    """Hold a loss to the contract of all losses: shape, gradients, silence, padding, bfloat16, what it declares."""
+    from sebench.config.load import load_config
+    from sebench.losses.compose import build_loss
+    from sebench.losses.contract import verdicts
+    from sebench.plan.resolve import resolve_loss
+
+    config = load_config(config_dir)
+    broken = 0
+    for member in config.members(name):
+        print(member.name)
+        for what, holds, why in verdicts(build_loss(resolve_loss(config, member.name).tree)):
+            broken += not holds
+            print(
+                f"  {'ok    ' if holds and not why else 'n/a   ' if holds else 'BROKEN'} {what}"
+                + (f" {why}" if why else "")
+            )
+    if broken:
+        raise SebenchError(f"{name}: {broken} checks failed")
 
 
 @corpus_app.command()

@@ -8,7 +8,7 @@ into an estimate; the one here gives every view, as tensors that require gradien
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -117,10 +117,13 @@ def check_gradient(loss: Loss, make_estimate: MakeEstimate) -> str:
     batch = make_batch()
     estimate = make_estimate(batch, _middling(batch))
     leaves = {name: getattr(estimate, name) for name in loss.needs_views}
+    waveform = estimate.waveform
     loss(estimate, batch).sum().backward()
     for name, leaf in leaves.items():
         if not leaf.is_leaf:
             return f"view {name!r} of this estimate follows from another view"
+        if name == "spectrum" and leaf.grad is None and waveform.is_leaf and waveform.grad is not None:
+            leaf = waveform  # a loss with a transform of its own
         _require(leaf.grad is not None, loss, f"no gradient reaches view {name!r}")
         _require(bool(leaf.grad.isfinite().all()), loss, f"the gradient of view {name!r} is not finite")
         _require(bool((leaf.grad != 0).any()), loss, f"the gradient of view {name!r} is zero")
@@ -298,6 +301,7 @@ def check_phase_blind(loss: Loss, make_estimate: MakeEstimate) -> str:
     return ""
 
 
+#: All of it.
 CHECKS: tuple[Check, ...] = (
     check_shape,
     check_needs,
@@ -311,3 +315,15 @@ CHECKS: tuple[Check, ...] = (
     check_invariances,
     check_phase_blind,
 )
+
+
+def verdicts(loss: Loss) -> Iterator[tuple[str, bool, str]]:
+    """Every check on a loss: what must hold, whether it does, and why not, or why it does not apply."""
+    for check in CHECKS:
+        what = (check.__doc__ or check.__name__).splitlines()[0]
+        try:
+            yield what, True, check(loss, make_estimate)
+        except ContractBroken as error:
+            yield what, False, str(error)
+        except Exception as error:  # whatever a loss from outside raises is a finding about it
+            yield what, False, f"{type(error).__name__}: {error}"
