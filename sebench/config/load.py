@@ -131,7 +131,7 @@ def load_config(folder: Path | str = "config") -> Config:
                 if entry is not None:
                     sections[section][name] = Named(name, entry, document)
     for named in list(sections["losses"].values()):
-        for member in expanded(named):
+        for member in expanded(named, problems):
             sections["losses"][member.name] = member
     if settings is None:
         raise ConfigError(problems)
@@ -144,19 +144,25 @@ def load_config(folder: Path | str = "config") -> Config:
     return config
 
 
-def expanded(named: Named) -> Iterator[Named]:
+def expanded(named: Named, problems: list[Problem]) -> Iterator[Named]:
     """The members of a loss with a sweep: `<name>@<value>`, with {value} of the label filled in."""
     entry = named.entry
     for axis, points in entry.sweep.items():
         for point in points:
             text = schema.point_name(point)
-            label = entry.label.replace("{value}", text) if "{value}" in entry.label else f"{named.label}@{text}"
-            changes: dict[str, Any] = {"label": label, "sweep": {}}
-            if entry.mix is not None:
-                changes["mix"] = entry.mix.model_copy(update={axis: point})
-            else:
-                changes["params"] = {**entry.params, axis: point}
-            yield Named(f"{named.name}@{text}", entry.model_copy(update=changes), named.document, named.name)
+            content = entry.model_dump(exclude={"sweep"}, exclude_none=True)
+            content["label"] = (
+                entry.label.replace("{value}", text) if "{value}" in entry.label else f"{named.label}@{text}"
+            )
+            content["mix" if entry.mix is not None else "params"][axis] = point
+            try:
+                member = schema.LossEntry.model_validate(content)
+            except pydantic.ValidationError as error:
+                accepted = error.errors()[0]["msg"].removeprefix("Input should be ")
+                where = named.where("sweep", axis)
+                problems.append(Problem(where, f"{named.name}.sweep.{axis}", f"found {point!r}", accepted))
+                continue
+            yield Named(f"{named.name}@{text}", member, named.document, named.name)
 
 
 def load_file(model: type[Model], path: Path) -> Model:
