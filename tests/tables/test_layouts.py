@@ -76,9 +76,35 @@ def test_complexity_table_of_source_000():
     assert all("metric" not in column for column in spec["columns"])
 
 
+def test_table_of_source_002():
+    """Groups of columns, a row that stands in one of them, and a printed column that is called otherwise there."""
+    layout = TableLayout(
+        title="Table 2",
+        type="matrix",
+        groups=["magnitude", "complex"],
+        metrics=[{"metric": "pesq_nb", "column": "PESQ"}],
+        matrix={"noisy": {"complex": "Noisy"}, "MSE": {"magnitude": "m", "complex": "c"}},
+        published_columns={"complex/PESQ": ["complex/PESQ", "unprocessed/PESQ"]},
+    )
+    printed = read_published(PUBLISHED / "braun_table2.csv")
+    spec = table_spec(layout, rows=rows(["Noisy", "m", "c"]), conditions=SNRS, metrics=METRICS, published=printed)
+    assert [column["name"] for column in spec["columns"]] == ["magnitude/PESQ", "complex/PESQ"]
+    found = {(entry["row"], entry["column"]): entry["value"] for entry in spec["published"]}
+    assert found == {
+        ("noisy", "complex/PESQ"): 2.29,
+        ("MSE", "magnitude/PESQ"): 3.16,
+        ("MSE", "complex/PESQ"): 3.10,
+    }
+    assert TableSpec.model_validate(json.loads(json.dumps(spec))).model_dump(mode="json") == spec
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"type": "matrix", "metrics": ["stoi"], "groups": ["a"]},
+        {"type": "matrix", "metrics": ["stoi"], "groups": ["a"], "matrix": {"r": {"b": "Noisy"}}},
+        {"type": "matrix", "metrics": ["stoi"], "groups": ["a"], "matrix": {"r": {"a": "Noisy"}}, "rows": ["Noisy"]},
+        {"type": "metrics", "metrics": ["stoi"], "groups": ["a"]},
         {"type": "conditions"},
         {"type": "metrics", "metric": "pesq_nb"},
         {"type": "complexity", "columns": [{"column": "Para", "key": "p"}], "extra": ["stoi"]},

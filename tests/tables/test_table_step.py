@@ -259,3 +259,31 @@ def test_si_prefixes(value, text):
 
 def test_letters():
     assert [letter(i) for i in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
+
+
+def test_a_matrix_puts_rows_into_groups_of_columns(study, metrics, conditions):
+    layout = TableLayout(
+        title="Groups",
+        type="matrix",
+        groups=["one", "other"],
+        metrics=[{"metric": "pesq_nb", "column": "PESQ"}, "stoi"],
+        matrix={
+            "noisy": {"other": "Noisy"},
+            "MSE": {"one": "Stage1(MSE)", "other": "Stage1(L_N .4)"},
+        },
+    )
+    claim = ClaimLayout(
+        text="one is better", better="MSE", worse="MSE", column="one/PESQ", worse_column="other/PESQ", source="s"
+    )
+    node = study.node(
+        table_spec(layout, rows=study.rows, conditions=conditions, metrics=metrics, claims=[claim], version=1)
+    )
+    run(node, study.store)
+    table = read_json(study.store.outputs(node)["table.json"])
+    assert [column["name"] for column in table["columns"]] == ["one/PESQ", "one/STOI", "other/PESQ", "other/STOI"]
+    noisy, mse = table["values"]
+    assert (noisy[0]["ours"], noisy[0]["reason"]) == (None, "")  # not a hole: nothing belongs there
+    assert mse[0]["ours"] > mse[2]["ours"] > noisy[2]["ours"]
+    assert table["claims"][0]["verdict"]["outcome"] == "holds"
+    text = study.store.outputs(node)["table.md"].read_text()
+    assert "holds: one is better (MSE, one/PESQ over MSE, other/PESQ)" in text
