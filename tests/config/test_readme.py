@@ -9,9 +9,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from sebench.config import mixing, schema
-from sebench.config.figures import FigureLayout, PanelLayout
-from sebench.config.figures import Select as FigureSelect
+from sebench.config import figures, mixing, schema
 from sebench.config.tables import ClaimLayout, MetricColumn, NumberColumn, TableLayout
 
 README = Path(__file__).parents[2] / "config" / "README.md"
@@ -33,9 +31,7 @@ MODELS = [
     MetricColumn,
     NumberColumn,
     ClaimLayout,
-    FigureLayout,
-    PanelLayout,
-    FigureSelect,
+    *(model for model in _models(figures) if not model.__name__.endswith("Spec")),
 ]
 
 
