@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from sebench.losses.base import Batch, Estimate, Loss
@@ -22,7 +23,7 @@ class NegSiSnr(Loss):
     """
 
     name = "neg_si_snr"
-    version = 1
+    version = 2
     needs_views = ("waveform",)
     needs_signals = ("clean",)
     phase_blind = False
@@ -33,18 +34,18 @@ class NegSiSnr(Loss):
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
         """See `Loss.forward`."""
-        output, target = _zero_mean(estimate.waveform, batch), _zero_mean(batch.signal("clean"), batch)
-        count = batch.true_lengths()
-
-        def mean_square(signal: Tensor) -> Tensor:
-            return signal.square().sum(-1) / count
-
-        product = (output * target).sum(-1) / count
-        alpha = product / (mean_square(target) + SILENCE)
-        wanted = alpha[:, None] * target
-        floor = RELATIVE_FLOOR * mean_square(output.detach()) + SILENCE
-        return -10.0 * ((mean_square(wanted) + floor) / (mean_square(output - wanted) + floor)).log10()
+        output, count = batch.mask(estimate.waveform), batch.true_lengths()
+        target, target_power = batch.keep("zero_mean_clean", lambda: _zero_mean(batch.signal("clean"), batch))
+        # The target has no mean, so neither its product with the output nor the part along it knows the output's.
+        alpha = torch.linalg.vecdot(output, target) / count / (target_power + SILENCE)
+        rest = output - alpha[:, None] * target
+        error = torch.linalg.vecdot(rest, rest) / count - (rest.sum(-1) / count).square()
+        wanted = alpha.square() * target_power
+        floor = RELATIVE_FLOOR * (wanted + error).detach() + SILENCE
+        return -10.0 * ((wanted + floor) / (error.clamp_min(0.0) + floor)).log10()
 
 
-def _zero_mean(signal: Tensor, batch: Batch) -> Tensor:
-    return batch.mask(signal - batch.mean_over_samples(signal)[:, None])
+def _zero_mean(signal: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The signal without its mean, and its power."""
+    centred = batch.mask(signal - batch.mean_over_samples(signal)[:, None])
+    return centred, torch.linalg.vecdot(centred, centred) / batch.true_lengths()
