@@ -103,6 +103,11 @@ class Store:
         """Let `load` find these nodes by 'kind:id' although they are not frozen: for who looks before a driver ran."""
         self._planned.update(nodes)
 
+    def make_folders(self) -> None:
+        """Make the folder of every kind."""
+        for folder, _ in KINDS.values():
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+
     def folder(self, node: Node) -> Path:
         """Where the node's declared outputs and its provenance lie."""
         return self.root / KINDS[node.kind][0] / (node.name if node.kind == "publication" else node.stem)

@@ -98,6 +98,8 @@ def run(
     if chosen:
         settings["corpus"] = chosen
     extra = [*(["--profile", profile] if profile else []), *shlex.split(snakemake)]
+    if params is not None:
+        store.make_folders()  # they are outputs for DVC, also where these studies have nothing for one
     status = driver.run(plans, store, settings, cores, extra)
     for plan in plans:
         show_tables(plan, store)

@@ -1,4 +1,4 @@
-"""What a study shows, as files for DVC: tables, numbers as metrics, training curves as plots."""
+"""What a study shows, as files for DVC: tables, numbers as metrics, training curves and sweeps as plots."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sebench.plan.build import Plan
 
 
 def collect(plan: Plan, store: Store, folder: Path) -> None:
-    """Write `tables/`, `metrics.json` and `curves/` of a finished study.
+    """Write `tables/`, `metrics.json`, `curves/` and `sweeps/` of a finished study.
 
     Args:
         plan: of the study.
@@ -27,12 +27,14 @@ def collect(plan: Plan, store: Store, folder: Path) -> None:
     missing = [name for name, node in shown.items() if not store.complete(node)]
     if missing:
         raise SebenchError(f"{plan.study.name} is not finished: {', '.join(missing)}; `sebench run` makes it")
-    for part in ("tables", "curves"):
+    for part in ("tables", "curves", "sweeps"):
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir(parents=True)
     for name, node in shown.items():
         for path in store.outputs(node).values():
             shutil.copyfile(path, folder / "tables" / f"{name}{path.suffix}")
+        if node.spec.get("figure") == "sweep":
+            shutil.copyfile(store.outputs(node)["figure.csv"], folder / "sweeps" / f"{name}.csv")
     tables = {name: read_json(store.outputs(node)["table.json"]) for name, node in plan.tables.items()}
     write_json(folder / "metrics.json", {name: _numbers(table) for name, table in tables.items()})
     for label, text in _curves(plan, store).items():
