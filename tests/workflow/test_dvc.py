@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import soundfile
 import yaml
 from repo import ROOT, STUDY, Done, Repo, assert_same, contents, kill_session, wait_until
 
@@ -126,6 +127,24 @@ def test_another_clone_pulls_from_a_folder(versioned: Repo, tmp_path: Path) -> N
     dvc(repo, "remote", "add", "-q", "-d", "shared", str(tmp_path / "remote"))
     commit(repo, "remote")
     other_clone_has_it_all(repo, tmp_path / "other")
+
+
+def test_a_corpus_from_an_address_is_a_dependency(versioned: Repo, tmp_path: Path) -> None:
+    """The same files from elsewhere make nothing new; files that change there, and are updated here, do."""
+    repo = copy_of(versioned, tmp_path / "repo")
+    published = tmp_path / "published"
+    shutil.copytree(repo.folder / "data" / "recordings", published)
+    dvc(repo, "import-url", str(published), "data/brought")
+    repo.edit("config/corpora/tiny.yaml", "data/recordings", "data/brought")
+    trained = {run.key for run in repo.nodes("run")}
+    assert all(repo.store.complete(run) for run in repo.nodes("run"))
+    (changed, *_) = sorted(published.rglob("speech/train/*/*.wav"))
+    samples, rate = soundfile.read(changed)
+    soundfile.write(changed, 0.5 * samples, rate)
+    dvc(repo, "update", "data/brought.dvc")
+    dvc(repo, "repro")
+    assert {run.key for run in repo.nodes("run")}.isdisjoint(trained)
+    assert all(repo.store.complete(run) for run in repo.nodes("run"))
 
 
 @pytest.fixture
