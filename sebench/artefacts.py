@@ -88,6 +88,11 @@ class Node:
         return f"{self.name}-{self.id}"
 
 
+def candidate(value: str, seed: int) -> str:
+    """The role of a sweep's run among the parents of a choice, and of what is made from the choice."""
+    return f"{value} seed {seed}"
+
+
 class Store:
     """The layout of `results/`.
 

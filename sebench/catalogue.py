@@ -42,10 +42,6 @@ def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
             yield name, _form(named), _summary(config, section, named)
 
 
-#: What the members of a sweep have in common with the last of them.
-_SHARED = ("composition", "type", "title", "equation", "source", "needs of the estimate", "needs of the batch")
-
-
 def _form(named: Named) -> str:
     entry = named.entry
     if getattr(entry, "sum", None):
@@ -90,12 +86,11 @@ def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str
             ((axis, points),) = entry.sweep.items()
             yield "sweep", f"{axis} in {', '.join(map(point_name, points))}"
             yield "members", ", ".join(member.name for member in config.members(name))
-            yield from (
-                (what, text)
-                for what, text in describe(config, section, config.members(name)[-1].name)
-                if what in _SHARED
-            )
-            return
+            if entry.mix is None:
+                item = items.find("loss", entry.type)
+                assert item is not None
+                yield from _item(item, {**entry.params, axis: "swept"})
+                return
         if getattr(entry, "sum", None) or getattr(entry, "mix", None):
             yield "composition", _form(named)
             yield from _composed(config, named)
@@ -117,7 +112,7 @@ def _composed(config: Config, named: Named) -> Iterator[tuple[str, str]]:
         for what, text in describe(config, "losses", part):
             if what in ("equation", "source") or what.startswith("parameter "):
                 yield f"{part}: {what}", text
-    loss = resolve_loss(config, named.name)
+    loss = resolve_loss(config, config.members(named.name)[len(config.members(named.name)) // 2].name)
     yield "needs of the estimate", ", ".join(sorted(loss.needs_views))
     yield "needs of the batch", ", ".join(sorted(loss.needs_signals))
     yield "sees the phase", "no" if loss.phase_blind else "yes"

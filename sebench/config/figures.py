@@ -75,7 +75,7 @@ FigureLayout = Annotated[
 ]
 
 
-class FigureSpec(Strict):
+class SpectrogramsSpec(Strict):
     """The spec of a spectrogram figure; a panel's source is clean, noisy, or the role of an enhanced parent."""
 
     figure: Literal["spectrograms"] = "spectrograms"
@@ -106,7 +106,7 @@ class DistributionsSpec(Strict):
     version: int = 1
 
 
-AnySpec = FigureSpec | SweepSpec | DistributionsSpec
+AnySpec = SpectrogramsSpec | SweepSpec | DistributionsSpec
 read_spec: TypeAdapter[AnySpec] = TypeAdapter(Annotated[AnySpec, Field(discriminator="figure")])
 
 
@@ -121,7 +121,7 @@ def figure_spec(
     spec: AnySpec
     if isinstance(layout, SpectrogramsLayout):
         panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in layout.panels]
-        spec = FigureSpec(title=layout.title, panels=panels, select=layout.select, version=version)
+        spec = SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select, version=version)
     elif isinstance(layout, SweepLayout):
         curves = [(panel.axis, {label: roles[label] for label in panel.curves}) for panel in layout.panels]
         spec = SweepSpec(title=layout.title, panels=curves, version=version)

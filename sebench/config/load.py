@@ -37,7 +37,8 @@ class Named:
     name: str
     entry: Any
     document: Document
-    family: str = ""  # the entry that it was expanded from
+    family: str = ""  # the entry with a sweep that it was expanded from
+    value: str = ""  # of the sweep
 
     def where(self, *keys: str | int) -> str:
         """File and line of the entry, or of a key in it."""
@@ -123,6 +124,10 @@ def load_config(folder: Path | str = "config") -> Config:
                 continue
             for name, content in document.data.items():
                 name = str(name)
+                if "@" in name:
+                    accepted = "a name without @, which stands between a sweep and its value"
+                    problems.append(Problem(document.where((name,)), name, "the name holds @", accepted))
+                    continue
                 if name in sections[section]:
                     other = sections[section][name].where()
                     problems.append(Problem(document.where((name,)), name, f"the name is taken by {other}"))
@@ -154,7 +159,8 @@ def expanded(named: Named, problems: list[Problem]) -> Iterator[Named]:
             content["label"] = (
                 entry.label.replace("{value}", text) if "{value}" in entry.label else f"{named.label}@{text}"
             )
-            content["mix" if entry.mix is not None else "params"][axis] = point
+            whole = isinstance(point, float) and point.is_integer()  # a parameter may be a whole number
+            content["mix" if entry.mix is not None else "params"][axis] = int(point) if whole else point
             try:
                 member = schema.LossEntry.model_validate(content)
             except pydantic.ValidationError as error:
@@ -162,7 +168,7 @@ def expanded(named: Named, problems: list[Problem]) -> Iterator[Named]:
                 where = named.where("sweep", axis)
                 problems.append(Problem(where, f"{named.name}.sweep.{axis}", f"found {point!r}", accepted))
                 continue
-            yield Named(f"{named.name}@{text}", member, named.document, named.name)
+            yield Named(f"{named.name}@{text}", member, named.document, named.name, text)
 
 
 def load_file(model: type[Model], path: Path) -> Model:

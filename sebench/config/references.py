@@ -7,7 +7,7 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, SECTIONS, Config, Named, missing
-from sebench.config.schema import point_name
+from sebench.config.schema import Point, point_name
 from sebench.errors import Problem, nearest
 
 
@@ -18,7 +18,7 @@ def check_references(config: Config) -> Iterator[Problem]:
         for named in config.sections[section].values():
             if getattr(named.entry, "type", None) is None or getattr(named.entry, "sweep", None):
                 continue  # the members of a sweep are checked
-            for problem in _item_problems(kind, named):
+            for problem in _item_problems(config, kind, named):
                 mark = f"{problem.where} {problem.found}"
                 if mark not in told:
                     told.add(mark)
@@ -53,9 +53,15 @@ def check_params(kind: str, type_name: str, params: dict[str, Any], where: Any, 
             yield Problem(where("params"), f"{key}.params.{name}", "required and absent", param.text)
 
 
-def _item_problems(kind: str, named: Named) -> Iterator[Problem]:
+def _item_problems(config: Config, kind: str, named: Named) -> Iterator[Problem]:
+    swept = config.sections["losses"][named.family].entry.sweep if named.family else {}
+
+    def where(*keys: str | int) -> str:
+        """A swept parameter stands under `sweep`."""
+        return named.where("sweep", *keys[1:]) if keys[1:] and keys[1] in swept else named.where(*keys)
+
     try:
-        yield from check_params(kind, named.entry.type, named.entry.params, named.where, named.name)
+        yield from check_params(kind, named.entry.type, named.entry.params, where, named.family or named.name)
     except items.ItemError as error:
         yield Problem(named.where("type"), f"{named.name}.type", str(error))
 
@@ -169,15 +175,7 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
                     found,
                     "each of model, loss, recipe once",
                 )
-    for label, choice in study.choices.items():
-        for section, name in (("losses", choice.among), ("models", choice.model), ("recipes", choice.recipe)):
-            if name is not None:
-                yield from refer(section, name, "choices", label)
-        family = config.lookup("losses", choice.among)
-        if family is not None and not family.entry.sweep:
-            where, key = named.where("choices", label, "among"), f"{named.name}.choices.{label}.among"
-            families = [name for name, loss in config.sections["losses"].items() if loss.entry.sweep]
-            yield Problem(where, key, f"loss {choice.among!r} has no sweep to choose from", ", ".join(families))
+    yield from _choice_problems(config, named)
     for index, exclusion in enumerate(study.exclude):
         for axis, section in sections.items():
             name = getattr(exclusion, axis)
@@ -210,13 +208,29 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
     assert set(SECTIONS) >= set(sections.values())
 
 
+def _choice_problems(config: Config, study: Named) -> Iterator[Problem]:
+    """What a choice names, and by what it chooses."""
+    for label, choice in study.entry.choices.items():
+        where, key = study.where("choices", label, "among"), f"{study.name}.choices.{label}.among"
+        for section, name in (("losses", choice.among), ("models", choice.model), ("recipes", choice.recipe)):
+            if name is not None and config.lookup(section, name) is None:
+                yield missing(config, section, name, study.where("choices", label), key)
+        family = config.lookup("losses", choice.among)
+        if family is not None and not family.entry.sweep:
+            families = [name for name, loss in config.sections["losses"].items() if loss.entry.sweep]
+            yield Problem(where, key, f"loss {choice.among!r} has no sweep to choose from", ", ".join(families))
+    if study.entry.choices and study.entry.select.by == "loss":
+        found = "values of different losses cannot be compared by their losses"
+        yield Problem(study.where("choices"), f"{study.name}.choices", found, "`select: { by: METRIC }`")
+
+
 def _thinned_problems(config: Config, study: Named, scale: str) -> Iterator[Problem]:
     """Values that a scale keeps of a sweep and no sweep of the study has."""
     grid = study.entry.grid
     names = {str(name) for block in grid for axes in (block.product, block.zip) for name in axes.get("loss", [])}
     sweeps: dict[str, set[str]] = {}
-    for loss in (config.lookup("losses", name) for name in names):
-        for axis, points in (loss.entry.sweep if loss is not None else {}).items():
+    for name in names:
+        for axis, points in _sweep_of(config, name).items():
             sweeps.setdefault(axis, set()).update(map(point_name, points))
     for axis, points in study.entry.scales[scale].sweeps.items():
         where, key = study.where("scales", scale, "sweeps", axis), f"{study.name}.scales.{scale}.sweeps.{axis}"
@@ -225,3 +239,13 @@ def _thinned_problems(config: Config, study: Named, scale: str) -> Iterator[Prob
         for point in map(point_name, points):
             if axis in sweeps and point not in sweeps[axis]:
                 yield Problem(where, key, f"no value {point} in a sweep over {axis}", ", ".join(sorted(sweeps[axis])))
+        kept = set(map(point_name, points))
+        for name in sorted(names):
+            own = set(map(point_name, _sweep_of(config, name).get(axis, ())))
+            if own and not own & kept and kept <= sweeps[axis]:
+                yield Problem(where, key, f"nothing is left of the sweep {name!r}", ", ".join(sorted(own)))
+
+
+def _sweep_of(config: Config, loss: str) -> dict[str, list[Point]]:
+    found = config.lookup("losses", loss)
+    return found.entry.sweep if found is not None else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sebench.config.figures import FigureLayout
 from sebench.config.tables import ClaimLayout, TableLayout
@@ -74,7 +74,15 @@ class Range(Strict):
 
 
 def _values(value: Any) -> Any:
-    return Range.model_validate(value).values() if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    try:
+        return Range.model_validate(value).values()
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join(map(str, detail["loc"]))
+        reason = detail["msg"].removeprefix("Value error, ")
+        raise ValueError(f"a list of values, or a range with the keys from, to, step ({where} {reason})") from None
 
 
 Point = float | str

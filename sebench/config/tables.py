@@ -262,6 +262,8 @@ def table_spec(
     for claim in claims:
         _known(f"claim {claim.text!r}: row", (claim.better, claim.worse), picked)
         _known(f"claim {claim.text!r}: column", (claim.column, claim.worse_column or claim.column), names)
+        if claim.worse_column:
+            _comparable(claim, columns)
         if claim.metric:
             column = next(c for c in columns if c.name == claim.column)
             of_column = [column.metric if isinstance(column, ScoreColumn) else column.key]
@@ -334,6 +336,15 @@ def _columns(
     for number in layout.columns:
         columns.append(ComplexityColumn(name=number.column, **number.model_dump(exclude={"column"})))
     return columns
+
+
+def _comparable(claim: ClaimLayout, columns: Sequence[ScoreColumn | ComplexityColumn]) -> None:
+    """Refuse a claim about two columns that do not show the same thing of different rows."""
+    shown = {column.name: (column.metric, column.conditions) for column in columns if isinstance(column, ScoreColumn)}
+    one, other = shown.get(claim.column), shown.get(claim.worse_column)
+    if one is None or one != other:
+        found = f"{claim.column!r} and {claim.worse_column!r} are no columns of one metric in the same conditions"
+        raise DataError(f"claim {claim.text!r}: {found}")
 
 
 def _known(what: str, names: Any, accepted: Any) -> None:

@@ -16,6 +16,7 @@ class _LogSpectral(SpectralLoss):
     """Common part: floored logarithms.
 
     Args:
+        error: what is done with the difference of the logarithms: "squared", or its value, "absolute".
         floor: least magnitude, as a factor on that of white noise at the noisy signal's level; 1e-4 is -80 dB.
         bins: "inner" leaves out the lowest and the highest bin, "all" does not.
         window_length, hop, n_fft: own sqrt-Hann transform in samples; without a window length the model's own.
@@ -24,6 +25,7 @@ class _LogSpectral(SpectralLoss):
     def __init__(
         self,
         *,
+        error: Literal["squared", "absolute"] = "squared",
         floor: Annotated[float, Gt(0)] = 1e-4,
         bins: Literal["inner", "all"] = "inner",
         window_length: int | None = None,
@@ -31,6 +33,7 @@ class _LogSpectral(SpectralLoss):
         n_fft: int | None = None,
     ) -> None:
         super().__init__(bins=bins, window_length=window_length, hop=hop, n_fft=n_fft)
+        self.error = torch.square if error == "squared" else torch.abs
         self.floor = floor
 
     def floored(self, estimate: Estimate, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -43,14 +46,18 @@ class _LogSpectral(SpectralLoss):
         output, target = self.magnitudes(estimate, batch)
         return torch.maximum(output, least), torch.maximum(target, least)
 
-    def distance(self, estimate: Estimate, batch: Batch) -> Tensor:
-        """(log10 |S^| - log10 |S|)^2.
+    def difference(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """log10 |S^| - log10 |S|.
 
         Shape:
             returns `(batch, bins, frames)`.
         """
         output, target = self.floored(estimate, batch)
-        return (output.log10() - target.log10()).square()
+        return output.log10() - target.log10()
+
+    def distance(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """The square, or the value, of `difference`."""
+        return self.error(self.difference(estimate, batch))
 
     def phase_factor(self, estimate: Estimate, batch: Batch) -> Tensor:
         """2 - cos of the phase error, between 1 and 3; 2 where either side lies far below the floor.
@@ -70,6 +77,7 @@ class _WeightedLogSpectral(_LogSpectral):
         gamma: part of the noisy spectrum in the weight, without which bins of pure noise would count nothing.
         power: exponent of the weight.
         weight_from: "target" weighs by the clean spectrum, "estimate" by the enhanced one, as a constant.
+        error: what is done with the difference of the logarithms: "squared", or its value, "absolute".
         floor: least magnitude, as a factor on that of white noise at the noisy signal's level; 1e-4 is -80 dB.
         bins: "inner" leaves out the lowest and the highest bin, "all" does not.
         window_length, hop, n_fft: own sqrt-Hann transform in samples; without a window length the model's own.
@@ -81,13 +89,14 @@ class _WeightedLogSpectral(_LogSpectral):
         gamma: Annotated[float, Ge(0)] = 0.1,
         power: Annotated[float, Gt(0)] = 0.3,
         weight_from: Literal["target", "estimate"] = "target",
+        error: Literal["squared", "absolute"] = "squared",
         floor: Annotated[float, Gt(0)] = 1e-4,
         bins: Literal["inner", "all"] = "inner",
         window_length: int | None = None,
         hop: int | None = None,
         n_fft: int | None = None,
     ) -> None:
-        super().__init__(floor=floor, bins=bins, window_length=window_length, hop=hop, n_fft=n_fft)
+        super().__init__(error=error, floor=floor, bins=bins, window_length=window_length, hop=hop, n_fft=n_fft)
         self.gamma, self.power, self.weight_from = gamma, power, weight_from
 
     def weight(self, estimate: Estimate, batch: Batch) -> Tensor:
@@ -108,6 +117,7 @@ class Lsd(_LogSpectral):
     The equation has no floor; magnitudes below it count as equal to it.
 
     Args:
+        error: what is done with the difference of the logarithms: "squared", or its value, "absolute".
         floor: least magnitude, as a factor on that of white noise at the noisy signal's level; 1e-4 is -80 dB.
         bins: "inner" leaves out the lowest and the highest bin, "all" does not.
         window_length, hop, n_fft: own sqrt-Hann transform in samples; without a window length the model's own.
@@ -133,9 +143,11 @@ class Plsd(_LogSpectral):
 
     Ambiguous in print: the first factor stands without its square, and the cosine as Re{S^/S}, which is one only for a
     quotient of magnitude one. The text says that the first factor is that of (7), and gives [1, 3] as the range of the
-    second: so it is read here.
+    second: so it is read here. `error: absolute` is the other reading of the first factor; there is none for the
+    second, which would have no bounds.
 
     Args:
+        error: what is done with the difference of the logarithms: "squared", or its value, "absolute".
         floor: least magnitude, as a factor on that of white noise at the noisy signal's level; 1e-4 is -80 dB.
         bins: "inner" leaves out the lowest and the highest bin, "all" does not.
         window_length, hop, n_fft: own sqrt-Hann transform in samples; without a window length the model's own.
@@ -167,6 +179,7 @@ class WeightedLsd(_WeightedLogSpectral):
         gamma: part of the noisy spectrum in the weight, without which bins of pure noise would count nothing.
         power: exponent of the weight.
         weight_from: "target" weighs by the clean spectrum, "estimate" by the enhanced one, as a constant.
+        error: what is done with the difference of the logarithms: "squared", or its value, "absolute".
         floor: least magnitude, as a factor on that of white noise at the noisy signal's level; 1e-4 is -80 dB.
         bins: "inner" leaves out the lowest and the highest bin, "all" does not.
         window_length, hop, n_fft: own sqrt-Hann transform in samples; without a window length the model's own.
@@ -197,6 +210,7 @@ class WeightedPlsd(_WeightedLogSpectral):
         gamma: part of the noisy spectrum in the weight, without which bins of pure noise would count nothing.
         power: exponent of the weight.
         weight_from: "target" weighs by the clean spectrum, "estimate" by the enhanced one, as a constant.
+        error: what is done with the difference of the logarithms: "squared", or its value, "absolute".
         floor: least magnitude, as a factor on that of white noise at the noisy signal's level; 1e-4 is -80 dB.
         bins: "inner" leaves out the lowest and the highest bin, "all" does not.
         window_length, hop, n_fft: own sqrt-Hann transform in samples; without a window length the model's own.

@@ -22,7 +22,8 @@ class MultiStft(Loss):
     for DEMUCS; r = 1 is the original (arXiv 2006.12847), and by (6) the second term is r times the original's.
     Ambiguous in print: the text calls y "enhanced", and (3) then divides by the enhanced spectrum; the original divides
     by the clean one, which is the default here. The print sums over the resolutions and has no weights; here it is the
-    mean, as in the public code, which gives the two spectral terms the weight 0.1 for causal models.
+    mean (for the sum, multiply `sc_weight` and `mag_weight` by their number), as in the public code, which gives the
+    two spectral terms the weight 0.1 for causal models.
 
     Args:
         compression: r, or "log1p".

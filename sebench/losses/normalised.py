@@ -131,8 +131,8 @@ class NegMagnitudeCorrelation(SpectralLoss):
 class NegComplexCorrelation(SpectralLoss):
     """Negative correlation of complex spectra: -Re<S^ S*> / sqrt(<|S^|^2><|S|^2>), equation (16).
 
-    Ambiguous in print, where the root and the real part are hard to make out: without the root the range would not be
-    the [-1, 1] that the text gives.
+    Damaged in print, where the root and the real part are hard to make out. There is one reading: without the root the
+    range would not be the [-1, 1] that the text gives.
 
     Args:
         bins: "inner" leaves out the lowest and the highest bin, "all" does not.

@@ -102,9 +102,10 @@ class RunningNorm(nn.Module):
 
     def _weights(self, start: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Weight of frame i in the mean at frame t `(count, count)`, and of the mean before the block `(count,)`."""
-        position = torch.arange(start, start + count, device=device)
-        first, later = torch.tensor(self.coefficients, dtype=torch.float64, device=device)
+        # on the CPU: sums along an axis have no deterministic form on every GPU
+        position = torch.arange(start, start + count)
+        first, later = torch.tensor(self.coefficients, dtype=torch.float64)
         coefficient = torch.where(position < self.first_frames, first, later)
         logs = coefficient.log().cumsum(0)
         lower = (logs[:, None] - logs[None, :]).exp() * (1.0 - coefficient)
-        return lower.tril(), logs.exp()
+        return lower.tril().to(device), logs.exp().to(device)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sebench.artefacts import Node, Store
-from sebench.config import items
 from sebench.config.load import Config, Named, load_config
 from sebench.config.schema import Amounts, StudyAmounts
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.plan import nodes as make
+from sebench.plan.choices import choice_nodes
 from sebench.plan.displays import figure_nodes, publication_node, table_nodes
 from sebench.plan.grid import Cell, Excluded, expand
 from sebench.plan.nodes import Nodes
-from sebench.plan.resolve import metric_identity, raise_problems
+from sebench.plan.resolve import metric_identity
 
 
 @dataclass(frozen=True)
@@ -173,10 +173,13 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         enhanced, scores = scored(chain[-1]) if cell.tested else ({}, {})
         complexity = found.add(make.complexity_node(chain[-1].spec["model"]))
         planned.append(PlannedCell(cell, tuple(chain), enhanced, scores, complexity))
+    trained = [(planned_cell.cell, planned_cell.run) for planned_cell in planned]
     choices = {}
-    for label, (node, complexity) in choice_nodes(config, study, planned).items():
+    for label, node in choice_nodes(config, study, trained).items():
         made = {seed: scored(found.add(node), seed) for seed in node.spec["seeds"]}
         enhanced_by_seed, scores_by_seed = ({seed: pair[i] for seed, pair in made.items()} for i in (0, 1))
+        model = found[next(iter(node.parents.values()))].spec["model"]
+        complexity = found.add(make.complexity_node(model))
         choices[label] = PlannedChoice(node, enhanced_by_seed, scores_by_seed, complexity)
 
     plan = Plan(
@@ -199,45 +202,6 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     plan.figures = {name: found.add(node) for name, node in figure_nodes(config, plan).items()}
     plan.publication = found.add(publication_node(plan))
     return plan
-
-
-def choice_nodes(config: Config, study: Named, cells: Sequence[PlannedCell]) -> dict[str, tuple[Node, Node]]:
-    """Label -> the choice, and the complexity of its model.
-
-    Raises:
-        ConfigError: a choice has no cells to choose from, or cells of several models or recipes.
-    """
-    by = study.entry.select.by
-    facts = {"name": "loss", "higher_is_better": False}
-    if by != "loss":
-        item = items.find("metric", config.get("metrics", by).entry.type)
-        assert item is not None
-        facts = {"name": by, "higher_is_better": bool(item.higher_is_better)}
-    found = {}
-    problems = []
-    labels = {planned.cell.label for planned in cells if planned.cell.tested}
-    for label, choice in study.entry.choices.items():
-        where, key = study.where("choices", label), f"{study.name}.choices.{label}"
-        family = {member.name: member.name.rpartition("@")[2] for member in config.members(choice.among)}
-        wanted = [
-            planned
-            for planned in cells
-            if planned.cell.loss in family
-            and choice.model in (None, planned.cell.model)
-            and choice.recipe in (None, planned.cell.recipe)
-        ]
-        systems = sorted({(planned.cell.model, planned.cell.recipe) for planned in wanted})
-        if len(systems) != 1:
-            what = f"{choice.among!r} is trained " + (f"with {systems}" if systems else "by no block of the grid")
-            problems.append(Problem(where, key, what, "one model and recipe: `model:`, `recipe:`"))
-        elif label in labels:
-            problems.append(Problem(where, key, f"a row is called {label!r} already", "another label"))
-        else:
-            runs = {(family[planned.cell.loss], planned.cell.seed): planned.run for planned in wanted}
-            (axis,) = config.get("losses", choice.among).entry.sweep
-            found[label] = make.choice_node(axis, facts, runs, label), wanted[0].complexity
-    raise_problems(problems)
-    return found
 
 
 def plan_from_settings(settings: Mapping[str, Any], store: Store) -> list[Plan]:

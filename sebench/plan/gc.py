@@ -10,7 +10,7 @@ from pathlib import Path
 from sebench.artefacts import KINDS, Store
 from sebench.config.load import Config
 from sebench.plan.build import build_plan
-from sebench.plan.nodes import CorpusMissing
+from sebench.plan.nodes import CorpusMissing, CorpusUnfit
 from sebench.training.find import score_parts
 
 
@@ -34,6 +34,8 @@ def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple
             for corpus in corpora:
                 try:
                     plan = build_plan(config, study, scale, corpus, store)
+                except CorpusUnfit:  # nothing can have been made of this pair
+                    continue
                 except CorpusMissing as error:
                     unknown.append(str(error))
                     continue

@@ -13,6 +13,9 @@ from sebench.config.schema import GridBlock, StudyAmounts, point_name
 from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
+#: What tables and figures call signals that no model has touched.
+RESERVED = ("Noisy", "noisy", "clean")
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -57,7 +60,8 @@ def expand(
     for index, block in enumerate(study.entry.grid):
         for point in _points(block):
             family = str(point["loss"])
-            for member in members(config, family, thinned or {}):
+            wanted = members(config, family, thinned or {})
+            for member in wanted:
                 model, loss, recipe = str(point["model"]), member.name, str(point["recipe"])
                 label = _label(config, block.label, model, loss, recipe)
                 reason = _exclusion(study.entry.exclude, {**point, "loss": loss}, family)
@@ -71,7 +75,7 @@ def expand(
                 for seed in chosen:
                     key = (label, model, loss, recipe, seed)
                     before = cells.get(key)
-                    tested = _tested(config, block, member) or (before is not None and before.tested)
+                    tested = _tested(block, member, wanted) or (before is not None and before.tested)
                     cells[key] = Cell(label, model, loss, recipe, seed, tested)
     raise_problems(problems)
     _check_labels(study, list(cells.values()))
@@ -82,14 +86,12 @@ def members(config: Config, loss: str, thinned: Mapping[str, Sequence[float | st
     """The losses that an entry stands for, at a scale that computes only some values of a sweep."""
     sweep = config.get("losses", loss).entry.sweep
     kept = {point_name(point) for axis in sweep for point in thinned.get(axis, sweep[axis])}
-    return [named for named in config.members(loss) if not sweep or named.name.rpartition("@")[2] in kept]
+    return [named for named in config.members(loss) if not sweep or named.value in kept]
 
 
-def _tested(config: Config, block: GridBlock, member: Named) -> bool:
-    if block.test != "ends" or not member.family:
-        return block.test != "none"
-    ends = config.members(member.family)
-    return member in (ends[0], ends[-1])
+def _tested(block: GridBlock, member: Named, wanted: Sequence[Named]) -> bool:
+    """Whether a block has a loss enhanced and scored; the ends are those of the values that the scale computes."""
+    return block.test == "all" or (block.test == "ends" and member in (wanted[0], wanted[-1]))
 
 
 def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
@@ -153,6 +155,10 @@ def _check_labels(study: Named, cells: list[Cell]) -> None:
     """Two different cells with one label would be averaged as if they were seeds of one row."""
     owners: dict[str, tuple[str, str, str]] = {}
     for cell in cells:
+        if cell.label in RESERVED:
+            accepted = "a `label:` other than " + ", ".join(RESERVED)
+            found = f"a row is called {cell.label!r}, as the unprocessed signals are"
+            raise ConfigError([Problem(study.where("grid"), f"{study.name}.grid", found, accepted)])
         what = (cell.model, cell.loss, cell.recipe)
         if owners.setdefault(cell.label, what) != what:
             found = f"{owners[cell.label]} and {what} have the same label {cell.label!r}"

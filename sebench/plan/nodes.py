@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import Node, Store
+from sebench.artefacts import Node, Store, candidate
 from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.config.schema import Amounts, Stage, StudyAmounts
@@ -16,7 +16,6 @@ from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan.grid import Cell
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
-from sebench.training.choice import candidate
 
 
 @dataclass
@@ -35,6 +34,10 @@ class Nodes:
     def of_kind(self, kind: str) -> list[Node]:
         """All nodes of one kind."""
         return [node for node in self.by_key.values() if node.kind == kind]
+
+
+class CorpusUnfit(ConfigError):
+    """A corpus with mixtures of its own has none at the SNRs that a study tests."""
 
 
 class CorpusMissing(SebenchError):
@@ -88,7 +91,7 @@ def check_published_snrs(config: Config, study: Named, corpus: str) -> None:
     """Refuse test SNRs at which a corpus with mixtures of its own has none.
 
     Raises:
-        ConfigError: names the SNRs that it has.
+        CorpusUnfit: names the SNRs that it has.
     """
     named = config.get("corpora", corpus)
     item = items.find("corpus", named.entry.type)
@@ -102,7 +105,7 @@ def check_published_snrs(config: Config, study: Named, corpus: str) -> None:
         found = f"{', '.join(f'{snr:g}' for snr in absent)} dB, and corpus {corpus!r} has no test mixtures there"
         accepted = ", ".join(f"{snr:g}" for snr in published)
         key = f"{study.name}.conditions.snr_db"
-        raise ConfigError([Problem(study.where("conditions", "snr_db"), key, found, accepted)])
+        raise CorpusUnfit([Problem(study.where("conditions", "snr_db"), key, found, accepted)])
 
 
 def _all_cores() -> int:

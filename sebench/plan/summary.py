@@ -11,7 +11,7 @@ from sebench.errors import SebenchError
 from sebench.plan.build import Plan, build_plan
 from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.groups import submissions
-from sebench.plan.nodes import CorpusMissing
+from sebench.plan.nodes import CorpusMissing, CorpusUnfit
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
@@ -38,7 +38,7 @@ def shared_runs(config: Config, plan: Plan, corpus: str | None, store: Store) ->
             continue
         try:
             other = build_plan(config, name, plan.scale, corpus, store)
-        except CorpusMissing:
+        except (CorpusMissing, CorpusUnfit):
             continue
         for node in other.nodes.of_kind("run"):
             if node.key in plan.nodes.by_key:
@@ -69,7 +69,9 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<9}{chain}  {note}".rstrip()
     for label, choice in plan.choices.items():
         values = ", ".join(choice.node.spec["values"])
-        yield f"  {label:<{width}} the best {choice.node.spec['axis']} of {values}, on the validation set"
+        work = [node for made in (choice.enhanced, choice.scores) for by in made.values() for node in by.values()]
+        state = "done" if all(node.key in complete for node in (choice.node, *work)) else "new"
+        yield f"  {label:<{width}}         {state:<9}the best {choice.node.spec['axis']} of {values}, by validation"
     for cell in plan.excluded:
         yield f"  {cell.label:<{width}} left out: {cell.reason}"
     yield ""

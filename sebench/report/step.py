@@ -9,12 +9,12 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.config.figures import read_spec
 from sebench.files import write_bytes, write_text
-from sebench.report import distributions, one_mixture, sweep
+from sebench.report import distributions, spectrograms, sweep
 from sebench.report.style import encoded
 
 #: Kind of figure -> what gives it and its numbers.
 MAKERS: Mapping[str, Callable[[Node, Store, Any], tuple[Any, str]]] = {
-    "spectrograms": one_mixture.make,
+    "spectrograms": spectrograms.make,
     "sweep": sweep.make,
     "distributions": distributions.make,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ def collect(plan: Plan, store: Store, folder: Path) -> None:
         for path in store.outputs(node).values():
             shutil.copyfile(path, folder / "tables" / f"{name}{path.suffix}")
         if node.spec.get("figure") == "sweep":
-            shutil.copyfile(store.outputs(node)["figure.csv"], folder / "sweeps" / f"{name}.csv")
+            for curve, text in _sweeps(store.outputs(node)["figure.csv"]).items():
+                write_text(folder / "sweeps" / f"{name} {curve}.csv", text)
     tables = {name: read_json(store.outputs(node)["table.json"]) for name, node in plan.tables.items()}
     write_json(folder / "metrics.json", {name: _numbers(table) for name, table in tables.items()})
     for label, text in _curves(plan, store).items():
@@ -50,6 +52,21 @@ def _numbers(table: dict[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
+def _sweeps(path: Path) -> dict[str, str]:
+    """Curve -> CSV of its values, without those that failed."""
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    place = header.split(",").index("mean")
+    found: dict[str, list[str]] = {}
+    for line in csv.reader(lines):
+        if line[place]:
+            found.setdefault(_safe(line[0]), [header.partition(",")[2]]).append(",".join(line[1:]))
+    return {curve: "\n".join(rows) + "\n" for curve, rows in found.items()}
+
+
+def _safe(label: str) -> str:
+    return label.replace("/", "_")
+
+
 def _curves(plan: Plan, store: Store) -> dict[str, str]:
     """Cell -> CSV of its last stage: step, running loss, validation."""
     found = {}
@@ -57,7 +74,7 @@ def _curves(plan: Plan, store: Store) -> dict[str, str]:
         rows = ["step,loss,valid"]
         for row in read_json(store.outputs(planned.run)["history.json"]):
             rows.append(",".join("" if row[key] is None else f"{row[key]:.10g}" for key in ("step", "loss", "valid")))
-        label = planned.cell.label.replace("/", "_")
+        label = _safe(planned.cell.label)
         seeds = {other.cell.seed for other in plan.cells}
         found[label if len(seeds) == 1 else f"{label} seed {planned.cell.seed}"] = "\n".join(rows) + "\n"
     return found

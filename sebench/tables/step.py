@@ -139,10 +139,13 @@ def _printed_notes(published: Sequence[Published]) -> list[str]:
 
 
 def _chosen(label: str, choice: Mapping[str, Any] | None) -> str:
-    if choice is None or choice["chosen"] is None:
-        return f"{label}: none"
+    if choice is None:
+        return f"{label}: not computed yet"
+    failed = [entry for entry in choice["candidates"] if entry["mean"] is None]
+    if choice["chosen"] is None:
+        return f"{label}: none: {failed[0]['reason']}"
     best = next(entry for entry in choice["candidates"] if entry["value"] == choice["chosen"])
-    tried = ", ".join(entry["value"] for entry in choice["candidates"])
+    tried = ", ".join(entry["value"] + (" failed" if entry in failed else "") for entry in choice["candidates"])
     return f"{label}: {choice['axis']} = {best['value']} ({choice['by']} {best['mean']:.3f}; of {tried})"
 
 

@@ -10,14 +10,9 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from sebench.artefacts import Node, Store
+from sebench.artefacts import Node, Store, candidate
 from sebench.errors import DataError
 from sebench.files import read_json, write_json
-
-
-def candidate(value: str, seed: int) -> str:
-    """The role of a run among a choice's parents."""
-    return f"{value} seed {seed}"
 
 
 def run(node: Node, store: Store, threads: int = 1) -> None:

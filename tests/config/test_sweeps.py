@@ -60,8 +60,13 @@ MISTAKES = {
         ["x.yaml", "found 2", "less than or equal to 1"],
     ),
     "no such parameter": (
-        "mine:\n  type: sdw\n  sweep: { wieght: [0.5] }\n",
-        ["x.yaml", "no parameter 'wieght'", "did you mean 'weight'"],
+        "mine:\n  type: sdw\n  sweep:\n    wieght: [0.5]\n",
+        ["x.yaml:4: mine.params.wieght", "no parameter 'wieght'", "did you mean 'weight'"],
+    ),
+    "a name with @": ("braun_comp@0.3:\n  type: lsd\n", ["x.yaml:1", "the name holds @"]),
+    "a misspelt range": (
+        "mine:\n  type: sdw\n  sweep: { weight: { from: 0, til: 1, step: 0.5 } }\n",
+        ["x.yaml:3", "keys from, to, step"],
     ),
     "a value twice": ("mine:\n  type: sdw\n  sweep: { weight: [0.5, 0.50] }\n", ["x.yaml:1", "stands twice"]),
     "a range that misses its end": (
@@ -89,6 +94,8 @@ def test_mistakes(folder: Path, name: str) -> None:
         ("beta: [0, 0.5, 1]", "bta: [0, 0.5, 1]", ["no sweep over 'bta'", "did you mean 'beta'"]),
         ("{ among: braun_mse }", "{ among: lsd }", ["no sweep to choose from", "braun_mse"]),
         ("SDW: { among: braun_sdw }", "SDW: { among: braun_sd }", ["no losses entry 'braun_sd'"]),
+        ("weight: [0.3, 0.6] }", "weight: [0.35] }", ["no value 0.35"]),
+        ("select: { by: pesq_nb }", "select: { by: loss }", ["cannot be compared", "METRIC"]),
     ],
 )
 def test_mistakes_in_a_study(folder: Path, old: str, new: str, expected: list[str]) -> None:
@@ -100,3 +107,19 @@ def test_mistakes_in_a_study(folder: Path, old: str, new: str, expected: list[st
     (problem,) = map(str, caught.value.problems)
     for part in expected:
         assert part in problem
+
+
+def test_whole_numbers_can_be_swept(folder: Path) -> None:
+    (folder / "losses" / "x.yaml").write_text("mine:\n  type: mag_mse_amr\n  sweep: { order: [8, 16] }\n")
+    config = load_config(folder)
+    assert [member.entry.params["order"] for member in config.members("mine")] == [8, 16]
+    assert resolve_loss(config, "mine@16").tree == resolve_loss(config, "mag_mse_amr").tree
+
+
+def test_a_scale_that_leaves_nothing_of_a_sweep_is_refused(folder: Path) -> None:
+    losses, study = folder / "losses" / "braun.yaml", folder / "studies" / "braun_losses.yaml"
+    swept = "complex: complex_comp }\n  sweep: { beta: { from: 0, to: 1, step: 0.1 } }"
+    losses.write_text(losses.read_text().replace(swept, swept.replace("{ from: 0, to: 1, step: 0.1 }", "[0.15, 0.25]")))
+    with pytest.raises(ConfigError, match="nothing is left of the sweep 'braun_comp'"):
+        load_config(folder)
+    assert "Comp" in study.read_text()

@@ -30,7 +30,7 @@ def test_changed_code_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     write_json(tmp_path / "lock", now)
     monkeypatch.setattr(versions, "LOCK", tmp_path / "lock")
     assert list(versions.stale()) == [
-        "loss neg_si_snr: the code changed and the version (1) did not",
+        f"loss neg_si_snr: the code changed and the version ({now['loss neg_si_snr']['version']}) did not",
         "model stage1: is new",
     ]
 

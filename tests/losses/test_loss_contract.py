@@ -28,6 +28,7 @@ OTHER_PARAMS = {
     "component_noise": {"form": "asymmetric"},
     "lsd": {"window_length": 320, "hop": 160},
     "wlsd": {"weight_from": "estimate"},
+    "plsd": {"error": "absolute"},
     "complex_comp": {"exponent": 0.5, "bins": "all"},
     "mag_mse_amr": {"order": 10, "n_fft": 1024, "window_length": 512, "hop": 256},
     "multi_stft": {"compression": "log1p", "denominator": "enhanced"},

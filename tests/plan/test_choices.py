@@ -76,3 +76,50 @@ def test_a_choice_without_cells_is_refused(folder: Path) -> None:
     path.write_text(path.read_text().replace("braun_snr, braun_corr]", "braun_snr]"))
     with pytest.raises(ConfigError, match="'braun_corr' is trained by no block of the grid"):
         plan(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    SDW: {", "    Noisy: {", "a row is called 'Noisy' already"),
+        ("    SDW: {", "    lsd: {", "a row is called 'lsd' already"),
+        (
+            "complex_mse_amr], recipe: braun }",
+            "complex_mse_amr, braun_comp@0.5], recipe: braun, seed: [0, 7] }",
+            "braun_comp@0 has no seed 7",
+        ),
+    ],
+)
+def test_choices_that_cannot_be(folder: Path, old: str, new: str, message: str) -> None:
+    path = folder / "studies" / "braun_losses.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ConfigError, match=message):
+        plan(folder)
+
+
+def test_a_recipe_that_keeps_its_last_weights_cannot_be_chosen_from(folder: Path) -> None:
+    path = folder / "recipes" / "recipes.yaml"
+    path.write_text(path.read_text().replace("weight_decay: 1.0e-2 }", "weight_decay: 1.0e-2 }\n      keep: last"))
+    with pytest.raises(ConfigError, match="publishes its last weights"):
+        plan(folder)
+
+
+def test_a_row_must_not_be_called_as_the_unprocessed_signals_are(folder: Path) -> None:
+    path = folder / "losses" / "x.yaml"
+    path.write_text("named:\n  type: lsd\n  label: Noisy\n")
+    study = folder / "studies" / "braun_losses.yaml"
+    study.write_text(study.read_text().replace("loss: [lsd, plsd", "loss: [lsd, named, plsd"))
+    with pytest.raises(ConfigError, match="a row is called 'Noisy'"):
+        plan(folder)
+
+
+def test_the_ends_are_those_that_a_scale_computes(folder: Path) -> None:
+    study = folder / "studies" / "braun_losses.yaml"
+    text = study.read_text().replace("beta: [0, 0.5, 1]", "beta: [0.3, 0.5, 0.8]")
+    for place in ("MSE", "MAE", "Comp", "SNR/SDR", "Corr"):
+        text = text.replace(f"{place} beta=0,", f"{place} beta=0.3,").replace(f"{place} beta=1,", f"{place} beta=0.8,")
+    study.write_text(text)
+    tested = {cell.cell.label for cell in plan(folder).cells if cell.cell.tested}
+    assert {"Comp beta=0.3", "Comp beta=0.8"} < tested
+    assert "Comp beta=0.5" not in tested

@@ -13,8 +13,7 @@ from sebench.artefacts import Node, Store
 from sebench.config.figures import Select, SpectrogramsLayout, figure_spec
 from sebench.errors import DataError
 from sebench.files import write_parquet
-from sebench.report.one_mixture import choose
-from sebench.report.spectrograms import spectrogram_db
+from sebench.report.spectrograms import choose, spectrogram_db
 from sebench.report.step import run
 
 RATE = 16000

@@ -127,6 +127,8 @@ def test_layouts_that_make_no_sense(wrong):
         ({}, {"column": "Median"}, "column 'Median'"),
         ({}, {"better": "Stage9"}, "row 'Stage9'"),
         ({}, {"metric": "stoi"}, "metric 'stoi'"),
+        ({}, {"worse_column": "-5 dB"}, "no columns of one metric in the same conditions"),
+        ({"extra": ["stoi"]}, {"worse_column": "STOI"}, "no columns of one metric in the same conditions"),
     ],
 )
 def test_names_that_are_not_there(change, claim, message):

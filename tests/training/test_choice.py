@@ -53,10 +53,10 @@ def test_the_best_mean_over_seeds_wins(tmp_path: Path) -> None:
     assert (best.spec["value"], best.spec["seed"], reason) == ("0.5", 1, "")
 
 
-def test_a_loss_is_better_when_it_is_smaller(tmp_path: Path) -> None:
+def test_of_a_metric_that_falls_the_smallest_wins(tmp_path: Path) -> None:
     store = Store(tmp_path)
     reports = {("0", 0): report(2), ("1", 0): report(1)}
-    choice = make_choice(store, reports, {"name": "loss", "higher_is_better": False})
+    choice = make_choice(store, reports, {"name": "distance", "higher_is_better": False})
     run(choice, store)
     assert read_json(store.outputs(choice)["choice.json"])["chosen"] == "1"
 
