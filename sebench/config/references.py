@@ -184,6 +184,11 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
     for scale, amounts in study.scales.items():
         yield from refer("scales", scale, "scales", scale)
         yield from _thinned_problems(config, named, scale)
+        for snr_db in amounts.snr_db or ():
+            if snr_db not in study.conditions.snr_db:
+                where, key = named.where("scales", scale, "snr_db"), f"{named.name}.scales.{scale}.snr_db"
+                there = ", ".join(f"{value:g}" for value in study.conditions.snr_db)
+                yield Problem(where, key, f"{snr_db:g} dB is no test SNR of the study", there)
         for model, params in amounts.models.items():
             found_model = config.lookup("models", model)
             if found_model is None:

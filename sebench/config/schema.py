@@ -230,6 +230,7 @@ class StudyAmounts(Strict):
     threads: Positive | None = None
     devices: Positive | None = None
     models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
+    snr_db: list[SnrDb] | None = Field(None, min_length=1, description="those of the test SNRs that are computed")
     lr_factor: float = Field(1.0, gt=0, description="times every stage's learning rate: few steps need larger ones")
     sweeps: dict[str, Points] = Field({}, description="swept parameter -> those of its values that this scale computes")
 

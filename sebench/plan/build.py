@@ -147,7 +147,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     make.check_published_snrs(config, study, corpora[test_role])
     conditions: dict[str, Node] = {}
     values: dict[str, float] = {}
-    for snr_db in study.entry.conditions.snr_db:
+    for snr_db in changes.snr_db or study.entry.conditions.snr_db:
         name = condition_name(snr_db)
         conditions[name] = rendered(test_role, "test", amounts.utterances.test, snr_db)
         values[name] = snr_db

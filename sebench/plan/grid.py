@@ -95,7 +95,7 @@ def _tested(block: GridBlock, member: Named, wanted: Sequence[Named]) -> bool:
 
 
 def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
-    """What a study changes of models, rates and sweeps at a scale, in words for a footer."""
+    """What a study changes of models, rates, conditions and sweeps at a scale, in words for a footer."""
     found = {}
     if changes.models:
         found["widths"] = "; ".join(
@@ -103,6 +103,8 @@ def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
         )
     if changes.lr_factor != 1.0:
         found["learning rate"] = f"{changes.lr_factor:g} times the recipe's, for few steps"
+    if changes.snr_db:
+        found["test SNRs at this scale"] = ", ".join(f"{snr_db:g} dB" for snr_db in changes.snr_db)
     if changes.sweeps:
         sweeps = (f"{axis} {', '.join(map(point_name, points))}" for axis, points in changes.sweeps.items())
         found["sweeps at this scale"] = "; ".join(sweeps)

@@ -94,7 +94,8 @@ def test_mistakes(folder: Path, name: str) -> None:
         ("beta: [0, 0.5, 1]", "bta: [0, 0.5, 1]", ["no sweep over 'bta'", "did you mean 'beta'"]),
         ("{ among: braun_mse }", "{ among: lsd }", ["no sweep to choose from", "braun_mse"]),
         ("SDW: { among: braun_sdw }", "SDW: { among: braun_sd }", ["no losses entry 'braun_sd'"]),
-        ("weight: [0.3, 0.6] }", "weight: [0.35] }", ["no value 0.35"]),
+        ("beta: [0, 0.5, 1], weight: [0.3, 0.6] }", "beta: [0, 0.5, 1], weight: [0.35] }", ["no value 0.35"]),
+        ("snr_db: [3]", "snr_db: [3, 4]", ["4 dB is no test SNR", "-6, -3, 0, 3"]),
         ("select: { by: pesq_nb }", "select: { by: loss }", ["cannot be compared", "METRIC"]),
     ],
 )
