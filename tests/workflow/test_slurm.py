@@ -181,8 +181,8 @@ def test_a_preempted_run_goes_back_to_the_queue(drill: Drill) -> None:
 
 
 def test_a_run_that_outlasts_its_time_limit_goes_back_to_the_queue(drill: Drill) -> None:
-    """Two minutes are granted. Slurm looks at limits twice a minute, so the signal comes 30 to 60 s before the end, when
-    the run has been at it for a while and is not done; a step takes less time than is left then."""
+    """Two minutes are granted. Slurm looks at limits twice a minute, so the signal comes 30 to 60 s before the end: the
+    run has been at it for a while and is not done, and a step takes less time than is left."""
     signal = "train:slurm_extra='--signal=TERM@30'"
     drill.repo.environment["OUTSIDE_SECONDS"] = "24"
     drill.submit("--set-resources", GPU, "train:runtime=2", signal)
