@@ -112,10 +112,10 @@ def _composed(config: Config, named: Named) -> Iterator[tuple[str, str]]:
         for what, text in describe(config, "losses", part):
             if what in ("equation", "source") or what.startswith("parameter "):
                 yield f"{part}: {what}", text
-    loss = resolve_loss(config, config.members(named.name)[len(config.members(named.name)) // 2].name)
-    yield "needs of the estimate", ", ".join(sorted(loss.needs_views))
-    yield "needs of the batch", ", ".join(sorted(loss.needs_signals))
-    yield "sees the phase", "no" if loss.phase_blind else "yes"
+    losses = [resolve_loss(config, member.name) for member in config.members(named.name)]
+    yield "needs of the estimate", ", ".join(sorted(frozenset().union(*(loss.needs_views for loss in losses))))
+    yield "needs of the batch", ", ".join(sorted(frozenset().union(*(loss.needs_signals for loss in losses))))
+    yield "sees the phase", "no" if all(loss.phase_blind for loss in losses) else "yes"
 
 
 def _fields(entry: Any) -> Iterator[tuple[str, str]]:

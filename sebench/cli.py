@@ -300,12 +300,11 @@ def check_loss(
     config_dir: ConfigDir = CONFIG,
 ) -> None:
     """Hold a loss to the contract of all losses: shape, gradients, silence, padding, bfloat16, what it declares."""
-    from sebench.config.load import load_config
     from sebench.losses.compose import build_loss
     from sebench.losses.contract import verdicts
     from sebench.plan.resolve import resolve_loss
 
-    config = load_config(config_dir)
+    config, _ = _load(config_dir, None)
     broken = 0
     for member in config.members(name):
         print(member.name)

@@ -87,7 +87,9 @@ class Config:
             ConfigError: no such entry.
         """
         named = self.get("losses", loss)
-        return [found for found in self.sections["losses"].values() if found.family == loss] or [named]
+        if not named.entry.sweep:
+            return [named]
+        return [found for found in self.sections["losses"].values() if found.family == loss]
 
     def names(self, section: str) -> list[str]:
         """Entries, then registered items that need none."""

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from sebench.losses.base import Batch, Estimate, Loss
-from sebench.losses.spectral import scale_rms
+from sebench.losses.spectral import bins_of, scale_rms
 
 
 class _ComponentLoss(Loss):
@@ -153,7 +153,7 @@ class SpeechDistortionWeighted(Loss):
     ) -> None:
         super().__init__()
         self.weight = weight
-        self._bins = slice(1, -1) if bins == "inner" else slice(None)
+        self._bins = bins_of(bins)
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
         """See `Loss.forward`."""

@@ -43,6 +43,11 @@ def floor_magnitude(batch: Batch, stft: Stft, floor: float) -> Tensor:
     return (floor * batch.rms("noisy") * energy.sqrt()).clamp_min(TINY)[:, None, None]
 
 
+def bins_of(choice: str) -> slice:
+    """The bins that a choice stands for: "inner" leaves out the lowest and the highest one, "all" does not."""
+    return slice(1, -1) if choice == "inner" else slice(None)
+
+
 class SpectralLoss(Loss):
     """A loss on one transform and a choice of bins.
 
@@ -60,7 +65,7 @@ class SpectralLoss(Loss):
         n_fft: int | None = None,
     ) -> None:
         super().__init__()
-        self._bins = slice(1, -1) if bins == "inner" else slice(None)
+        self._bins = bins_of(bins)
         self.stft = own_stft(window_length, hop, n_fft)
 
     def transform(self, estimate: Estimate) -> Stft:
