@@ -10,9 +10,9 @@ from sebench.config.load import ITEM_SECTIONS, Config, Named
 from sebench.config.schema import point_name
 from sebench.errors import SebenchError, nearest
 
-LISTS = ("losses", "models", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
+LISTS = ("losses", "models", "predictors", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
 SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
-    name.removesuffix("s"): name for name in ("models", "metrics", "recipes", "scales")
+    name.removesuffix("s"): name for name in ("models", "predictors", "metrics", "recipes", "scales")
 }
 
 
@@ -132,12 +132,14 @@ def _item(item: items.Item, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "source": "source",
         "needs_views": "needs of the estimate",
         "needs_signals": "needs of the batch",
+        "uses": "uses the stage's",
         "optimum": "optimum",
         "invariances": "unchanged by",
         "views": "gives",
         "sample_rate": "sample rate",
         "causal": "causal",
         "unit": "unit",
+        "bounds": "range",
         "package": "package",
         "higher_is_better": "higher is better",
         "needs_root": "needs a folder",

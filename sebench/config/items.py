@@ -22,14 +22,21 @@ import pydantic
 from sebench.config.source import Module, code_hash, lookup, read_module
 from sebench.errors import SebenchError, nearest
 
-PACKAGES = {"loss": "losses", "model": "models", "metric": "metrics", "corpus": "corpora"}
-PLURALS = {"loss": "losses", "model": "models", "metric": "metrics", "corpus": "corpora"}
+#: kind -> the package of sebench that holds its items, and the group of entry points.
+PACKAGES = {
+    "loss": "losses",
+    "model": "models",
+    "predictor": "predictors",
+    "metric": "metrics",
+    "corpus": "corpora",
+}
 
 #: What an item of a kind may leave unsaid.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "loss": {
         "needs_views": (),
         "needs_signals": (),
+        "uses": (),
         "phase_blind": False,
         "optimum": "none",
         "invariances": (),
@@ -44,6 +51,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "free_phase": False,
         "source": "",
     },
+    "predictor": {"sample_rate": 16000, "bounds": (0.0, 0.0), "source": ""},
     "metric": {
         "higher_is_better": True,
         "bounds": (None, None),
@@ -163,7 +171,7 @@ def registry(kind: str) -> dict[str, Item]:
             if item.type in found:
                 raise ItemError(f"{kind} {item.type!r} is defined by {found[item.type].path} and by {item.path}")
             found[item.type] = item
-    for point in metadata.entry_points(group=f"sebench.{PLURALS[kind]}"):
+    for point in metadata.entry_points(group=f"sebench.{PACKAGES[kind]}"):
         module_name, _, cls = point.value.partition(":")
         item = describe(kind, module_name, cls, builtin=False, type_name=point.name)
         if point.name in found:

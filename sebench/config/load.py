@@ -19,6 +19,7 @@ from sebench.errors import ConfigError, Problem, nearest
 SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "losses": schema.LossEntry,
     "models": schema.ItemEntry,
+    "predictors": schema.ItemEntry,
     "metrics": schema.ItemEntry,
     "corpora": schema.CorpusEntry,
     "mixing": Mixing,
@@ -27,7 +28,13 @@ SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "studies": schema.StudyEntry,
 }
 Model = typing.TypeVar("Model", bound=pydantic.BaseModel)
-ITEM_SECTIONS = {"losses": "loss", "models": "model", "metrics": "metric", "corpora": "corpus"}
+ITEM_SECTIONS = {
+    "losses": "loss",
+    "models": "model",
+    "predictors": "predictor",
+    "metrics": "metric",
+    "corpora": "corpus",
+}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ Views are computed once and kept, however many losses ask for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -155,6 +156,13 @@ class Estimate:
         return self._keep(("magnitude", None if stft is None else stft.key), compute)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Aside:
+    """Modules that are referred to without being submodules."""
+
+    modules: dict[str, nn.Module]
+
+
 class Loss(nn.Module):
     """One value per utterance.
 
@@ -162,6 +170,7 @@ class Loss(nn.Module):
         name, version: identity.
         needs_views: views of the estimate that the loss asks for.
         needs_signals: signals of the batch that it asks for.
+        uses: networks of the training stage that it passes the estimate through ("predictor"), given by `attach`.
         phase_blind: whether the phase of the estimate can be anything.
         optimum: where it is smallest: "target" (estimate = target), "any_scale" (any positive multiple of it), "gain"
             (a gain between 0 and 1: 1 where there is no noise, 0 where there is no speech), "none".
@@ -174,11 +183,34 @@ class Loss(nn.Module):
     version: ClassVar[int] = 1
     needs_views: tuple[str, ...] = ()
     needs_signals: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     phase_blind: bool = False
     optimum: str = "none"
     invariances: tuple[str, ...] = ()
     equation: str = ""
     source: str = ""
+
+    def attach(self, modules: Mapping[str, nn.Module]) -> None:
+        """Take the networks that it `uses`; they stay the stage's: they are no part of the loss's own state.
+
+        Raises:
+            ValueError: one is not there.
+        """
+        missing = [name for name in self.uses if name not in modules]
+        if missing:
+            raise ValueError(f"loss {self.name or type(self).__name__!r} uses {', '.join(missing)}, which is not there")
+        self._attached = _Aside({name: modules[name] for name in self.uses})
+
+    def network(self, name: str) -> nn.Module:
+        """A network that was attached.
+
+        Raises:
+            ValueError: none was.
+        """
+        attached: _Aside | None = getattr(self, "_attached", None)
+        if attached is None:
+            raise ValueError(f"loss {self.name!r} uses {name}: attach it first")
+        return attached.modules[name]
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
         """The loss.

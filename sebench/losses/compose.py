@@ -28,6 +28,7 @@ class WeightedSum(Loss):
         losses = self.losses
         self.needs_views = _union(loss.needs_views for loss in losses)
         self.needs_signals = _union(loss.needs_signals for loss in losses)
+        self.uses = _union(loss.uses for loss in losses)
         self.phase_blind = all(loss.phase_blind for loss in losses)
         self.optimum = _common_optimum({loss.optimum for loss in losses})
         self.invariances = tuple(
@@ -41,6 +42,11 @@ class WeightedSum(Loss):
     def losses(self) -> list[Loss]:
         """The parts."""
         return [part for part in self.parts if isinstance(part, Loss)]
+
+    def attach(self, modules: Mapping[str, nn.Module]) -> None:
+        """See `Loss.attach`."""
+        for loss in self.losses:
+            loss.attach(modules)
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
         """See `Loss.forward`."""

@@ -59,7 +59,8 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     paths = [part_path(node, store, item) for item in items]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
     if missing:
-        _check_implementations([items[i] for i in missing])
+        for i in missing:
+            check_implementation(items[i])
         scorer = _Scorer(node, store, [items[i] for i in missing])
         for i, frame in zip(missing, _compute(scorer, threads), strict=True):
             write_parquet(paths[i], frame)
@@ -82,16 +83,20 @@ def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
     return store.root / "state" / "score-parts" / f"{key}.parquet"
 
 
-def _check_implementations(items: Sequence[Mapping[str, Any]]) -> None:
+def check_implementation(item: Mapping[str, Any]) -> None:
+    """Refuse to compute a metric with another package than the planned one.
+
+    Raises:
+        DataError: names both.
+    """
     from sebench.config.items import build
 
-    for item in items:
-        found = implementation(build(item, "metric").package, item["type"])
-        if found != item["implementation"]:
-            raise DataError(
-                f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
-                "installed; plan again, or install what was planned"
-            )
+    found = implementation(build(item, "metric").package, item["type"])
+    if found != item["implementation"]:
+        raise DataError(
+            f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
+            "installed; plan again, or install what was planned"
+        )
 
 
 class _Scorer:

@@ -50,6 +50,7 @@ class Loss:
     slug: str
     needs_views: frozenset[str]
     needs_signals: frozenset[str]
+    uses: frozenset[str]
     phase_blind: bool
 
 
@@ -66,6 +67,7 @@ def resolve_loss(config: Config, name: str) -> Loss:
             _item_slug(item, described["params"]),
             frozenset(item.needs_views),
             frozenset(item.needs_signals),
+            frozenset(item.uses),
             bool(item.phase_blind),
         )
     if entry.mix is not None:
@@ -81,6 +83,7 @@ def resolve_loss(config: Config, name: str) -> Loss:
         "+".join(loss.slug for _, loss in terms),
         frozenset().union(*(loss.needs_views for _, loss in terms)),
         frozenset().union(*(loss.needs_signals for _, loss in terms)),
+        frozenset().union(*(loss.uses for _, loss in terms)),
         all(loss.phase_blind for _, loss in terms),
     )
 

@@ -46,6 +46,11 @@ class Checkpoint:
         start = f"{prefix}/"
         return {name.removeprefix(start): tensor for name, tensor in self.tensors.items() if name.startswith(start)}
 
+    @property
+    def product(self) -> dict[str, Tensor]:
+        """Of a published run: the weights of what it trained, without those of other networks (`<network>/...`)."""
+        return {name: tensor for name, tensor in self.tensors.items() if "/" not in name}
+
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
     """Write a file, by rename, and make sure that it is on the disk before it has its name."""

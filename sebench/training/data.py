@@ -2,7 +2,7 @@
 
 Step k takes the rows k * batch_size ... of an endless list: one permutation of all rows after the other, the e-th drawn
 from (seed, "epoch", e). Where each segment starts is drawn from (seed, "batch", k), what an augmentation does to the
-batch from (seed, its name, k).
+batch from (seed, its name, k). Batches of whole utterances end with the epoch: its last one may be smaller.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ class Rows(Protocol):
 
 
 class Batches:
-    """Random segments of a rendered set.
+    """Random segments, or whole utterances, of a rendered set.
 
     Args:
         rows: the set.
         mixtures: id of each row, for messages.
         sample_rate: in Hz.
         batch_size: segments per step.
-        segment_seconds: length of each.
+        segment_seconds: length of each; None: whole utterances, padded to the longest of the batch.
         seed: of the run.
         signals: which ones a batch holds, of `SIGNALS`.
         augment: names of `augment.AUGMENTATIONS`, in the order in which they are done.
 
     Raises:
-        DataError: the set is empty, or an augmentation is not known.
+        DataError: the set is empty, an augmentation is not known, or it is asked for whole utterances.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Batches:
         sample_rate: int,
         *,
         batch_size: int,
-        segment_seconds: float,
+        segment_seconds: float | None,
         seed: int,
         signals: Iterable[str] = SIGNALS,
         augment: Iterable[str] = (),
@@ -78,11 +78,14 @@ class Batches:
         unknown = sorted(set(self.augment) - set(AUGMENTATIONS))
         if unknown:
             raise DataError(f"no augmentation {', '.join(unknown)}; accepted: {', '.join(AUGMENTATIONS)}")
+        if self.augment and segment_seconds is None:
+            raise DataError(f"augmentation ({', '.join(self.augment)}) is of segments, not of whole utterances")
         self.rows = rows
         self.mixtures = mixtures
         self.sample_rate = sample_rate
         self.batch_size = batch_size
-        self.samples = max(1, round(segment_seconds * sample_rate))
+        self.whole = segment_seconds is None
+        self.samples = max(1, round((segment_seconds or 0.0) * sample_rate))
         self.read_samples = self.samples + extra_samples(self.augment, sample_rate)
         self.seed = seed
         wanted = {*signals, *(("noisy", "speech", "noise") if self.augment else ())}
@@ -90,14 +93,24 @@ class Batches:
         self._epoch = -1
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
 
+    @property
+    def per_epoch(self) -> int:
+        """Steps after which every row was there, for whole utterances."""
+        return -(-len(self.rows) // self.batch_size)
+
     def indices(self, step: int) -> NDArray[np.int64]:
         """Rows of a step."""
+        if self.whole:
+            epoch, place = divmod(step, self.per_epoch)
+            return self._permutation(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
         places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         epochs, inside = np.divmod(places, len(self.rows))
         return np.array([self._permutation(int(e))[i] for e, i in zip(epochs, inside, strict=True)], np.int64)
 
     def starts(self, step: int, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """First sample that is read of each segment."""
+        if self.whole:
+            return np.zeros(len(indices), np.int64)
         room = np.maximum(0, self.rows.lengths[indices] - self.read_samples)
         return generator("batch", self.seed, step).integers(0, room, endpoint=True)
 
@@ -108,13 +121,14 @@ class Batches:
     def batch(self, step: int) -> Batch:
         """The batch of a step; its signals are `(batch, samples)`, its lengths count what is not padding."""
         indices = self.indices(step)
+        read_samples = int(self.rows.lengths[indices].max()) if self.whole else self.read_samples
         # PyTorch's memory: it is aligned, and sums of unaligned signals may end in other bits.
-        views = {name: torch.empty(len(indices), self.read_samples).numpy() for name in self.signals}
+        views = {name: torch.empty(len(indices), read_samples).numpy() for name in self.signals}
         for place, (i, start) in enumerate(zip(indices, self.starts(step, indices), strict=True)):
-            segment = self.rows.segment(int(i), int(start), self.read_samples)
+            segment = self.rows.segment(int(i), int(start), read_samples)
             for name, view in views.items():
                 view[place] = segment[name]
-        lengths = np.minimum(self.rows.lengths[indices], self.read_samples).astype(np.int64)
+        lengths = np.minimum(self.rows.lengths[indices], read_samples).astype(np.int64)
         if self.augment:
             segments = Segments(views, lengths, self.rows.levels_db[indices], self.sample_rate)
             for name in self.augment:

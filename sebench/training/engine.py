@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from sebench.errors import RestartNeeded
@@ -88,7 +87,7 @@ class Engine:
         self.checkpoints = checkpoints
         self.interruption = interruption
         self.schedule = build_schedule(spec["schedule"], self.steps)
-        self.initial = snapshot(stage.product)
+        self.initial = stage.published()
         self.step = 0
         self.history = History(stage.higher_is_better)
         self.best: dict[str, Tensor] = {}
@@ -122,7 +121,7 @@ class Engine:
         self._report(force=True)
         if self.keep == "best" and self.history.best_step is not None:
             return self._outcome(self.best, "best", self.history.best_step)
-        return self._outcome(snapshot(self.stage.product), "last", self.step)
+        return self._outcome(self.stage.published(), "last", self.step)
 
     @property
     def seconds(self) -> float:
@@ -141,18 +140,18 @@ class Engine:
         self.progress.update(self.step, result.loss, self._last_valid())
 
     def _validation_is_due(self) -> bool:
-        due = self.step > 0 and (self.step % self.validate_every == 0 or self.step >= self.steps)
-        return due and self.history.validated_step != self.step
+        due = self.step % self.validate_every == 0 or self.step >= self.steps
+        return due and (self.step > 0 or self.stage.validates_first) and self.history.validated_step != self.step
 
     def _validate(self) -> None:
-        validation = self.stage.validate(self._pause)
+        validation = self.stage.validate(self.step, self._pause)
         rate = max(optimiser.base_lr for optimiser in self.stage.optimisers.values()) * self.schedule.factor(
-            self.step - 1
+            max(0, self.step - 1)
         )
         improved = self.history.close(self.step, rate, validation)
         self.schedule.observe(self.history.score(self.history.rows[-1]))
         if improved and self.keep == "best":
-            self.best = snapshot(self.stage.product)
+            self.best = self.stage.published()
         counts = validation.value, validation.scored, validation.total
         log.info("step %d: %s %s (%d/%d)", self.step, self.stage.valid_name, *counts)
         self._report(force=True)
@@ -212,7 +211,7 @@ class Engine:
 
     def _failed(self, error: NotFinite) -> Outcome:
         failure = Failure(f"{error} in step {self.step}", error.mixtures)
-        now = snapshot(self.stage.product)
+        now = self.stage.published()
         if all(bool(tensor.isfinite().all()) for tensor in now.values() if tensor.is_floating_point()):
             return self._outcome(now, "last", self.step, failure)
         if self.best and self.history.best_step is not None:
@@ -227,8 +226,3 @@ class Engine:
         failure: Failure | None = None,
     ) -> Outcome:
         return Outcome(self.step, weights, weights_from, weights_step, self.history, failure, self.seconds)
-
-
-def snapshot(module: torch.nn.Module) -> dict[str, Tensor]:
-    """A copy of a module's weights, on the CPU."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}

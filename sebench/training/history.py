@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,17 +17,19 @@ class Validation:
         scored: number of these.
         total: utterances in the set.
         scores: of each utterance in the set's order, None where it has none.
+        also: what else was measured, by name.
     """
 
     value: float | None
     scored: int
     total: int
     scores: tuple[float | None, ...] = ()
+    also: Mapping[str, float | int | None] = field(default_factory=dict)
 
 
 @dataclass
 class History:
-    """Rows `{step, loss, lr, grad_norm, valid, valid_scored, valid_total}`.
+    """Rows `{step, loss, lr, grad_norm, valid, valid_scored, valid_total}`, and what else a validation measured.
 
     `loss` and `grad_norm` are means over the steps since the row before.
 
@@ -34,7 +37,7 @@ class History:
         higher_is_better: direction of `valid`.
         rows: as published.
         best_scores: of each utterance in the best validation so far.
-        loss_sum, norm_sum, count: of the steps since the last row.
+        loss_sum, norm_sum, count, norm_count: of the steps since the last row.
     """
 
     higher_is_better: bool
@@ -43,12 +46,16 @@ class History:
     loss_sum: float = 0.0
     norm_sum: float = 0.0
     count: int = 0
+    norm_count: int = 0
 
-    def add(self, loss: float, grad_norm: float) -> None:
-        """Count one training step."""
-        self.loss_sum += loss
-        self.norm_sum += grad_norm
-        self.count += 1
+    def add(self, loss: float | None, grad_norm: float | None) -> None:
+        """Count one training step; None: it had no loss, or only a part of a gradient."""
+        if loss is not None:
+            self.loss_sum += loss
+            self.count += 1
+        if grad_norm is not None:
+            self.norm_sum += grad_norm
+            self.norm_count += 1
 
     def close(self, step: int, lr: float, validation: Validation) -> bool:
         """Add a row after a validation; returns whether it is the best so far."""
@@ -58,14 +65,15 @@ class History:
                 "step": step,
                 "loss": self.loss_sum / self.count if self.count else None,
                 "lr": lr,
-                "grad_norm": self.norm_sum / self.count if self.count else None,
+                "grad_norm": self.norm_sum / self.norm_count if self.norm_count else None,
                 "valid": validation.value,
                 "valid_scored": validation.scored,
                 "valid_total": validation.total,
+                **validation.also,
             }
         )
         self.loss_sum = self.norm_sum = 0.0
-        self.count = 0
+        self.count = self.norm_count = 0
         improved = self.best_step != best
         if improved:
             self.best_scores = list(validation.scores)
@@ -102,6 +110,7 @@ class History:
             "loss_sum": self.loss_sum,
             "norm_sum": self.norm_sum,
             "count": self.count,
+            "norm_count": self.norm_count,
         }
 
     @classmethod
@@ -114,4 +123,5 @@ class History:
             value["loss_sum"],
             value["norm_sum"],
             value["count"],
+            value.get("norm_count", value["count"]),
         )

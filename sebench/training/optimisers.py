@@ -80,6 +80,11 @@ class Adam:
             decoupled_weight_decay=self.decoupled,
         )
 
+    def reset(self) -> None:
+        """Forget the moments and the number of steps."""
+        for tensor in self.tensors().values():
+            tensor.zero_()
+
     def tensors(self) -> dict[str, Tensor]:
         """The state, as `<name>/<number of the parameter>`."""
         return {f"{name}/{i}": tensor for name in STATE for i, tensor in enumerate(self.state[name])}

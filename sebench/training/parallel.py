@@ -273,7 +273,8 @@ def follow(stem: str, results: str, port: int, rank: int, size: int, parent: int
 
     from sebench.artefacts import Store
     from sebench.training.device import pick_device, repeatable
-    from sebench.training.stages import NotFinite, build_stage
+    from sebench.training.kinds import build_stage
+    from sebench.training.stages import NotFinite
     from sebench.training.step import context_of
 
     _end_with(parent)

@@ -2,7 +2,7 @@
 
 A stage kind owns named modules and their optimisers and knows how one step and one validation go. Everything that a
 resumed run needs is in these modules and optimisers and the number of the step; the loop around it (`engine`) saves and
-restores them without knowing what they are. A new kind is a subclass of `Stage` and an entry in `STAGES`.
+restores them without knowing what they are. A new kind is a subclass of `Stage` and an entry in `kinds.STAGES`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sebench.config import items
-from sebench.errors import DataError, SebenchError, nearest
+from sebench.errors import DataError, SebenchError
 from sebench.losses.base import Batch, Estimate
 from sebench.losses.compose import build_loss
 from sebench.seeding import seed_of
@@ -25,6 +25,7 @@ from sebench.training.checkpoint import load_weights, submodule_of
 from sebench.training.data import Batches, Rows, whole_row
 from sebench.training.device import autocast
 from sebench.training.history import Validation
+from sebench.training.labels import Labels
 from sebench.training.optimisers import Adam, build_optimiser
 from sebench.training.parallel import ALONE, Team
 
@@ -45,10 +46,10 @@ class NotFinite(SebenchError):
 
 @dataclass(frozen=True)
 class StepResult:
-    """Loss (mean over the batch) and norm of the gradient before clipping."""
+    """Loss (mean over the batch) and norm of the gradient before clipping; None where the step had none."""
 
-    loss: float
-    grad_norm: float
+    loss: float | None
+    grad_norm: float | None
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,9 @@ class Context:
         spec: of the run node.
         train, valid: rendered sets.
         device: where it trains.
-        initial: submodule path ("" = the model) -> (whose, weights) from parent runs.
+        initial: submodule path ("" = the model), or network of the stage, -> (whose, weights) from parent runs.
         team: the processes that train this run together.
+        labels: of a stage that trains a predictor.
     """
 
     spec: Mapping[str, Any]
@@ -78,6 +80,7 @@ class Context:
     device: torch.device
     initial: Mapping[str, tuple[str, Mapping[str, Tensor]]]
     team: Team = ALONE
+    labels: Labels | None = None
 
 
 class Stage(ABC):
@@ -88,10 +91,12 @@ class Stage(ABC):
         optimisers: by name; all are saved and restored, the schedule acts on all of them.
         valid_name: what `validate` gives.
         higher_is_better: its direction.
+        validates_first: whether it is validated before its first step too.
         team: the processes that train this run together.
     """
 
     team: Team
+    validates_first = False
     modules: dict[str, nn.Module]
     optimisers: dict[str, Adam]
     valid_name: str
@@ -106,6 +111,10 @@ class Stage(ABC):
     def product(self) -> nn.Module:
         """The module whose weights are published."""
 
+    def published(self) -> dict[str, Tensor]:
+        """A copy of what is published, on the CPU: the product's weights, and others as `<network>/<name>`."""
+        return snapshot(self.product)
+
     @abstractmethod
     def step(self, number: int) -> StepResult:
         """Train one step; the global generator is seeded for it.
@@ -115,12 +124,25 @@ class Stage(ABC):
         """
 
     @abstractmethod
-    def validate(self, pause: Callable[[], None]) -> Validation:
-        """Validate; calls `pause` between utterances, which may raise.
+    def validate(self, step: int, pause: Callable[[], None]) -> Validation:
+        """Validate after so many steps; calls `pause` between utterances, which may raise.
 
         Raises:
             NotFinite: an output is not finite.
         """
+
+
+def snapshot(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of a module's weights, on the CPU."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}
+
+
+def norm_of(parameters: Sequence[nn.Parameter], clip_norm: float | None) -> float:
+    """Norm of the gradient, which is then clipped to `clip_norm` where there is one."""
+    if clip_norm is not None:
+        return float(torch.nn.utils.clip_grad_norm_(parameters, clip_norm))
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return float(torch.nn.utils.get_total_norm(gradients))
 
 
 def build_model(item: Mapping[str, Any], seed: int) -> nn.Module:
@@ -193,13 +215,13 @@ class Supervised(Stage):
         optimiser.zero_grad()
         values.mean().backward()
         self.team.average_gradients(self.parameters)
-        grad_norm = self._clip()
+        grad_norm = norm_of(self.parameters, self.clip_norm)
         if not math.isfinite(grad_norm):
             raise NotFinite("the gradient", self.batches.ids(number))
         optimiser.step()
         return StepResult(loss, grad_norm)
 
-    def validate(self, pause: Callable[[], None]) -> Validation:
+    def validate(self, step: int, pause: Callable[[], None]) -> Validation:
         """Mean of the metric, or of the loss, over whole utterances, one at a time."""
         self.model.eval()
         try:
@@ -246,12 +268,6 @@ class Supervised(Stage):
                 return found
         return ids
 
-    def _clip(self) -> float:
-        if self.clip_norm is not None:
-            return float(torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm))
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        return float(torch.nn.utils.get_total_norm(gradients))
-
     def _to_device(self, batch: Batch) -> Batch:
         return batch if self.device.type == "cpu" else batch.to(self.device)
 
@@ -259,20 +275,3 @@ class Supervised(Stage):
         self.model.train()
         for module in self.frozen:
             module.eval()
-
-
-STAGES: Mapping[str, type[Stage]] = {"supervised": Supervised}
-
-
-def build_stage(context: Context) -> Stage:
-    """The stage that a run's spec describes.
-
-    Raises:
-        DataError: there is no such kind.
-    """
-    kind = context.spec["stage"]["kind"]
-    if kind not in STAGES:
-        raise DataError(
-            f"stage kind {kind!r}; accepted: {', '.join(STAGES)}; nearest: {nearest(kind, STAGES) or 'none'}"
-        )
-    return STAGES[kind](context)

@@ -12,24 +12,31 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sebench.artefacts import Node, Store
+from sebench.artefacts import Node, Store, content_id
 from sebench.cluster import step_aside
 from sebench.files import link_or_copy, read_json, write_json
+from sebench.metrics.step import check_implementation
 from sebench.training.lease import ArtefactFinished, Held, Lease
 
 if TYPE_CHECKING:
     import torch
 
     from sebench.training.engine import Outcome
+    from sebench.training.labels import Labels
     from sebench.training.parallel import Team
     from sebench.training.stages import Context, Rendered
 
 log = logging.getLogger(__name__)
 
 FINAL = "final"
+#: Networks whose weights a checkpoint holds, by the kind of stage: the product, then others.
+NETWORKS = {"supervised": ("model",), "predictor": ("predictor",), "alternating": ("model", "predictor")}
+#: Folder in `state/` of metric values that predictors are trained on, whichever run measured them.
+LABELS = "labels"
 PROVENANCE = "provenance.json"
 
 
@@ -102,7 +109,8 @@ def _write_final(node: Node, folder: Path, report: dict[str, Any], history: list
     from sebench.training.checkpoint import Checkpoint, write
 
     public = {key: value for key, value in report.items() if key != "seconds"}
-    write(folder / "checkpoint.safetensors", Checkpoint(weights, {"format": 1, "model": dict(node.spec["model"])}))
+    networks = {name: dict(node.spec[name]) for name in NETWORKS[node.spec["stage"]["kind"]]}
+    write(folder / "checkpoint.safetensors", Checkpoint(weights, {"format": 1, **networks}))
     write_json(folder / "history.json", history)
     write_json(folder / "run.json", public)
 
@@ -122,14 +130,18 @@ def _train(node: Node, store: Store, held: Held) -> tuple[dict[str, Any], list[d
     from sebench.training.device import pick_device
     from sebench.training.engine import Engine
     from sebench.training.interrupt import Interruption
+    from sebench.training.kinds import build_stage
     from sebench.training.parallel import rank_device, team_of
-    from sebench.training.stages import build_stage
 
     chosen = pick_device()
     if node.spec["stage"].get("devices", 1) > 1:
         chosen = rank_device(chosen, 0)
-    with Interruption() as interruption, team_of(node, store, chosen) as team:
-        stage = build_stage(context_of(node, store, chosen, team))
+    with (
+        Interruption() as interruption,
+        team_of(node, store, chosen) as team,
+        labels_of(node, store, f"{node.id}-{held.generation}") as labels,
+    ):
+        stage = build_stage(context_of(node, store, chosen, team, labels))
         engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption)
         outcome = engine.train()
     report = _report(outcome, stage.valid_name, sum(p.numel() for p in stage.product.parameters()))
@@ -159,16 +171,17 @@ def _report(outcome: Outcome, valid_name: str, parameters: int) -> dict[str, Any
 
 def _parent_failed(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
     """A run that cannot start: its fresh weights, so that its files are whole."""
-    from sebench.training.engine import Failure, Outcome, snapshot
+    from sebench.training.engine import Failure, Outcome
     from sebench.training.history import History
-    from sebench.training.stages import build_model
+    from sebench.training.kinds import fresh_product
+    from sebench.training.stages import snapshot
 
-    model = build_model(node.spec["model"], node.spec["seed"])
+    model = fresh_product(node.spec)
     outcome = Outcome(0, snapshot(model), "initial", 0, History(True), Failure(reason, []), 0.0)
     return _report(outcome, "", sum(p.numel() for p in model.parameters())), [], outcome.weights
 
 
-def context_of(node: Node, store: Store, device: torch.device, team: Team) -> Context:
+def context_of(node: Node, store: Store, device: torch.device, team: Team, labels: Labels | None = None) -> Context:
     """What a run's stage is made from: its spec, its sets, its parents' weights."""
     from sebench.training.checkpoint import read
     from sebench.training.stages import Context
@@ -176,10 +189,33 @@ def context_of(node: Node, store: Store, device: torch.device, team: Team) -> Co
     initial = {}
     for path, role in (node.spec.get("init") or {}).items():
         parent = store.parent(node, role)
-        weights = read(store.outputs(parent)["checkpoint.safetensors"]).tensors
+        weights = read(store.outputs(parent)["checkpoint.safetensors"]).product
         initial[path] = (f"run {parent.stem}", weights)
     train, valid = (_rendered(node, store, role) for role in ("train", "valid"))
-    return Context(node.spec, train, valid, device, initial, team)
+    return Context(node.spec, train, valid, device, initial, team, labels)
+
+
+@contextlib.contextmanager
+def labels_of(node: Node, store: Store, writer: str) -> Iterator[Labels | None]:
+    """The labels of a run that trains a predictor; None for any other run."""
+    from sebench.training.labels import Labels
+
+    metric = node.spec["stage"].get("labels")
+    if metric is None:
+        yield None
+        return
+    check_implementation(metric)
+    sample_rate = int(store.parent(node, "train").spec["sample_rate"])
+    folder = store.root / "state" / LABELS / content_id(metric)
+    with Labels(metric, sample_rate, folder, writer, _label_workers()) as labels:
+        yield labels
+
+
+def _label_workers() -> int:
+    """Processes beside the one that trains: with a GPU all other cores that were granted, else one."""
+    from sebench.training.device import pick_device
+
+    return 1 if pick_device().type == "cpu" else max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def _rendered(node: Node, store: Store, role: str) -> Rendered:

@@ -1,0 +1,1 @@
+"""Networks that predict a metric's value without a reference."""

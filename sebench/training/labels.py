@@ -1,0 +1,141 @@
+"""What a predictor is trained on: a metric's values, measured by other processes while the training goes on.
+
+A value is kept under a hash of the signals that it belongs to: it is measured once, whichever run, epoch or attempt asks
+for it. Each process appends to a file of its own and reads all that are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import multiprocessing
+from collections.abc import Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+import numpy as np
+
+from sebench.config.items import build
+from sebench.metrics.base import Metric, MetricValue
+from sebench.workers import follow_parent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Signal = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
+
+_ABSENT = "-"
+
+
+class Label:
+    """A value that was asked for, and may still be on its way."""
+
+    def __init__(self, labels: Labels, key: str, found: Future[MetricValue] | float | None) -> None:
+        self._labels, self._key, self._found = labels, key, found
+
+    def value(self) -> float | None:
+        """The metric's value; None where the signals have none. Waits until it is measured."""
+        if isinstance(self._found, Future):
+            self._found = self._labels.keep(self._key, self._found.result())
+        return self._found
+
+
+class Labels:
+    """A metric's values, from the cache or from a pool of processes.
+
+    Args:
+        metric: its resolved description.
+        sample_rate: of the signals, in Hz.
+        folder: where values are kept; made if it is not there.
+        writer: name of this process's file in it.
+        workers: processes that measure; they start with the first value that is not kept.
+
+    Use it as a context: the processes end with it.
+    """
+
+    def __init__(self, metric: Mapping[str, Any], sample_rate: int, folder: Path, writer: str, workers: int) -> None:
+        self.metric = dict(metric)
+        self.sample_rate = sample_rate
+        self.folder = folder
+        self.path = folder / f"{writer}.tsv"
+        self.workers = max(1, workers)
+        self.measured = 0
+        self._pool: ProcessPoolExecutor | None = None
+        self._file: TextIO | None = None
+        self._kept: dict[str, float | None] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob("*.tsv")):
+            self._read(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes; what they have not begun is not measured."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def ask(self, clean: Signal, estimate: Signal) -> Label:
+        """The value of an enhanced utterance; returns at once.
+
+        Shape:
+            clean, estimate `(samples,)`, float32.
+        """
+        key = self._key(clean, estimate)
+        if key in self._kept:
+            return Label(self, key, self._kept[key])
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
+            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_start, initargs=(self.metric,))
+        return Label(self, key, self._pool.submit(_measure, clean, estimate, self.sample_rate))
+
+    def keep(self, key: str, found: MetricValue) -> float | None:
+        """Keep a measured value for whoever asks next."""
+        value = None if found.value is None or not math.isfinite(found.value) else found.value
+        if key not in self._kept:
+            if self._file is None:
+                self._file = self.path.open("a", encoding="ascii")
+            self._file.write(f"{key}\t{_ABSENT if value is None else value.hex()}\n")
+            self._file.flush()
+            self._kept[key] = value
+            self.measured += 1
+            if value is None:
+                log.info("no %s: %s", self.metric["type"], found.reason)
+        return value
+
+    def _key(self, clean: Signal, estimate: Signal) -> str:
+        digest = hashlib.sha256(f"{self.sample_rate} {clean.size} ".encode())
+        for signal in (clean, estimate):
+            digest.update(np.ascontiguousarray(signal, "<f4").data)
+        return digest.hexdigest()[:32]
+
+    def _read(self, path: Path) -> None:
+        for line in path.read_text(encoding="ascii").splitlines(keepends=True):
+            if line.endswith("\n"):  # else its writer was killed in the middle of it
+                key, value = line.split()
+                self._kept[key] = None if value == _ABSENT else float.fromhex(value)
+
+
+_metric: Metric | None = None
+
+
+def _start(description: Mapping[str, Any]) -> None:
+    global _metric
+    follow_parent()
+    _metric = build(description, "metric")
+
+
+def _measure(clean: Signal, estimate: Signal, sample_rate: int) -> MetricValue:
+    assert _metric is not None
+    return _metric.compute(clean=clean, estimate=estimate, noisy=None, sample_rate=sample_rate)
