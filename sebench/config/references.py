@@ -118,10 +118,15 @@ def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
         key = f"{named.name}.stages.{index}"
         if stage.name in earlier:
             yield Problem(named.where("stages", index), key, f"two stages are called {stage.name!r}")
-        for section, name in (("models", stage.model), ("losses", stage.loss)):
+        for section, field in (
+            ("models", "model"),
+            ("losses", "loss"),
+            ("predictors", "predictor"),
+            ("metrics", "labels"),
+        ):
+            name = getattr(stage, field)
             if name is not None and config.lookup(section, name) is None:
-                where = named.where("stages", index, section[:-1] if section == "models" else "loss")
-                yield missing(config, section, name, where, key)
+                yield missing(config, section, name, named.where("stages", index, field), f"{key}.{field}")
         if stage.loss is not None:
             yield from _no_family(config, stage.loss, named.where("stages", index, "loss"), key)
         for module, source in stage.init.items():
@@ -189,18 +194,22 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
                 where, key = named.where("scales", scale, "snr_db"), f"{named.name}.scales.{scale}.snr_db"
                 there = ", ".join(f"{value:g}" for value in study.conditions.snr_db)
                 yield Problem(where, key, f"{snr_db:g} dB is no test SNR of the study", there)
-        for model, params in amounts.models.items():
-            found_model = config.lookup("models", model)
-            if found_model is None:
-                yield from refer("models", model, "scales", scale, "models", model)
-                continue
-            yield from check_params(
-                "model",
-                found_model.entry.type,
-                {**found_model.entry.params, **params},
-                lambda *keys, scale=scale, model=model: named.where("scales", scale, "models", model, *keys[1:]),
-                f"{named.name}.scales.{scale}.models.{model}",
-            )
+        for section, changed in (("models", amounts.models), ("predictors", amounts.predictors)):
+            for name, params in changed.items():
+                found_item = config.lookup(section, name)
+                if found_item is None:
+                    yield from refer(section, name, "scales", scale, section, name)
+                    continue
+                yield from check_params(
+                    ITEM_SECTIONS[section],
+                    found_item.entry.type,
+                    {**found_item.entry.params, **params},
+                    lambda *keys, scale=scale, section=section, name=name: named.where(
+                        "scales", scale, section, name, *keys[1:]
+                    ),
+                    f"{named.name}.scales.{scale}.{section}.{name}",
+                )
+        yield from _stage_change_problems(config, named, scale)
     roles = set(study.corpus)
     for key in ("mixing",):
         if set(study.mixing) != roles and set(study.mixing) != {""}:
@@ -211,6 +220,19 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
                 f"the corpora's: {sorted(roles)}",
             )
     assert set(SECTIONS) >= set(sections.values())
+
+
+def _stage_change_problems(config: Config, study: Named, scale: str) -> Iterator[Problem]:
+    """Stages that a scale changes and no recipe of the study has."""
+    axes = [axes for block in study.entry.grid for axes in (block.product, block.zip)]
+    recipes = [config.lookup("recipes", str(name)) for each in axes for name in each.get("recipe", [])]
+    there = list(dict.fromkeys(stage.name for recipe in recipes if recipe for stage in recipe.entry.stages))
+    for name in study.entry.scales[scale].stages:
+        if name not in there:
+            where, key = study.where("scales", scale, "stages", name), f"{study.name}.scales.{scale}.stages.{name}"
+            yield Problem(
+                where, key, f"no recipe of the study has a stage {name!r}", ", ".join(there), nearest(name, there)
+            )
 
 
 def _choice_problems(config: Config, study: Named) -> Iterator[Problem]:

@@ -162,14 +162,34 @@ class Stage(Strict):
     """One training phase of a recipe."""
 
     name: str
-    kind: Literal["supervised"] = "supervised"
+    kind: Literal["supervised", "predictor", "alternating"] = Field(
+        "supervised",
+        description="supervised: a model by a loss; predictor: a predictor on the output of a frozen model; "
+        "alternating: the two in turn, epoch by epoch",
+    )
     model: str | None = Field(None, description="a model entry; the cell's if absent")
     loss: str | None = Field(None, description="a loss entry; the cell's if absent")
+    predictor: str | None = Field(None, description="a predictor entry; kinds predictor and alternating")
+    labels: str | None = Field(None, description="the metric entry that the predictor predicts")
     data: str = Field("", description="role of the corpus and mixing, where the study names several")
-    init: dict[str, str] = Field({}, description="submodule ('' for the whole model) -> earlier stage of this recipe")
+    init: dict[str, str] = Field(
+        {},
+        description="what starts from an earlier stage of this recipe: a submodule ('' for the whole of what the stage "
+        "trains), the `enhancer` of a predictor stage, the `predictor` of an alternating one",
+    )
     freeze: list[str] = Field([], description="submodules that are not trained")
     effort: float = Field(1.0, gt=0, description="steps, as a multiple of the scale's")
+    epochs: Positive | None = Field(
+        None, description="length in passes over the training set, each with a validation, instead of the scale's steps"
+    )
+    utterances: Literal["segments", "whole"] = Field(
+        "segments", description="segments: of the scale's length, from random places; whole: whole utterances, padded"
+    )
     optimiser: Optimiser = Optimiser()
+    predictor_optimiser: Optimiser | None = Field(None, description="kind alternating: of the predictor's epochs")
+    optimiser_state: Literal["keep", "reset"] = Field(
+        "keep", description="kind alternating: what the optimisers know at the start of each epoch"
+    )
     schedule: Schedule = Schedule()
     clip_norm: float | None = Field(5.0, gt=0)
     augment: list[Augment] = Field([], description="changes of a batch, in this order; see sebench/training/augment.py")
@@ -180,6 +200,26 @@ class Stage(Strict):
     def _augmented_once(self) -> Stage:
         if len(set(self.augment)) != len(self.augment):
             raise ValueError("an augmentation stands twice")
+        if self.augment and self.utterances == "whole":
+            raise ValueError("an augmentation is of segments: `utterances: segments`, or no `augment`")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_kind(self) -> Stage:
+        alone = {"predictor": self.predictor, "labels": self.labels}
+        for name, value in alone.items():
+            if (value is None) != (self.kind == "supervised"):
+                raise ValueError(f"`{name}` belongs to a stage of kind predictor or alternating, which needs it")
+        if (self.predictor_optimiser is None) != (self.kind != "alternating"):
+            raise ValueError("`predictor_optimiser` belongs to a stage of kind alternating, which needs it")
+        if self.kind == "predictor" and "enhancer" not in self.init:
+            raise ValueError(
+                "a stage of kind predictor needs `init: { enhancer: STAGE }`, whose output it is trained on"
+            )
+        if self.kind == "alternating" and (self.epochs is None or self.utterances != "whole"):
+            raise ValueError("a stage of kind alternating needs `epochs` and `utterances: whole`")
+        if self.kind != "supervised" and self.freeze:
+            raise ValueError("`freeze` is for stages of kind supervised: the others freeze whole networks in turn")
         return self
 
 
@@ -218,6 +258,14 @@ class PartialUtterances(Strict):
     test: Positive | None = None
 
 
+class StageAmounts(Strict):
+    """What a study changes of one stage of its recipes."""
+
+    epochs: Positive | None = None
+    lr_factor: float = Field(1.0, gt=0, description="times the stage's learning rates and the rate that it stops at")
+    patience: Positive | None = Field(None, description="of a schedule that waits for a better validation")
+
+
 class StudyAmounts(Strict):
     """What a study changes of a scale."""
 
@@ -230,6 +278,8 @@ class StudyAmounts(Strict):
     threads: Positive | None = None
     devices: Positive | None = None
     models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
+    predictors: dict[str, dict[str, Any]] = Field({}, description="predictor entry -> parameters at this scale")
+    stages: dict[str, StageAmounts] = Field({}, description="stage name -> its epochs, rates and patience")
     snr_db: list[SnrDb] | None = Field(None, min_length=1, description="those of the test SNRs that are computed")
     lr_factor: float = Field(1.0, gt=0, description="times every stage's learning rate: few steps need larger ones")
     sweeps: dict[str, Points] = Field({}, description="swept parameter -> those of its values that this scale computes")

@@ -66,7 +66,7 @@ class Costs:
 def _like(node: Node) -> str:
     if node.kind == "run":
         stage = node.spec["stage"]
-        return f"run {node.spec['model']['type']} {stage['batch_size']} {stage['segment_seconds']}"
+        return f"run {stage['kind']} {node.spec['model']['type']} {stage['batch_size']} {stage['segment_seconds']}"
     return node.kind
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.load import Config, Named
-from sebench.config.schema import GridBlock, StudyAmounts, point_name
+from sebench.config.schema import GridBlock, Stage, StageAmounts, StudyAmounts, point_name
 from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
+#: Networks that a loss may use, by the kind of stage.
+NETWORKS = {"supervised": frozenset[str](), "alternating": frozenset({"predictor"})}
 #: What tables and figures call signals that no model has touched.
 RESERVED = ("Noisy", "noisy", "clean")
 
@@ -97,18 +99,30 @@ def _tested(block: GridBlock, member: Named, wanted: Sequence[Named]) -> bool:
 def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
     """What a study changes of models, rates, conditions and sweeps at a scale, in words for a footer."""
     found = {}
-    if changes.models:
+    networks = {**changes.models, **changes.predictors}
+    if networks:
         found["widths"] = "; ".join(
-            f"{model}: {', '.join(f'{k}={v}' for k, v in params.items())}" for model, params in changes.models.items()
+            f"{network}: {', '.join(f'{k}={v}' for k, v in params.items())}" for network, params in networks.items()
         )
     if changes.lr_factor != 1.0:
         found["learning rate"] = f"{changes.lr_factor:g} times the recipe's, for few steps"
+    if changes.stages:
+        found["stages at this scale"] = "; ".join(f"{name}: {_stage(own)}" for name, own in changes.stages.items())
     if changes.snr_db:
         found["test SNRs at this scale"] = ", ".join(f"{snr_db:g} dB" for snr_db in changes.snr_db)
     if changes.sweeps:
         sweeps = (f"{axis} {', '.join(map(point_name, points))}" for axis, points in changes.sweeps.items())
         found["sweeps at this scale"] = "; ".join(sweeps)
     return found
+
+
+def _stage(own: StageAmounts) -> str:
+    told = {
+        "epochs": own.epochs and f"{own.epochs} epochs",
+        "lr_factor": own.lr_factor != 1.0 and f"{own.lr_factor:g} times the learning rates",
+        "patience": own.patience and f"patience {own.patience}",
+    }
+    return ", ".join(str(text) for text in told.values() if text)
 
 
 def _points(block: Any) -> Iterator[dict[str, str | int]]:
@@ -144,13 +158,20 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
             roles = [role for role in study.entry.corpus if role]
             found = f"the stage trains on {stage.data!r}, which this study's corpora do not have"
             yield Problem(where, key, found, ", ".join(roles) or "no `data:`", nearest(stage.data, roles))
-        item = items.find("model", named.entry.type)
-        parts = [] if item is None else list(item.submodules)
+        parts = _startable(stage, items.find("model", named.entry.type))
         for module in (*stage.init, *stage.freeze):
             if module and module.partition(".")[0] not in parts:
-                found = f"model {named.name!r} has no submodule {module!r}"
-                yield Problem(where, key, found, ", ".join(["'' for the whole model", *parts]), nearest(module, parts))
-        yield from loss_problems(config, stage.loss or loss, named, where, key)
+                found = f"a {stage.kind} stage of model {named.name!r} has no part {module!r}"
+                yield Problem(where, key, found, ", ".join(["'' for the whole", *parts]), nearest(module, parts))
+        if stage.kind != "predictor":
+            yield from loss_problems(config, stage.loss or loss, named, where, key, NETWORKS[stage.kind])
+
+
+def _startable(stage: Stage, model: items.Item | None) -> list[str]:
+    """What can start from an earlier stage, besides the whole."""
+    if stage.kind == "supervised":
+        return [] if model is None else list(model.submodules)
+    return {"predictor": ["enhancer"], "alternating": ["predictor"]}[stage.kind]
 
 
 def _check_labels(study: Named, cells: list[Cell]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sebench.artefacts import Node, Store, candidate
 from sebench.config import items
 from sebench.config.load import Config, Named
-from sebench.config.schema import Amounts, Stage, StudyAmounts
+from sebench.config.schema import Amounts, Optimiser, Stage, StageAmounts, StudyAmounts
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan.grid import Cell
@@ -137,29 +137,53 @@ def set_node(mixtures: Node, sample_rate: int) -> Node:
 
 
 def stage_spec(
-    config: Config, stage: Stage, amounts: Amounts, select_by: str, lr_factor: float = 1.0
+    config: Config, stage: Stage, amounts: Amounts, select_by: str, changes: StudyAmounts, rows: int
 ) -> dict[str, Any]:
-    """A stage with all its amounts."""
-    steps = max(1, round(amounts.steps * stage.effort))
-    by = "loss" if select_by == "loss" else {"metric": metric_identity(config, select_by)}
-    return {
+    """A stage with all its amounts.
+
+    Args:
+        changes: what the study changes at this scale.
+        rows: of the training set.
+    """
+    own = changes.stages.get(stage.name, StageAmounts())
+    lr_factor = changes.lr_factor * own.lr_factor
+    epochs = own.epochs or stage.epochs
+    per_epoch = -(-rows // amounts.batch_size)
+    steps = max(1, round(amounts.steps * stage.effort)) if epochs is None else epochs * per_epoch
+    by_loss = select_by == "loss" or stage.kind != "supervised"
+    schedule = stage.schedule.model_dump()
+    if own.patience is not None:
+        schedule["patience"] = own.patience
+    if schedule["stop_lr"] is not None:
+        schedule["stop_lr"] *= lr_factor
+    spec = {
         # Not the stage's name: two recipes that train the same thing share the run.
         "kind": stage.kind,
         "steps": steps,
         "batch_size": amounts.batch_size,
-        "segment_seconds": amounts.segment_seconds,
-        "optimiser": {**stage.optimiser.model_dump(), "lr": stage.optimiser.lr * lr_factor},
-        "schedule": stage.schedule.model_dump(),
+        "segment_seconds": amounts.segment_seconds if stage.utterances == "segments" else None,
+        "optimiser": _optimiser(stage.optimiser, lr_factor),
+        "schedule": schedule,
         "clip_norm": stage.clip_norm,
         "augment": list(stage.augment),
-        "validate_every": max(1, -(-steps // amounts.validations)),
-        "validate_by": by,
+        "validate_every": max(1, -(-steps // amounts.validations)) if epochs is None else per_epoch,
+        "validate_by": "loss" if by_loss else {"metric": metric_identity(config, select_by)},
         "keep": stage.keep,
         "precision": stage.precision,
         "threads": amounts.threads,
         "devices": amounts.devices,
         "freeze": sorted(stage.freeze),
     }
+    if stage.labels is not None:
+        spec["labels"] = metric_identity(config, stage.labels)
+    if stage.predictor_optimiser is not None:
+        spec["predictor_optimiser"] = _optimiser(stage.predictor_optimiser, lr_factor)
+        spec["optimiser_state"] = stage.optimiser_state
+    return spec
+
+
+def _optimiser(optimiser: Optimiser, lr_factor: float) -> dict[str, Any]:
+    return {**optimiser.model_dump(), "lr": optimiser.lr * lr_factor}
 
 
 def run_nodes(
@@ -179,23 +203,34 @@ def run_nodes(
     chain: dict[str, Node] = {}
     for stage in config.get("recipes", cell.recipe).entry.stages:
         model_name = stage.model or cell.model
-        model = identity("model", config.get("models", model_name).entry, changes.models.get(model_name))
-        loss = resolve_loss(config, stage.loss or cell.loss)
+        networks = {"model": identity("model", config.get("models", model_name).entry, changes.models.get(model_name))}
+        if stage.predictor is not None:
+            entry = config.get("predictors", stage.predictor).entry
+            networks["predictor"] = identity("predictor", entry, changes.predictors.get(stage.predictor))
         sets = data[stage.data or next(iter(data))]
         parents = {"train": sets["train"].key, "valid": sets["valid"].key}
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
         spec = {
             "version": version("run"),
-            "stage": stage_spec(config, stage, amounts, select_by, changes.lr_factor),
-            "model": model,
-            "loss": loss.tree,
+            "stage": stage_spec(config, stage, amounts, select_by, changes, sets["train"].hints["count"]),
+            **networks,
             "seed": cell.seed,
             "init": {module: f"init:{module}" for module in sorted(stage.init)},
         }
-        slug = model["type"].rpartition(":")[2]
+        slugs = [_slug(networks["model"])]
+        if stage.kind != "predictor":  # whose loss is its labels'
+            loss = resolve_loss(config, stage.loss or cell.loss)
+            spec["loss"] = loss.tree
+            slugs.append(loss.slug)
+        if "predictor" in networks:
+            slugs.insert(stage.kind != "predictor", _slug(networks["predictor"]))
         hints = {"label": cell.label, "stage": stage.name, "threads": amounts.threads * amounts.devices}
-        chain[stage.name] = Node("run", f"{slug}-{loss.slug}-s{cell.seed}", spec, parents, hints)
+        chain[stage.name] = Node("run", f"{'-'.join(slugs)}-s{cell.seed}", spec, parents, hints)
     return list(chain.values())
+
+
+def _slug(item: Mapping[str, Any]) -> str:
+    return str(item["type"]).rpartition(":")[2]
 
 
 def choice_node(axis: str, by: Mapping[str, Any], runs: Mapping[tuple[str, int], Node], label: str) -> Node:

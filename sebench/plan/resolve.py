@@ -106,11 +106,14 @@ def _item_slug(item: items.Item, params: Mapping[str, Any]) -> str:
     return "_".join([base, *changed])
 
 
-def loss_problems(config: Config, loss_name: str, model: Named, where: str, key: str) -> list[Problem]:
-    """What a loss asks for and the model cannot give; a phase-blind loss alone on a model with free phase.
+def loss_problems(
+    config: Config, loss_name: str, model: Named, where: str, key: str, networks: frozenset[str] = frozenset()
+) -> list[Problem]:
+    """What a loss asks for and the model or the stage cannot give; a phase-blind loss alone on a model with free phase.
 
     Args:
         where: file and line that ask for the pair.
+        networks: of the stage, that a loss may use.
     """
     loss = resolve_loss(config, loss_name)
     item = items.find("model", model.entry.type)
@@ -125,6 +128,10 @@ def loss_problems(config: Config, loss_name: str, model: Named, where: str, key:
     if loss.phase_blind and item.free_phase:
         found = f"loss {loss_name!r} does not see the phase, and model {model.name!r} is free to choose it"
         problems.append(Problem(where, key, found, "a loss with a term that sees the phase, or a gain model"))
+    absent = sorted(loss.uses - networks)
+    if absent:
+        found = f"loss {loss_name!r} uses a {', '.join(absent)}, which this stage does not have"
+        problems.append(Problem(where, key, found, "a stage of kind alternating, or another loss"))
     known = {"noisy", "clean", "speech", "noise"}
     unknown = sorted(loss.needs_signals - known)
     if unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated
 
 import torch
@@ -79,7 +80,7 @@ class PesqNet(Predictor):
         self.parallel = nn.ModuleList(nn.Conv1d(height, kernels, width) for width in widths)
         self.lstm = nn.LSTM(kernels * len(widths), hidden, batch_first=True, bidirectional=True)
         sizes = [4 * 2 * hidden, *dense]
-        layers = [layer for pair in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(*pair), nn.ReLU())]
+        layers = [layer for pair in itertools.pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
         self.head = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
 
     def forward(self, magnitude: Tensor, frames: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What a predictor is trained on: a metric's values, measured by other processes while the training goes on.
 
-A value is kept under a hash of the signals that it belongs to: it is measured once, whichever run, epoch or attempt asks
-for it. Each process appends to a file of its own and reads all that are there.
+A value is kept under a hash of the signals that it belongs to: it is measured once, whichever run, epoch or attempt
+asks for it. Each process appends to a file of its own and reads all that are there.
 """
 
 from __future__ import annotations

@@ -16,9 +16,8 @@ from tiny_runs import contents, item, make_run, weights_path
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_json
-from sebench.training import parallel, stages, step
+from sebench.training import kinds, parallel, stages, step
 from sebench.training.checkpoint import read
-from sebench.training.stages import Supervised
 
 HERE = Path(__file__).parent
 STEPS = 6
@@ -37,13 +36,13 @@ def two(store: Store, **changes: object) -> Node:
 
 def test_the_mean_gradient_is_that_of_the_joined_batch(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[torch.Tensor]] = []
-    clip = Supervised._clip
+    norm_of = stages.norm_of
 
-    def keeping(self: Supervised) -> float:
-        seen.append([parameter.grad.clone() for parameter in self.parameters if parameter.grad is not None])
-        return clip(self)
+    def keeping(parameters: list[torch.nn.Parameter], clip_norm: float | None) -> float:
+        seen.append([parameter.grad.clone() for parameter in parameters if parameter.grad is not None])
+        return norm_of(parameters, clip_norm)
 
-    monkeypatch.setattr(Supervised, "_clip", keeping)
+    monkeypatch.setattr(stages, "norm_of", keeping)
     step.run(two(store, model=item("TinyPlain")), store)
     together, seen[:] = list(seen), []
     step.run(make_run(store, steps=STEPS, batch_size=4, model=item("TinyPlain")), store)
@@ -71,7 +70,7 @@ def test_weights_and_reported_losses_agree(store: Store) -> None:
 def test_a_share_holds_each_row_once(store: Store) -> None:
     node = make_run(store, batch_size=4)
     context = step.context_of(node, store, torch.device("cpu"), parallel.ALONE)
-    batch = stages.build_stage(context).batches.batch(0)  # type: ignore[attr-defined]
+    batch = kinds.build_stage(context).batches.batch(0)  # type: ignore[attr-defined]
     parts = [batch.rows(0, 2), batch.rows(2, 4)]
     assert torch.equal(torch.cat([part.noisy for part in parts]), batch.noisy)
     assert torch.equal(torch.cat([part.lengths for part in parts]), batch.lengths)  # type: ignore[misc]
