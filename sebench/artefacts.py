@@ -36,6 +36,7 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "choice": ("choices", ("choice.json",)),
     "enhanced": ("enhanced", ("index.parquet",)),
     "scores": ("scores", ("scores.parquet",)),
+    "predictions": ("predictions", ("predictions.parquet",)),
     "complexity": ("complexity", ("complexity.json",)),
     "table": ("tables/by-id", ("table.json", "table.md", "table.csv", "table.tex")),
     "figure": ("figures/by-id", ("figure.png", "figure.svg", "figure.csv")),

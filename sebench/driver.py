@@ -28,6 +28,7 @@ PHASES = {
     "choice": "choices",
     "enhanced": "enhanced sets",
     "scores": "score files",
+    "predictions": "predictions",
     "complexity": "complexities",
     "table": "tables",
     "figure": "figures",

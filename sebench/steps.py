@@ -17,6 +17,7 @@ FUNCTIONS: Mapping[str, str] = {
     "choice": "sebench.training.choice",
     "enhanced": "sebench.enhancement.step",
     "scores": "sebench.metrics.step",
+    "predictions": "sebench.enhancement.predict",
     "complexity": "sebench.models.complexity",
     "table": "sebench.tables.step",
     "figure": "sebench.report.step",

@@ -150,6 +150,9 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
         yield from refer("corpora", name, "corpus", *([role] if role else []))
     for role, name in study.mixing.items():
         yield from refer("mixing", name, "mixing", *([role] if role else []))
+    for name, test in study.conditions.sets.items():
+        if test.mixing not in (None, "none"):
+            yield from refer("mixing", test.mixing, "conditions", "sets", name, "mixing")
     for index, name in enumerate(study.metrics):
         yield from refer("metrics", name, "metrics", index)
     if study.select.by != "loss":
@@ -190,9 +193,9 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
         yield from refer("scales", scale, "scales", scale)
         yield from _thinned_problems(config, named, scale)
         for snr_db in amounts.snr_db or ():
-            if snr_db not in study.conditions.snr_db:
+            if snr_db not in study.conditions.all_snr_db():
                 where, key = named.where("scales", scale, "snr_db"), f"{named.name}.scales.{scale}.snr_db"
-                there = ", ".join(f"{value:g}" for value in study.conditions.snr_db)
+                there = ", ".join(f"{value:g}" for value in study.conditions.all_snr_db())
                 yield Problem(where, key, f"{snr_db:g} dB is no test SNR of the study", there)
         for section, changed in (("models", amounts.models), ("predictors", amounts.predictors)):
             for name, params in changed.items():

@@ -324,17 +324,47 @@ class Exclusion(Strict):
     reason: str
 
 
-class Conditions(Strict):
-    """The test conditions of a study."""
+class TestSet(Strict):
+    """One test set of several."""
 
-    snr_db: list[SnrDb] = Field(min_length=1)
     data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
+    mixing: str | None = Field(None, description="a mixing entry; the role's if absent")
+    snr_db: list[SnrDb] = Field([], description="a condition for each; as the mixing draws them if empty")
+    part: str | None = Field(
+        None,
+        description="a published test set, taken as it is from a corpus that brings it; on any other one a set is "
+        "mixed instead, or, with `mixing: none`, left out",
+    )
 
     @model_validator(mode="after")
-    def _each_once(self) -> Conditions:
+    def _mixed_or_published(self) -> TestSet:
+        if self.mixing == "none" and self.part is None:
+            raise ValueError("`mixing: none` needs a `part`")
+        if self.part is not None and self.snr_db:
+            raise ValueError("a `part` is taken as it was published, whatever its SNRs: no `snr_db`")
         if len(set(self.snr_db)) != len(self.snr_db):
             raise ValueError("an SNR stands twice")
         return self
+
+
+class Conditions(Strict):
+    """The test conditions of a study: SNRs of one test set, or several test sets."""
+
+    snr_db: list[SnrDb] = []
+    data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
+    sets: dict[str, TestSet] = Field({}, description="name -> test set, instead of `snr_db` and `data`")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Conditions:
+        if bool(self.snr_db) == bool(self.sets) or (self.sets and self.data):
+            raise ValueError("give `snr_db` (and `data`), or `sets`")
+        if len(set(self.snr_db)) != len(self.snr_db):
+            raise ValueError("an SNR stands twice")
+        return self
+
+    def all_snr_db(self) -> list[float]:
+        """SNRs of all conditions that state one."""
+        return list(dict.fromkeys([*self.snr_db, *(snr for test in self.sets.values() for snr in test.snr_db)]))
 
 
 class Selection(Strict):

@@ -9,6 +9,7 @@ Imports nothing heavy: the planner reads this.
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,6 +43,7 @@ class MetricColumn(Strict):
     metric: str = Field(description="a metric of the study")
     column: str = Field(default="", description="header; the metric's label if empty")
     digits: int | None = Field(default=None, ge=0, le=6, description="decimals; 3 for metrics between -1 and 1, else 2")
+    over: list[str] = Field(default=[], description="test sets, or conditions, that are averaged; all if empty")
 
 
 class NumberColumn(Strict):
@@ -57,17 +59,26 @@ class NumberColumn(Strict):
 MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column)]]
 
 
+class PredictorRow(Strict):
+    """A row of a table of agreement: a trained predictor on some test sets."""
+
+    recipe: str = Field(description="a recipe of the study's grid")
+    stage: str = Field(description="its stage of kind predictor or alternating")
+    over: list[str] = Field(default=[], description="test sets, or conditions; all if empty")
+
+
 class TableLayout(Strict):
     """One table of a study, as its YAML gives it."""
 
     title: str
-    type: Literal["conditions", "metrics", "matrix", "complexity"] = Field(
+    type: Literal["conditions", "metrics", "matrix", "complexity", "agreement"] = Field(
         description="conditions: one metric, a column per condition; metrics: a column per metric, averaged over the "
         "conditions; matrix: the columns of `metrics` for each of several groups of rows; complexity: columns of "
-        "complexity.json"
+        "complexity.json; agreement: MAE and LCC of predicted scores, on enhanced (s_hat) and on noisy speech (y)"
     )
-    metric: str = Field(default="", description="conditions: the metric")
+    metric: str = Field(default="", description="conditions: the metric; agreement: what is predicted")
     average: str = Field("Avg.", description="conditions: header of the mean over conditions; empty for none")
+    over: list[str] = Field(default=[], description="test sets, or conditions, of the table; all if empty")
     extra: MetricColumns = Field(
         default=[], description="conditions: further metrics, each averaged over the conditions"
     )
@@ -75,6 +86,7 @@ class TableLayout(Strict):
     groups: list[str] = Field(default=[], description="matrix: the groups of columns")
     matrix: dict[str, dict[str, str]] = Field(default={}, description="matrix: label -> group -> row of the study")
     columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
+    predictors: dict[str, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
     rows: Annotated[dict[str, str], BeforeValidator(_by_label)] = Field(
         default={}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
     )
@@ -92,6 +104,7 @@ class TableLayout(Strict):
             "metrics": ["metrics"],
             "matrix": ["metrics", "groups", "matrix"],
             "complexity": ["columns"],
+            "agreement": ["metric", "predictors"],
         }
         wanted = needed[self.type]
         for key in dict.fromkeys(key for keys in needed.values() for key in keys):
@@ -100,8 +113,8 @@ class TableLayout(Strict):
                 raise ValueError(f"type {self.type} needs {' and '.join(wanted)}" + (f", not {key}" if given else ""))
         if self.extra and self.type != "conditions":
             raise ValueError(f"type {self.type} has no extra columns; list them in {wanted[0]}")
-        if self.rows and self.matrix:
-            raise ValueError("a matrix names its rows in `matrix`, not in `rows`")
+        if self.rows and (self.matrix or self.predictors):
+            raise ValueError("a matrix names its rows in `matrix`, a table of agreement in `predictors`, not in `rows`")
         unknown = sorted({group for row in self.matrix.values() for group in row} - set(self.groups))
         if unknown:
             raise ValueError(f"no group {', '.join(unknown)}; groups: {', '.join(self.groups)}")
@@ -131,6 +144,9 @@ class Cell(Strict):
 
     seed: int | None = Field(default=None, description="None for a row without training")
     scores: dict[str, str] = Field(default={}, description="condition -> role of a scores parent")
+    predictions: dict[str, str] = Field(default={}, description="condition -> role of a predictions parent")
+    noisy_scores: dict[str, str] = Field(default={}, description="the same of the unprocessed mixtures")
+    noisy_predictions: dict[str, str] = {}
     run: str = Field(default="", description="role of the run parent, whose status explains a hole")
 
 
@@ -171,6 +187,21 @@ class ComplexityColumn(Strict):
     higher_is_better: bool = False
 
 
+class AgreementColumn(Strict):
+    """How well predicted scores agree with measured ones."""
+
+    name: str
+    metric: str = Field(description="what is measured, by its name in the score file")
+    statistic: Literal["mae", "lcc"]
+    signal: Literal["enhanced", "noisy"]
+    higher_is_better: bool
+    unit: str = ""
+    digits: int = 2
+
+
+Column = ScoreColumn | AgreementColumn | ComplexityColumn
+
+
 class Published(Strict):
     """A printed number, in the table's own labels."""
 
@@ -196,7 +227,7 @@ class TableSpec(Strict):
     title: str
     layout: dict[str, Any] = Field(default={}, description="type of the layout, for readers; the step does not use it")
     rows: list[Row]
-    columns: list[ScoreColumn | ComplexityColumn] = Field(min_length=1)
+    columns: list[Column] = Field(min_length=1)
     choices: dict[str, str] = Field(default={}, description="row of the study -> role of its choice")
     published: list[Published] = []
     claims: list[ClaimLayout] = []
@@ -226,6 +257,7 @@ def table_spec(
     rows: Sequence[Row],
     conditions: Sequence[str],
     metrics: Mapping[str, MetricFacts],
+    test_sets: Mapping[str, Sequence[str]] | None = None,
     published: Sequence[Mapping[str, str]] = (),
     claims: Sequence[ClaimLayout] = (),
     footer: Mapping[str, Any] | None = None,
@@ -237,6 +269,7 @@ def table_spec(
         rows: the study's rows by their study labels; the layout picks, orders and renames them.
         conditions: names of the study's conditions, in order: headers and keys of `Cell.scores`.
         metrics: the study's metrics by entry name.
+        test_sets: name of a test set -> its conditions; none of them here: its columns are left out.
         published: rows of `read_published`.
         claims: those that are about this table, in the table's own labels.
         footer: what the table must say about itself (study, scale, corpus, selection, amounts, ...).
@@ -257,8 +290,10 @@ def table_spec(
         ]
     else:
         chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
-    columns = _columns(layout, list(conditions), metrics)
+    columns = _columns(layout, list(conditions), metrics, test_sets or {})
     names = [column.name for column in columns]
+    if layout.predictors and claims:
+        raise DataError(f"table {layout.title!r}: claims are about scores of rows, not about agreement")
     for claim in claims:
         _known(f"claim {claim.text!r}: row", (claim.better, claim.worse), picked)
         _known(f"claim {claim.text!r}: column", (claim.column, claim.worse_column or claim.column), names)
@@ -266,7 +301,7 @@ def table_spec(
             _comparable(claim, columns)
         if claim.metric:
             column = next(c for c in columns if c.name == claim.column)
-            of_column = [column.metric if isinstance(column, ScoreColumn) else column.key]
+            of_column = [column.key if isinstance(column, ComplexityColumn) else column.metric]
             _known(f"claim {claim.text!r}: metric", (claim.metric,), of_column)
     _known(f"table {layout.title!r}: published_columns", layout.published_columns, names)
     _known(f"table {layout.title!r}: published_rows", layout.published_rows, picked)
@@ -301,7 +336,8 @@ def parents_read(spec: Mapping[str, Any]) -> list[str]:
     for row in spec["rows"]:
         cells = [*row["cells"], *(cell for group in row["groups"].values() for cell in group)]
         for cell in cells if wants_scores else ():
-            roles += [*cell["scores"].values(), *([cell["run"]] if cell["run"] else [])]
+            read = (cell[name].values() for name in ("scores", "predictions", "noisy_scores", "noisy_predictions"))
+            roles += [*itertools.chain(*read), *([cell["run"]] if cell["run"] else [])]
         if row["complexity"] and any("key" in column for column in spec["columns"]):
             roles.append(row["complexity"])
     roles += spec["choices"].values() if wants_scores else ()
@@ -309,9 +345,20 @@ def parents_read(spec: Mapping[str, Any]) -> list[str]:
 
 
 def _columns(
-    layout: TableLayout, conditions: list[str], metrics: Mapping[str, MetricFacts]
-) -> list[ScoreColumn | ComplexityColumn]:
-    def score(column: MetricColumn, name: str, over: list[str], group: str = "") -> ScoreColumn:
+    layout: TableLayout,
+    conditions: list[str],
+    metrics: Mapping[str, MetricFacts],
+    test_sets: Mapping[str, Sequence[str]],
+) -> list[Column]:
+    if layout.predictors:
+        return _agreement_columns(layout.metric, metrics[layout.metric])
+
+    def over(names: Sequence[str]) -> list[str]:
+        _known(f"table {layout.title!r}: over", names, [*test_sets, *conditions])
+        found = [each for name in names for each in test_sets.get(name, [name])]
+        return list(dict.fromkeys(found)) if names else conditions
+
+    def score(column: MetricColumn, name: str, averaged: list[str], group: str = "") -> ScoreColumn:
         facts = metrics[column.metric]
         low, high = facts.bounds
         small = low is not None and high is not None and low >= -1 and high <= 1
@@ -319,26 +366,46 @@ def _columns(
             name=f"{group}/{name}" if group else name,
             group=group,
             metric=facts.name or column.metric,
-            conditions=over,
+            conditions=averaged,
             higher_is_better=facts.higher_is_better,
             unit=facts.unit,
             digits=column.digits if column.digits is not None else (3 if small else 2),
         )
 
-    columns: list[ScoreColumn | ComplexityColumn] = []
+    columns: list[Column] = []
     if layout.metric:
         main = MetricColumn(metric=layout.metric)
-        columns += [score(main, condition, [condition]) for condition in conditions]
-        columns += [score(main, layout.average, conditions)] if layout.average else []
+        shown = over(layout.over)
+        columns += [score(main, condition, [condition]) for condition in shown]
+        columns += [score(main, layout.average, shown)] if layout.average else []
     for group in layout.groups or [""]:
         for column in (*layout.extra, *layout.metrics):
-            columns.append(score(column, column.column or metrics[column.metric].label, conditions, group))
+            averaged = over(column.over or layout.over)
+            if averaged:
+                columns.append(score(column, column.column or metrics[column.metric].label, averaged, group))
     for number in layout.columns:
         columns.append(ComplexityColumn(name=number.column, **number.model_dump(exclude={"column"})))
     return columns
 
 
-def _comparable(claim: ClaimLayout, columns: Sequence[ScoreColumn | ComplexityColumn]) -> None:
+def _agreement_columns(metric: str, facts: MetricFacts) -> list[Column]:
+    statistics: dict[Literal["mae", "lcc"], bool] = {"mae": False, "lcc": True}
+    signals: dict[Literal["enhanced", "noisy"], str] = {"enhanced": "s_hat", "noisy": "y"}
+    return [
+        AgreementColumn(
+            name=f"{statistic.upper()}({symbol})",
+            metric=facts.name or metric,
+            statistic=statistic,
+            signal=signal,
+            higher_is_better=higher_is_better,
+            unit=facts.unit if statistic == "mae" else "",
+        )
+        for statistic, higher_is_better in statistics.items()
+        for signal, symbol in signals.items()
+    ]
+
+
+def _comparable(claim: ClaimLayout, columns: Sequence[Column]) -> None:
     """Refuse a claim about two columns that do not show the same thing of different rows."""
     shown = {column.name: (column.metric, column.conditions) for column in columns if isinstance(column, ScoreColumn)}
     one, other = shown.get(claim.column), shown.get(claim.worse_column)

@@ -20,6 +20,7 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "choice": (1, "sebench.training.choice:run"),
     "enhanced": (1, "sebench.enhancement.step:run"),
     "scores": (1, "sebench.metrics.step:run"),
+    "predictions": (1, "sebench.enhancement.predict:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
     "table": (2, "sebench.tables.step:run"),
     "figure": (2, "sebench.report.step:run"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
+from sebench.enhancement.estimates import AUDIO
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, replacing, write_parquet
 from sebench.training.choice import chosen_run
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 #: Columns of index.parquet, in order. `offset` and `samples` count float32 samples in audio.f32; a row that failed has
 #: offset -1 and no samples.
 COLUMNS = ("mixture", "offset", "samples", "status", "reason")
-AUDIO = "audio.f32"
 
 
 def run(node: Node, store: Store, threads: int = 1) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.config.load import Config, Named, load_config
 from sebench.config.schema import Amounts, StudyAmounts
-from sebench.errors import ConfigError, Problem, SebenchError, nearest
+from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan import nodes as make
 from sebench.plan.choices import choice_nodes
 from sebench.plan.displays import figure_nodes, publication_node, table_nodes
 from sebench.plan.grid import Cell, Excluded, expand
 from sebench.plan.nodes import Nodes
 from sebench.plan.resolve import metric_identity
+from sebench.plan.test_sets import tested
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Plan:
     """Everything that one study needs at one scale on one corpus.
 
     Args:
-        conditions: name ("snr-5") -> rendered test set.
+        conditions: name ("snr-5", "reverberant-snr0") -> rendered test set.
+        headers: name of a condition -> what tables call it.
+        test_sets: name of a test set -> headers of its conditions, none where the corpus does not have it.
         noisy: condition -> scores of the unprocessed mixtures.
     """
 
@@ -62,7 +65,8 @@ class Plan:
     choices: dict[str, PlannedChoice]
     excluded: list[Excluded]
     conditions: dict[str, Node]
-    condition_values: dict[str, float]
+    headers: dict[str, str]
+    test_sets: dict[str, list[str]]
     noisy: dict[str, Node]
     tables: dict[str, Node]
     figures: dict[str, Node]
@@ -102,11 +106,6 @@ def amounts_of(config: Config, study: Named, scale: str) -> tuple[Amounts, Study
     return Amounts(**values), changes
 
 
-def condition_name(snr_db: float) -> str:
-    """Short name of a condition, as in paths."""
-    return f"snr{snr_db:g}"
-
-
 def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, store: Store) -> Plan:
     """Plan one study.
 
@@ -128,29 +127,33 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     corpus_nodes = {name: make.corpus_node(config, store, name) for name in dict.fromkeys(corpora.values())}
     mixings = study.entry.mixing if set(study.entry.mixing) != {""} else dict.fromkeys(corpora, study.entry.mixing[""])
 
-    def rendered(role: str, split: str, count: int, snr_db: float | None = None) -> Node:
+    def rendered(
+        role: str,
+        split: str,
+        count: int,
+        snr_db: float | None = None,
+        own_mixing: str | None = None,
+        part: str | None = None,
+    ) -> Node:
         corpus_node = found.add(corpus_nodes[corpora[role]])
-        mixing = config.get("mixing", mixings[role]).entry.model_dump(mode="json")
+        mixing = config.get("mixing", own_mixing or mixings[role]).entry.model_dump(mode="json")
         mixing = {key: value for key, value in mixing.items() if key not in ("label", "description")}
         if snr_db is not None:  # the training SNRs say nothing about a test set
             mixing["snr_db"] = snr_db
-        mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db))
+        mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db, part))
         return found.add(make.set_node(mixtures, sample_rate))
 
     # Test sets come first: the order of nodes is the order in which Snakemake meets equals.
-    test_role = study.entry.conditions.data or next(iter(corpora))
-    if test_role not in corpora:
-        where, key = study.where("conditions", "data"), f"{study_name}.conditions.data"
-        raise ConfigError(
-            [Problem(where, key, f"no role {test_role!r}", ", ".join(corpora), nearest(test_role, corpora))]
-        )
-    make.check_published_snrs(config, study, corpora[test_role])
     conditions: dict[str, Node] = {}
-    values: dict[str, float] = {}
-    for snr_db in changes.snr_db or study.entry.conditions.snr_db:
-        name = condition_name(snr_db)
-        conditions[name] = rendered(test_role, "test", amounts.utterances.test, snr_db)
-        values[name] = snr_db
+    headers: dict[str, str] = {}
+    test_sets: dict[str, list[str]] = {}
+    for test in tested(config, study, corpora, changes.snr_db):
+        test_sets.setdefault(test.set_name, [])
+        if test.role is not None:
+            count = amounts.utterances.test
+            conditions[test.name] = rendered(test.role, "test", count, test.snr_db, test.mixing, test.part)
+            headers[test.name] = test.header
+            test_sets[test.set_name].append(test.header)
     metrics = [metric_identity(config, name) for name in study.entry.metrics]
     noisy = {name: found.add(make.scores_node(metrics, node, None)) for name, node in conditions.items()}
     data = {
@@ -192,7 +195,8 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         choices,
         excluded,
         conditions,
-        values,
+        headers,
+        test_sets,
         noisy,
         {},
         {},

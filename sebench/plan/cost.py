@@ -17,6 +17,7 @@ DEFAULTS = {
     "choice": (1.0, 0.0),
     "enhanced": (3.5, 0.03),
     "scores": (2.5, 0.3),
+    "predictions": (3.5, 0.03),
     "complexity": (5.0, 0.0),
     "table": (2.0, 0.0),
     "figure": (4.0, 0.0),

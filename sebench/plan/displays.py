@@ -23,14 +23,10 @@ from sebench.config.tables import (
 from sebench.config.versions import version
 from sebench.errors import ConfigError, DataError, Problem, nearest
 from sebench.plan.grid import changes_in_words
+from sebench.plan.predictors import agreement_rows
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
-
-
-def header(snr_db: float) -> str:
-    """A condition's column header."""
-    return f"{snr_db:g} dB"
 
 
 def study_rows(plan: Plan) -> list[Row]:
@@ -38,7 +34,7 @@ def study_rows(plan: Plan) -> list[Row]:
 
     Roles of parents are the parents' own keys.
     """
-    headers = {name: header(value) for name, value in plan.condition_values.items()}
+    headers = plan.headers
     noisy = Cell(scores={headers[name]: node.key for name, node in plan.noisy.items()})
     rows = [Row(label="Noisy", cells=[noisy])]
     by_label = defaultdict(list)
@@ -129,9 +125,10 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
             published = read_published(config.folder / "published" / layout.published) if layout.published else []
             spec = table_spec(
                 layout,
-                rows=rows,
-                conditions=[header(value) for value in plan.condition_values.values()],
+                rows=agreement_rows(config, plan, name, layout) if layout.predictors else rows,
+                conditions=list(plan.headers.values()),
                 metrics=facts,
+                test_sets=plan.test_sets,
                 published=published,
                 claims=claims.get(name, []),
                 footer=footer(plan),
@@ -170,7 +167,7 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     """
     del config
     study = plan.study
-    sets = {header(plan.condition_values[name]): node.key for name, node in plan.conditions.items()}
+    sets = {plan.headers[name]: node.key for name, node in plan.conditions.items()}
     nodes = {}
     problems: list[Problem] = []
 
@@ -217,7 +214,7 @@ def _enhanced_rows(plan: Plan, condition: str) -> dict[str, str]:
     roles: dict[str, str] = {}
     for label, enhanced in by_row:
         for name, node in enhanced.items():
-            if header(plan.condition_values[name]) == condition:
+            if plan.headers[name] == condition:
                 roles.setdefault(label, node.key)
     return roles
 

@@ -28,6 +28,8 @@ def group(node: Node, find: Callable[[str], Node]) -> tuple[str, str] | None:
         return "complexity", "complexity"
     if node.kind == "enhanced":
         return "evaluation", f"evaluation-{node.parents['run'].partition(':')[2]}"
+    if node.kind == "predictions":
+        return "evaluation", f"predictions-{node.parents['run'].partition(':')[2]}"
     if node.kind == "scores":
         if "enhanced" not in node.parents:
             return "noisy", "noisy"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,25 +87,44 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 
-def check_published_snrs(config: Config, study: Named, corpus: str) -> None:
+def check_published_snrs(
+    config: Config, study: Named, corpus: str, snr_db: Sequence[float], keys: Sequence[str]
+) -> None:
     """Refuse test SNRs at which a corpus with mixtures of its own has none.
+
+    Args:
+        snr_db: that are asked for.
+        keys: of the study, under which they stand.
 
     Raises:
         CorpusUnfit: names the SNRs that it has.
     """
+    adapter, root = _paired(config, corpus)
+    if adapter is None or root is None:
+        return
+    published = adapter.published_snr_db(root, "test")
+    absent = [asked for asked in snr_db if all(abs(asked - snr) >= 0.05 for snr in published)]
+    if absent:
+        found = f"{', '.join(f'{snr:g}' for snr in absent)} dB, and corpus {corpus!r} has no test mixtures there"
+        accepted = ", ".join(f"{snr:g}" for snr in published) or "none: its test mixtures are published sets"
+        key = ".".join((study.name, *keys, "snr_db"))
+        raise CorpusUnfit([Problem(study.where(*keys, "snr_db"), key, found, accepted)])
+
+
+def published_parts(config: Config, corpus: str) -> tuple[str, ...]:
+    """Names of the published test sets that a corpus brings."""
+    adapter, root = _paired(config, corpus)
+    return () if adapter is None or root is None else tuple(adapter.published_parts(root))
+
+
+def _paired(config: Config, corpus: str) -> tuple[Any, Path | None]:
+    """The adapter of a corpus that brings its own mixtures, and where it lies; (None, None) for any other one."""
     named = config.get("corpora", corpus)
     item = items.find("corpus", named.entry.type)
     assert item is not None
-    root = corpus_root(config, named) if item.paired else None
-    if root is None:
-        return
-    published = items.build(identity("corpus", named.entry), "corpus").published_snr_db(root, "test")
-    absent = [asked for asked in study.entry.conditions.snr_db if all(abs(asked - snr) >= 0.05 for snr in published)]
-    if absent:
-        found = f"{', '.join(f'{snr:g}' for snr in absent)} dB, and corpus {corpus!r} has no test mixtures there"
-        accepted = ", ".join(f"{snr:g}" for snr in published)
-        key = f"{study.name}.conditions.snr_db"
-        raise CorpusUnfit([Problem(study.where("conditions", "snr_db"), key, found, accepted)])
+    if not item.paired:
+        return None, None
+    return items.build(identity("corpus", named.entry), "corpus"), corpus_root(config, named)
 
 
 def _all_cores() -> int:
@@ -113,8 +132,20 @@ def _all_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def mixtures_node(corpus: Node, mixing: Mapping[str, Any], split: str, count: int, snr_db: float | None = None) -> Node:
-    """The plan of one set of mixtures."""
+def mixtures_node(
+    corpus: Node,
+    mixing: Mapping[str, Any],
+    split: str,
+    count: int,
+    snr_db: float | None = None,
+    part: str | None = None,
+) -> Node:
+    """The plan of one set of mixtures.
+
+    Args:
+        snr_db: of all of them; None: what `mixing` draws, or what published mixtures have.
+        part: a published test set of the corpus, with all the SNRs that it has.
+    """
     spec = {
         "version": version("mixtures"),
         "split": split,
@@ -124,7 +155,10 @@ def mixtures_node(corpus: Node, mixing: Mapping[str, Any], split: str, count: in
         "snr_db": snr_db,
         "mixing": dict(mixing),
     }
-    name = f"{corpus.name}-{split}{count}" + (f"-snr{snr_db:g}" if snr_db is not None else "")
+    if part is not None:
+        spec["part"] = part
+    conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([part] if part else [])
+    name = "-".join([corpus.name, f"{split}{count}", *conditions])
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
 
 

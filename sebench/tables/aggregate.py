@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import Cell, ComplexityColumn, Row, ScoreColumn
+from sebench.config.tables import AgreementColumn, Cell, ComplexityColumn, Row, ScoreColumn
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet
+from sebench.metrics.agreement import lcc, mae
+from sebench.statistics.agreement import agreement_interval
 from sebench.statistics.bootstrap import DECIMALS, mean_interval, mean_of_groups
 from sebench.tables.table import Value
 
@@ -120,6 +122,29 @@ class Reader:
         empty = [condition for condition in column.conditions if values[condition].isna().all()]
         return CellScores(None if empty else values, n_ok, n, reasons)
 
+    def pairs(self, cell: Cell, column: AgreementColumn) -> tuple[pd.DataFrame, pd.DataFrame] | str:
+        """Predicted and measured scores, `(scenes, conditions)` each, or why there are none."""
+        import pandas as pd
+
+        enhanced = column.signal == "enhanced"
+        measured_roles = cell.scores if enhanced else cell.noisy_scores
+        predicted_roles = cell.predictions if enhanced else cell.noisy_predictions
+        predicted: dict[str, pd.Series[float]] = {}
+        measured: dict[str, pd.Series[float]] = {}
+        for condition, role in predicted_roles.items():
+            path = self._parent(role, "predictions.parquet")
+            scores = self._scores(measured_roles[condition])
+            if path is None or scores is None:
+                return NOT_COMPUTED
+            found = read_parquet(path)
+            rows = scores[scores["metric"] == column.metric]
+            for frame, into in ((found, predicted), (rows, measured)):
+                ok = frame["status"] == "ok"
+                into[condition] = frame["value"].where(ok).set_axis(frame["index"].to_numpy())
+        if not predicted:
+            return "no test set of this row is there"
+        return pd.DataFrame(predicted).sort_index(), pd.DataFrame(measured).sort_index()
+
 
 def score_value(reader: Reader, row: Row, column: ScoreColumn, paper: float | None) -> Value:
     """A value with its uncertainty.
@@ -155,6 +180,41 @@ def score_value(reader: Reader, row: Row, column: ScoreColumn, paper: float | No
         n_ok=n_ok,
         n=n,
         reason=reason,
+    )
+
+
+def agreement_value(reader: Reader, row: Row, column: AgreementColumn, paper: float | None) -> Value:
+    """MAE or LCC over all utterances of the row's conditions that have both scores; the mean over seeds.
+
+    The interval, which resamples scenes, is that of a single seed: with several the spread over them is told.
+    """
+    pairs = [reader.pairs(cell, column) for cell in row.cells]
+    there = [pair for pair in pairs if isinstance(pair, tuple)]
+    if not there:
+        reasons = dict.fromkeys(pair for pair in pairs if isinstance(pair, str))
+        return Value(paper=paper, reason="; ".join(reasons) or "no predictor in this row")
+    n = sum(predicted.size for predicted, _ in there)
+    n_ok = sum(int((predicted + measured).notna().to_numpy().sum()) for predicted, measured in there)
+    found = [(mae if column.statistic == "mae" else lcc)(p.to_numpy(), m.to_numpy()) for p, m in there]
+    values = [value for value in found if value is not None]
+    if not values:
+        return Value(paper=paper, n_ok=n_ok, n=n, reason="not defined: the scores do not vary")
+    mean = sum(values) / len(values)
+    spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
+    interval = None
+    if len(there) == 1:
+        predicted, measured = there[0]
+        interval = agreement_interval(predicted.to_numpy("float64"), measured.to_numpy("float64"), column.statistic)
+    return Value(
+        ours=round(mean, DECIMALS),
+        paper=paper,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        sd=None if spread is None else round(spread, DECIMALS),
+        seeds=len(values),
+        n_ok=n_ok,
+        n=n,
+        reason="" if len(there) == len(pairs) else f"{len(pairs) - len(there)} of {len(pairs)} seeds without a value",
     )
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import ClaimLayout, ComplexityColumn, Published, ScoreColumn, TableSpec
+from sebench.config.tables import AgreementColumn, ClaimLayout, ComplexityColumn, Published, ScoreColumn, TableSpec
+from sebench.config.tables import Column as ColumnSpec
 from sebench.files import read_json, write_text
 from sebench.statistics.bootstrap import RESAMPLES
 from sebench.statistics.claims import judge, judge_numbers
 from sebench.tables import csv_, json_, latex, markdown
-from sebench.tables.aggregate import Reader, complexity_value, paired, score_value
+from sebench.tables.aggregate import Reader, agreement_value, complexity_value, paired, score_value
 from sebench.tables.table import Column, Grid, JudgedClaim, Table
 
 WRITERS = {"table.json": json_.write, "table.md": markdown.write, "table.csv": csv_.write, "table.tex": latex.write}
@@ -60,6 +61,8 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
             paper = entry.value if entry is not None else None
             if isinstance(column, ScoreColumn):
                 values.append(score_value(reader, row, column, paper))
+            elif isinstance(column, AgreementColumn):
+                values.append(agreement_value(reader, row, column, paper))
             else:
                 values.append(complexity_value(reader, row, column, paper))
         grid.values.append(values)
@@ -75,9 +78,11 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
     return table
 
 
-def _column(column: ScoreColumn | ComplexityColumn) -> Column:
+def _column(column: ColumnSpec) -> Column:
     if isinstance(column, ScoreColumn):
         metric, conditions, style = column.metric, tuple(column.conditions), "plain"
+    elif isinstance(column, AgreementColumn):
+        metric, conditions, style = column.metric, (), "plain"
     else:
         metric, conditions, style = column.key, (), column.style
     return Column(column.name, metric, conditions, column.higher_is_better, column.unit, column.digits, style)

@@ -15,6 +15,7 @@ from sebench.config import items
 from sebench.errors import DataError
 from sebench.losses.base import Batch, Estimate
 from sebench.losses.compose import build_loss
+from sebench.metrics.agreement import lcc, mae
 from sebench.predictors.base import Predictor
 from sebench.seeding import seed_of
 from sebench.training.checkpoint import load_weights
@@ -200,12 +201,8 @@ class _WithPredictor(Stage):
 
 
 def agreement(predicted: list[float], measured: list[float]) -> dict[str, float | None]:
-    """MAE and LCC (Pearson) of predicted over measured scores; None where they are not defined."""
-    if not predicted:
-        return {"mae": None, "lcc": None}
-    p, m = np.array(predicted), np.array(measured)
-    defined = len(p) > 1 and p.std() > 0 and m.std() > 0
-    return {"mae": float(np.abs(p - m).mean()), "lcc": float(np.corrcoef(p, m)[0, 1]) if defined else None}
+    """MAE and LCC of predicted over measured scores; None where they are not defined."""
+    return {"mae": mae(predicted, measured), "lcc": lcc(predicted, measured)}
 
 
 class PredictorTraining(_WithPredictor):

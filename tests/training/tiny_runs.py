@@ -185,6 +185,67 @@ def make_run(store: Store, *, bad: int | None = None, parents: dict[str, Node] |
     return node
 
 
+#: A metric without a package, for labels.
+SI_SDR = {"type": "si_sdr", "params": {"zero_mean": True}, "implementation": "sebench si_sdr"}
+#: A predictor that trains in milliseconds.
+PREDICTOR = {
+    "type": "pesqnet",
+    "params": {
+        "channels": 2,
+        "kernels": 3,
+        "widths": [1, 2],
+        "hidden": 3,
+        "dense": [4],
+        "block": 4,
+        "block_hop": 4,
+        "window_length": 64,
+        "hop": 32,
+        "n_fft": 64,
+    },
+}
+
+
+def predictor_run(store: Store, enhancer: Node, **changes: Any) -> Node:
+    """A predictor trained on a run's output."""
+    stage = {"kind": "predictor", "labels": SI_SDR, "segment_seconds": None, "validate_by": "loss"}
+    node = make_run(store, parents={"init:enhancer": enhancer}, init={"enhancer": "init:enhancer"}, **stage, **changes)
+    return _with_networks(store, node)
+
+
+def alternating_run(store: Store, enhancer: Node, predictor: Node, epochs: int = 4, **changes: Any) -> Node:
+    """The two in alternation: five utterances, two in a minibatch, three steps an epoch."""
+    optimiser = {"type": "adam", "lr": 0.01, "weight_decay": 0.0, "betas": [0.9, 0.999]}
+    stage = {
+        "kind": "alternating",
+        "labels": SI_SDR,
+        "segment_seconds": None,
+        "validate_by": "loss",
+        "steps": 3 * epochs,
+        "optimiser": optimiser,
+        "predictor_optimiser": optimiser,
+        "optimiser_state": "keep",
+        "schedule": {"type": "constant", "warmup_steps": 0, "final_factor": 0.0, "patience": 1, "stop_lr": None},
+        "clip_norm": None,
+    }
+    mix = [{"weight": 0.5, "loss": {"item": item("SquaredError")}}, {"weight": 0.5, "loss": {"item": PREDICTED}}]
+    node = make_run(
+        store,
+        parents={"init:": enhancer, "init:predictor": predictor},
+        init={"": "init:", "predictor": "init:predictor"},
+        **{"loss": {"sum": mix}, **stage, **changes},
+    )
+    return _with_networks(store, node)
+
+
+PREDICTED = {"type": "predicted_score", "params": {"best": 4.64}}
+
+
+def _with_networks(store: Store, node: Node) -> Node:
+    node = dataclasses.replace(node, spec={**node.spec, "predictor": PREDICTOR})
+    store.freeze(node)
+    return node
+
+
 @dataclasses.dataclass(frozen=True)
 class Blow:
     """A signal to oneself in a step, or in a validation."""
@@ -197,10 +258,11 @@ class Blow:
 def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) -> None:
     """Train in this process, which ends with the code that the command line would give."""
     from sebench.errors import RestartNeeded
-    from sebench.training import engine, stages, step
+    from sebench.training import engine, kinds, stages, step
 
     engine.SAVE_SECONDS = save_seconds
     store = Store(root)
+    kind: Any = kinds.STAGES[store.load(key).spec["stage"]["kind"]]
     if blow is not None and blow.in_validation:
         score = stages.Supervised._score
 
@@ -211,14 +273,14 @@ def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) ->
 
         stages.Supervised._score = scored  # type: ignore[method-assign]
     elif blow is not None:
-        advance = stages.Supervised.step
+        advance = kind.step
 
-        def stepped(self: stages.Supervised, number: int) -> stages.StepResult:
+        def stepped(self: stages.Stage, number: int) -> Any:
             if number == blow.step:
                 os.kill(os.getpid(), blow.number)
             return advance(self, number)
 
-        stages.Supervised.step = stepped  # type: ignore[method-assign]
+        kind.step = stepped
     try:
         step.run(store.load(key), store)
     except RestartNeeded as error:

@@ -1,4 +1,4 @@
-# Enhancement and scores. The unprocessed mixtures are a rule of their own, for its priority.
+# Enhancement, scores, and what trained predictors say. The unprocessed mixtures are a rule of their own, for its priority.
 
 
 rule enhance:
@@ -54,3 +54,25 @@ use rule score as score_noisy with:
     wildcard_constraints:
         stem=r"noisy-[^/]+-[0-9a-f]{10}",
     priority: 100
+
+
+rule predict:
+    input:
+        dag.inputs("predictions"),
+    output:
+        dag.outputs("predictions"),
+    log:
+        f"{RESULTS}/logs/predict/{{stem}}.log",
+    priority: 20
+    retries: 2
+    group:
+        dag.group("predictions")
+    conda:
+        "../envs/sebench.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
+    params:
+        results=dag.root,
+    shell:
+        "python -m sebench step predictions {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"

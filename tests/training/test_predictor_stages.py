@@ -1,0 +1,238 @@
+"""Training a predictor on an enhancer, and both in alternation."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import test_interruption
+import torch
+from tiny_runs import PREDICTOR, SI_SDR, Blow, alternating_run, contents, item, make_run, predictor_run, weights_path
+
+from sebench.artefacts import Node, Store
+from sebench.config.items import build
+from sebench.enhancement.load import load_model, load_predictor
+from sebench.errors import DataError
+from sebench.files import read_json
+from sebench.losses.base import Batch
+from sebench.training import step
+from sebench.training.checkpoint import read
+from sebench.training.kinds import build_stage
+from sebench.training.labels import Labels
+from sebench.training.parallel import begin_step
+from sebench.training.predictor_stages import Alternating, agreement, hold
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server() -> None:
+    test_interruption.server.__wrapped__()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def enhancer_run(store: Store, **changes: object) -> Node:
+    node = make_run(store, **changes)  # type: ignore[arg-type]
+    step.run(node, store)
+    return node
+
+
+def chain(store: Store, **changes: object) -> tuple[Node, Node, Node]:
+    """Three stages, the last one not yet run."""
+    enhancer = enhancer_run(store, model=item("TinyPlain"))
+    predictor = predictor_run(store, enhancer, model=item("TinyPlain"))
+    step.run(predictor, store)
+    return enhancer, predictor, alternating_run(store, enhancer, predictor, model=item("TinyPlain"), **changes)  # type: ignore[arg-type]
+
+
+def weights(store: Store, node: Node) -> Mapping[str, torch.Tensor]:
+    return read(weights_path(store, node)).tensors
+
+
+def test_a_predictor_learns_from_labels_of_the_enhancer(store: Store) -> None:
+    enhancer = enhancer_run(store)
+    before = weights(store, enhancer)
+    node = predictor_run(store, enhancer, steps=60, validate_every=20)
+    step.run(node, store)
+    rows = read_json(store.outputs(node)["history.json"])
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert {"mae", "lcc"} <= set(rows[0])
+    report = read_json(store.outputs(node)["run.json"])
+    assert report["status"] == "ok"
+    assert report["parameters"] == sum(p.numel() for p in build(PREDICTOR, "predictor").parameters())
+    assert set(weights(store, node)) == set(build(PREDICTOR, "predictor").state_dict())
+    for name, tensor in weights(store, enhancer).items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_labels_are_those_of_the_metric(store: Store) -> None:
+    """What the stage gets for an utterance is what the metric says of clean and enhanced, cut to its length."""
+    enhancer = enhancer_run(store, model=item("TinyPlain"))
+    node = predictor_run(store, enhancer, model=item("TinyPlain"))
+    with step.labels_of(node, store, "test") as labels:
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))
+        batch = stage.batches.batch(0)  # type: ignore[attr-defined]
+        values, present = stage._next(0, 0).values(torch.device("cpu"))  # type: ignore[attr-defined]
+    assert present.all()
+    model, metric = load_model(store.folder(enhancer)), build(SI_SDR, "metric")
+    with torch.no_grad():
+        enhanced = model(batch).waveform.numpy()
+    for i, length in enumerate(batch.true_lengths().tolist()):
+        clean, estimate = batch.signal("clean")[i, :length].numpy(), enhanced[i, :length]
+        expected = metric.compute(clean=clean, estimate=estimate, noisy=None, sample_rate=16000).value
+        assert values[i].item() == pytest.approx(expected, rel=1e-5)
+
+
+def step_team() -> object:
+    from sebench.training.parallel import ALONE
+
+    return ALONE
+
+
+def test_the_accumulated_gradient_is_that_of_the_whole_set(store: Store) -> None:
+    """One step of the optimiser for an epoch, on the mean over its minibatches (here of one utterance each)."""
+    _, _, node = chain(store, batch_size=1, steps=5 * 4, validate_every=5)
+    with step.labels_of(node, store, "test") as labels:
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        assert isinstance(stage, Alternating)
+        for number in range(4):
+            begin_step(stage, 0, number, 1.0)
+            assert stage.step(number).grad_norm is None
+        rows = stage.batches.rows
+        singles = [stage.batches.batch(number) for number in range(5)]
+        total = torch.stack([stage.loss(stage._enhance(batch), batch).mean() for batch in singles]).mean()
+        expected = torch.autograd.grad(total, stage.parameters)
+        before = [parameter.detach().clone() for parameter in stage.parameters]
+        begin_step(stage, 0, 4, 1.0)
+        assert stage.step(4).grad_norm is not None
+        assert len(rows) == 5
+        for parameter, gradient, old in zip(stage.parameters, expected, before, strict=True):
+            assert parameter.grad is not None
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-7)
+            assert not torch.equal(parameter, old)
+        assert all(not buffer.any() for buffer in stage.accumulated.buffers()), "the next epoch begins at zero"
+
+
+def test_what_is_frozen_does_not_move_by_a_bit(store: Store) -> None:
+    """Within an epoch one network stands still, running statistics and all; the other one moves."""
+    enhancer = enhancer_run(store)  # with a running mean and dropout
+    predictor = predictor_run(store, enhancer)
+    step.run(predictor, store)
+    node = alternating_run(store, enhancer, predictor)
+    with step.labels_of(node, store, "test") as labels:
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        assert isinstance(stage, Alternating)
+        for epoch in range(4):
+            states = {name: _copy(stage.modules[name]) for name in ("enhancer", "predictor")}
+            for number in range(3 * epoch, 3 * epoch + 3):
+                begin_step(stage, 0, number, 1.0)
+                stage.step(number)
+            stage.validate(3 * epoch + 3, lambda: None)
+            frozen, trained = ("predictor", "enhancer") if epoch % 2 == 0 else ("enhancer", "predictor")
+            assert _same(states[frozen], _copy(stage.modules[frozen]))
+            assert not _same(states[trained], _copy(stage.modules[trained]))
+
+
+def _copy(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def _same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_history_follows_both_over_the_epochs(store: Store) -> None:
+    _, _, node = chain(store)
+    step.run(node, store)
+    rows = read_json(store.outputs(node)["history.json"])
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3, 4]
+    assert [row["valid"] is None for row in rows] == [True, False, True, False, True]
+    assert all(row["labels"] == 3 and row["mae"] is not None for row in rows)
+    assert rows[0]["measured"] != rows[1]["measured"] == rows[2]["measured"], "only its own epochs change the enhancer"
+    assert rows[1]["predicted"] != rows[2]["predicted"]
+    assert read_json(store.outputs(node)["run.json"])["best_step"] in (3, 9)
+
+
+def test_both_networks_are_published(store: Store) -> None:
+    enhancer, predictor, node = chain(store)
+    step.run(node, store)
+    noisy = 0.1 * torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
+    model, other = (load_model(store.folder(run)) for run in (node, enhancer))
+    assert not torch.equal(model(Batch(noisy)).waveform, other(Batch(noisy)).waveform)
+    scores = [load_predictor(store.folder(run)).of_waveform(noisy).item() for run in (node, predictor)]
+    assert scores[0] != scores[1]
+    with pytest.raises(DataError, match="holds no predictor"):
+        load_predictor(store.folder(enhancer))
+    with pytest.raises(DataError, match="which model"):
+        load_model(store.folder(predictor))
+
+
+@pytest.mark.parametrize("state", ["keep", "reset"])
+def test_the_optimisers_memory_is_kept_or_forgotten(store: Store, state: str) -> None:
+    _, _, node = chain(store, optimiser_state=state)
+    with step.labels_of(node, store, "test") as labels:
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        for number in range(7):
+            begin_step(stage, 0, number, 1.0)
+            stage.step(number)
+        counts = {name: float(optimiser.state["step"][0]) for name, optimiser in stage.optimisers.items()}
+    assert counts == ({"enhancer": 1.0, "predictor": 3.0} if state == "keep" else {"enhancer": 0.0, "predictor": 0.0})
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_interrupted_anywhere_the_bits_are_the_same(number: signal.Signals, store: Store, tmp_path: Path) -> None:
+    enhancer, predictor, node = chain(store)
+    assert test_interruption.child(store, node) == 0
+    expected = contents(store, node)
+    for at in range(12):
+        other = Store(tmp_path / str(at))
+        same = chain(other)[2]
+        assert same.id == node.id
+        code = test_interruption.child(other, same, Blow(number, at), save_seconds=0.0 if at % 2 else 20.0)
+        assert code == (-signal.SIGKILL if number == signal.SIGKILL else 75)
+        assert test_interruption.child(other, same) == 0
+        assert contents(other, same) == expected, f"interrupted in step {at}"
+
+
+def test_labels_are_measured_once(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    clean = random.standard_normal(1000).astype(np.float32)
+    estimate = clean + 0.1 * random.standard_normal(1000).astype(np.float32)
+    with Labels(SI_SDR, 16000, tmp_path, "a", 1) as labels:
+        first = labels.ask(clean, estimate).value()
+        assert labels.ask(clean, estimate).value() == first
+        assert labels.ask(clean, np.zeros_like(clean)).value() is None
+        assert labels.measured == 2
+    (tmp_path / "torn.tsv").write_text("0" * 32 + "\t0x1.8", encoding="ascii")
+    with Labels(SI_SDR, 16000, tmp_path, "b", 1) as labels:
+        assert labels.ask(clean, estimate).value() == first
+        assert labels.ask(clean, np.zeros_like(clean)).value() is None
+        assert labels.ask(estimate, clean).value() != first
+        assert labels.measured == 1
+
+
+def test_agreement() -> None:
+    random = np.random.default_rng(0)
+    measured = random.uniform(1, 4, 50)
+    predicted = measured + 0.1 * random.standard_normal(50)
+    found = agreement(predicted.tolist(), measured.tolist())
+    assert found["lcc"] == pytest.approx(np.corrcoef(predicted, measured)[0, 1])
+    assert found["mae"] == pytest.approx(np.abs(predicted - measured).mean())
+    assert agreement([1.0], [2.0]) == {"mae": 1.0, "lcc": None}
+    assert agreement([], []) == {"mae": None, "lcc": None}
+
+
+def test_a_held_network_computes_as_in_evaluation() -> None:
+    network = torch.nn.ModuleDict({"lstm": torch.nn.LSTM(3, 4, batch_first=True), "drop": torch.nn.Dropout(0.5)})
+    values = torch.randn(2, 5, 3)
+    expected = network.eval()["lstm"](values)[0]
+    hold(network)
+    assert torch.equal(network["lstm"](values)[0], expected)
+    assert not network["drop"].training
+    assert network["lstm"].training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
