@@ -99,8 +99,8 @@ def check_published_snrs(
     Raises:
         CorpusUnfit: names the SNRs that it has.
     """
-    adapter, root = _paired(config, corpus)
-    if adapter is None or root is None:
+    adapter, root = _adapter(config, corpus)
+    if root is None or not adapter.paired:
         return
     published = adapter.published_snr_db(root, "test")
     absent = [asked for asked in snr_db if all(abs(asked - snr) >= 0.05 for snr in published)]
@@ -113,17 +113,13 @@ def check_published_snrs(
 
 def published_parts(config: Config, corpus: str) -> tuple[str, ...]:
     """Names of the published test sets that a corpus brings."""
-    adapter, root = _paired(config, corpus)
-    return () if adapter is None or root is None else tuple(adapter.published_parts(root))
+    adapter, root = _adapter(config, corpus)
+    return () if root is None else tuple(adapter.published_parts(root))
 
 
-def _paired(config: Config, corpus: str) -> tuple[Any, Path | None]:
-    """The adapter of a corpus that brings its own mixtures, and where it lies; (None, None) for any other one."""
+def _adapter(config: Config, corpus: str) -> tuple[Any, Path | None]:
+    """The adapter of a corpus, and where its files lie, if it has any."""
     named = config.get("corpora", corpus)
-    item = items.find("corpus", named.entry.type)
-    assert item is not None
-    if not item.paired:
-        return None, None
     return items.build(identity("corpus", named.entry), "corpus"), corpus_root(config, named)
 
 
