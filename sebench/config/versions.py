@@ -21,7 +21,7 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "enhanced": (1, "sebench.enhancement.step:run"),
     "scores": (1, "sebench.metrics.step:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
-    "table": (2, "sebench.tables.step:run"),
+    "table": (3, "sebench.tables.step:run"),
     "figure": (2, "sebench.report.step:run"),
 }
 
