@@ -30,14 +30,16 @@ class MultiStft(Loss):
         compression: r, or "log1p".
         resolutions: (FFT length, hop, window length) each, in samples; Hann windows, frames centred on the hops.
         wave_weight, sc_weight, mag_weight: of the three terms.
-        denominator: what the spectral convergence is relative to.
+        denominator: what the spectral convergence is relative to, utterance by utterance.
+        floor: least norm to divide by, as a factor on that of the noisy spectrum. The equations have none: a segment
+            in a pause of the speech then outweighs all others. (The public code takes one norm over a whole batch.)
         power_floor: least |S|^2.
     """
 
     name = "multi_stft"
-    version = 2
+    version = 3
     needs_views = ("waveform",)
-    needs_signals = ("clean",)
+    needs_signals = ("clean", "noisy")
     phase_blind = False
     optimum = "target"
     invariances = ()
@@ -57,6 +59,7 @@ class MultiStft(Loss):
         sc_weight: Annotated[float, Ge(0)] = 1.0,
         mag_weight: Annotated[float, Ge(0)] = 1.0,
         denominator: Literal["clean", "enhanced"] = "clean",
+        floor: Annotated[float, Ge(0)] = 0.0,
         power_floor: Annotated[float, Gt(0)] = 1e-7,
     ) -> None:
         super().__init__()
@@ -71,6 +74,7 @@ class MultiStft(Loss):
             self.register_buffer(f"window_{window_length}", hann, persistent=False)
         self.weights = (wave_weight, sc_weight, mag_weight)
         self.denominator = denominator
+        self.floor = floor
         self.power_floor = power_floor
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
@@ -104,7 +108,12 @@ class MultiStft(Loss):
         if batch.padded:
             valid = (torch.arange(target.shape[1], device=target.device) < counts[:, None]).float()[..., None]
             difference, reference, logs = difference * valid, reference * valid, logs * valid
-        convergence = _norm(difference) / _norm(reference)
+        norm = _norm(reference)
+        if self.floor:
+            key = ("centred_power", "noisy", resolution, self.power_floor)
+            noisy, _ = self.compress(batch.keep(key, lambda: self._power(batch.signal("noisy"), resolution)))
+            norm = torch.maximum(norm, self.floor * _norm(noisy * valid if batch.padded else noisy))
+        convergence = _norm(difference) / norm
         return convergence, logs.sum((1, 2)) / (counts * target.shape[2])
 
     def _power(self, signal: Tensor, resolution: Resolution) -> Tensor:
