@@ -22,7 +22,7 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "scores": (1, "sebench.metrics.step:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
     "table": (3, "sebench.tables.step:run"),
-    "figure": (2, "sebench.report.step:run"),
+    "figure": (3, "sebench.report.step:run"),
 }
 
 LOCK = Path(__file__).with_name("versions.lock")

@@ -24,7 +24,8 @@ class MultiStft(Loss):
     Ambiguous in print: the text calls y "enhanced", and (3) then divides by the enhanced spectrum; the original divides
     by the clean one, which is the default here. The print sums over the resolutions and has no weights; here it is the
     mean (for the sum, multiply `sc_weight` and `mag_weight` by their number), as in the public code, which gives the
-    two spectral terms the weight 0.1 for causal models.
+    two spectral terms the weight 0.1 for causal models. The print has 1/T before the L1 norms of (4), (6), (8); here
+    L_mag is the mean over bins too. Norms are of one utterance, as printed; the public code's are of a whole batch.
 
     Args:
         compression: r, or "log1p".
@@ -43,7 +44,10 @@ class MultiStft(Loss):
     phase_blind = False
     optimum = "target"
     invariances = ()
-    equation = "mean |s^ - s| + mean_i (||f|S^| - f|S|||_F / ||f|S|||_F + mean |log f|S^| - log f|S||), f(x) = x^r"
+    equation = (
+        "w_wave mean |s^ - s| + mean_i (w_sc ||f|S^| - f|S|||_F / ||f|S|||_F + w_mag mean |log f|S^| - log f|S||), "
+        "f(x) = x^r or log(1 + x)"
+    )
     source = "compressed losses for DEMUCS, eqs. (1)-(10); Defossez et al., arXiv 2006.12847"
 
     def __init__(

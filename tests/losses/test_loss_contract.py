@@ -31,7 +31,7 @@ OTHER_PARAMS = {
     "plsd": {"error": "absolute"},
     "complex_comp": {"exponent": 0.5, "bins": "all"},
     "mag_mse_amr": {"order": 10, "n_fft": 1024, "window_length": 512, "hop": 256},
-    "multi_stft": {"compression": "log1p", "denominator": "enhanced"},
+    "multi_stft": {"compression": "log1p", "denominator": "enhanced", "floor": 2.0},
 }
 VARIANTS = [(name, {}) for name in registry("loss")] + list(OTHER_PARAMS.items())
 
