@@ -63,27 +63,28 @@ def bare_magnitude_mse(output: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
     return (magnitude(output) - magnitude(clean)).square().mean()
 
 
-def _auraloss_multi(output: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
-    del noise
-    sizes, hops, windows = zip(*RESOLUTIONS, strict=True)
-    loss = auraloss.freq.MultiResolutionSTFTLoss(list(sizes), list(hops), list(windows), device=output.device)
-    return loss(output[:, None], clean[:, None])
+def _auraloss(make: Callable[[torch.device], torch.nn.Module]) -> Measured:
+    """A loss of auraloss, made once, as ours are."""
+    made: dict[torch.device, torch.nn.Module] = {}
 
-
-def _auraloss_linear(distance: str) -> Measured:
     def measured(output: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
         del noise
-        loss = auraloss.freq.STFTLoss(
-            WINDOW, HOP, WINDOW, w_sc=0.0, w_log_mag=0.0, w_lin_mag=1.0, mag_distance=distance, device=output.device
-        )
-        return loss(output[:, None], clean[:, None])
+        if output.device not in made:
+            made[output.device] = make(output.device)
+        value: Tensor = made[output.device](output[:, None], clean[:, None])
+        return value
 
     return measured
 
 
-def _auraloss_si_sdr(output: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
-    del noise
-    return auraloss.time.SISDRLoss()(output[:, None], clean[:, None])
+def _multi(device: torch.device) -> torch.nn.Module:
+    sizes, hops, windows = (list(values) for values in zip(*RESOLUTIONS, strict=True))
+    return auraloss.freq.MultiResolutionSTFTLoss(sizes, hops, windows, device=device)
+
+
+def _linear(distance: str) -> Callable[[torch.device], torch.nn.Module]:
+    weights = {"w_sc": 0.0, "w_log_mag": 0.0, "w_lin_mag": 1.0}
+    return lambda device: auraloss.freq.STFTLoss(WINDOW, HOP, WINDOW, **weights, mag_distance=distance, device=device)
 
 
 def _torchmetrics_si_snr(output: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
@@ -93,10 +94,13 @@ def _torchmetrics_si_snr(output: Tensor, clean: Tensor, noise: Tensor) -> Tensor
 
 #: ours -> (package, theirs)
 THEIRS: dict[str, list[tuple[str, Measured]]] = {
-    "neg_si_snr": [("torchmetrics", _torchmetrics_si_snr), ("auraloss", _auraloss_si_sdr)],
-    "mag_mse": [("auraloss", _auraloss_linear("L2"))],
-    "mag_mae": [("auraloss", _auraloss_linear("L1"))],
-    "multi_stft": [("auraloss", _auraloss_multi)],
+    "neg_si_snr": [
+        ("torchmetrics", _torchmetrics_si_snr),
+        ("auraloss", _auraloss(lambda _: auraloss.time.SISDRLoss())),
+    ],
+    "mag_mse": [("auraloss", _auraloss(_linear("L2")))],
+    "mag_mae": [("auraloss", _auraloss(_linear("L1")))],
+    "multi_stft": [("auraloss", _auraloss(_multi))],
 }
 PARAMS: dict[str, dict[str, object]] = {"multi_stft": {"wave_weight": 0.0}, "mag_mse": {"scale": "none"}}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
 
-from sebench.config.tables import Strict
+from sebench.config.tables import Strict, by_label
 
 
 class Select(Strict):
@@ -40,7 +40,9 @@ class SweepPanel(Strict):
     """One axis with the curves of several sweeps."""
 
     axis: str = Field(description="its label, the parameter that is swept")
-    curves: list[str] = Field(min_length=1, description="choices of the study")
+    curves: Annotated[dict[str, str], BeforeValidator(by_label)] = Field(
+        min_length=1, description="label -> choice of the study, or a list of choices"
+    )
 
 
 class SweepLayout(Strict):
@@ -90,6 +92,7 @@ class SweepSpec(Strict):
 
     figure: Literal["sweep"] = "sweep"
     title: str
+    by: str = Field(description="what validation measures, as it is called in tables")
     panels: list[tuple[str, dict[str, str]]] = Field(min_length=1, description="label of the axis, curves")
     version: int = 1
 
@@ -111,21 +114,26 @@ read_spec: TypeAdapter[AnySpec] = TypeAdapter(Annotated[AnySpec, Field(discrimin
 
 
 def figure_spec(
-    layout: SpectrogramsLayout | SweepLayout | DistributionsLayout, roles: dict[str, str], version: int = 1
+    layout: SpectrogramsLayout | SweepLayout | DistributionsLayout,
+    roles: dict[str, str],
+    by: str = "loss",
+    version: int = 1,
 ) -> dict[str, Any]:
     """The JSON-able spec of a figure node.
 
     Args:
         roles: row of the study -> role of its enhanced parent; of a sweep, choice -> its role.
+        by: what validation measures, as it is called in tables.
     """
     spec: AnySpec
     if isinstance(layout, SpectrogramsLayout):
         panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in layout.panels]
         spec = SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select, version=version)
     elif isinstance(layout, SweepLayout):
-        curves = [(panel.axis, {label: roles[label] for label in panel.curves}) for panel in layout.panels]
-        spec = SweepSpec(title=layout.title, panels=curves, version=version)
+        curves = [(panel.axis, {k: roles[choice] for k, choice in panel.curves.items()}) for panel in layout.panels]
+        spec = SweepSpec(title=layout.title, by=by, panels=curves, version=version)
     else:
         values = layout.model_dump(exclude={"type", "condition"})
+        values["title"] = f"{layout.title}, {layout.condition}"
         spec = DistributionsSpec(**values, version=version)
     return spec.model_dump(mode="json")

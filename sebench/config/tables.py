@@ -25,7 +25,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _by_label(value: Any) -> Any:
+def by_label(value: Any) -> Any:
+    """A mapping, or a list of names that are their own labels."""
     return {label: label for label in value} if isinstance(value, list) else value
 
 
@@ -87,7 +88,7 @@ class TableLayout(Strict):
     matrix: dict[str, dict[str, str]] = Field(default={}, description="matrix: label -> group -> row of the study")
     columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
     predictors: dict[str, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
-    rows: Annotated[dict[str, str], BeforeValidator(_by_label)] = Field(
+    rows: Annotated[dict[str, str], BeforeValidator(by_label)] = Field(
         default={}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
     )
     published: str = Field(default="", description="file under config/published")

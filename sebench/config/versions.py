@@ -22,8 +22,8 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "scores": (1, "sebench.metrics.step:run"),
     "predictions": (1, "sebench.enhancement.predict:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
-    "table": (2, "sebench.tables.step:run"),
-    "figure": (2, "sebench.report.step:run"),
+    "table": (3, "sebench.tables.step:run"),
+    "figure": (3, "sebench.report.step:run"),
 }
 
 LOCK = Path(__file__).with_name("versions.lock")

@@ -177,17 +177,32 @@ def _require_finite(loss: Loss, make_estimate: MakeEstimate, batch: Batch, outpu
 
 
 def check_bfloat16(loss: Loss, make_estimate: MakeEstimate) -> str:
-    """Real views in bfloat16 give a float32 value near that of float32."""
-    batch = make_batch()
-    exact = make_estimate(batch, _middling(batch))
-    given = exact._given
-    rounded = {k: v if v is None or v.is_complex() else v.detach().to(torch.bfloat16) for k, v in given.items()}
-    value = loss(Estimate(batch, exact.stft, **rounded), batch)
-    _require(value.dtype == torch.float32, loss, f"type {value.dtype} from bfloat16 views; must be float32")
-    expected = loss(exact, batch)
-    _require(
-        _close(value, expected, 0.05), loss, f"{value.tolist()} from bfloat16 views, {expected.tolist()} from float32"
-    )
+    """A real view in bfloat16, and nothing else, gives a float32 value near that of float32 and a finite gradient."""
+    plain = make_batch()
+    zeros = torch.zeros_like(plain.noisy)
+    noise = plain.signal("noise")
+    cases = {
+        "": (plain, _middling(plain)),
+        "output zero: ": (plain, zeros),
+        "target silent: ": (Batch(noise, zeros, zeros, noise, plain.lengths), noise),
+        "everything silent: ": (Batch(zeros, zeros, zeros, zeros, plain.lengths), zeros),
+    }
+    name = "waveform" if "waveform" in loss.needs_views else "gain"
+    for case, (batch, output) in cases.items():
+        whole = make_estimate(batch, output)
+        try:
+            exact = getattr(whole, name).detach()
+        except ValueError:
+            return f"this estimate has no view {name!r}"
+        rounded = exact.to(torch.bfloat16).requires_grad_()
+        value = loss(Estimate(batch, whole.stft, **{name: rounded}), batch)
+        _require(value.dtype == torch.float32, loss, f"{case}type {value.dtype} from bfloat16; must be float32")
+        value.sum().backward()
+        finite = rounded.grad is None or bool(rounded.grad.isfinite().all())
+        _require(finite, loss, f"{case}the gradient of {name!r} in bfloat16 is not finite")
+        expected = loss(Estimate(batch, whole.stft, **{name: exact}), batch)
+        found = f"{case}{value.tolist()} from {name!r} in bfloat16, {expected.tolist()} in float32"
+        _require(_close(value, expected, 0.05), loss, found)
     return ""
 
 

@@ -46,28 +46,25 @@ class _LogSpectral(SpectralLoss):
         output, target = self.magnitudes(estimate, batch)
         return torch.maximum(output, least), torch.maximum(target, least)
 
-    def difference(self, estimate: Estimate, batch: Batch) -> Tensor:
-        """log10 |S^| - log10 |S|.
+    def distance(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """The square, or the value, of log10 |S^| - log10 |S|.
 
         Shape:
             returns `(batch, bins, frames)`.
         """
         output, target = self.floored(estimate, batch)
-        return output.log10() - target.log10()
+        return self.error(output.log10() - target.log10())
 
-    def distance(self, estimate: Estimate, batch: Batch) -> Tensor:
-        """The square, or the value, of `difference`."""
-        return self.error(self.difference(estimate, batch))
-
-    def phase_factor(self, estimate: Estimate, batch: Batch) -> Tensor:
-        """2 - cos of the phase error, between 1 and 3; 2 where either side lies far below the floor.
+    def phase_aware_distance(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """`distance` times 2 - cos of the phase error: between 1 and 3; 2 where either side lies far below the floor.
 
         Shape:
             returns `(batch, bins, frames)`.
         """
         output, target = self.spectra(estimate, batch)
         floored_output, floored_target = self.floored(estimate, batch)
-        return 2.0 - (output * target.conj()).real / (floored_output * floored_target)
+        phase_factor = 2.0 - (output * target.conj()).real / (floored_output * floored_target)
+        return self.error(floored_output.log10() - floored_target.log10()) * phase_factor
 
 
 class _WeightedLogSpectral(_LogSpectral):
@@ -154,7 +151,7 @@ class Plsd(_LogSpectral):
     """
 
     name = "plsd"
-    version = 1
+    version = 2
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
     phase_blind = False
@@ -165,8 +162,7 @@ class Plsd(_LogSpectral):
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
         """See `Loss.forward`."""
-        value = self.distance(estimate, batch) * self.phase_factor(estimate, batch)
-        return self.mean(value, estimate, batch)
+        return self.mean(self.phase_aware_distance(estimate, batch), estimate, batch)
 
 
 class WeightedLsd(_WeightedLogSpectral):
@@ -217,7 +213,7 @@ class WeightedPlsd(_WeightedLogSpectral):
     """
 
     name = "wplsd"
-    version = 1
+    version = 2
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
     phase_blind = False
@@ -228,5 +224,5 @@ class WeightedPlsd(_WeightedLogSpectral):
 
     def forward(self, estimate: Estimate, batch: Batch) -> Tensor:
         """See `Loss.forward`."""
-        value = self.weight(estimate, batch) * self.distance(estimate, batch) * self.phase_factor(estimate, batch)
+        value = self.weight(estimate, batch) * self.phase_aware_distance(estimate, batch)
         return self.mean(value, estimate, batch)

@@ -13,6 +13,8 @@ from sebench.losses.spectral import SpectralLoss, squared
 
 #: Power that counts as none.
 NO_POWER = 1e-30
+#: Least power in a correlation's denominator, as a part of the noisy signal's: it bounds the gradient at zero output.
+LEAST_POWER = 1e-10
 
 
 class _Ratio(SpectralLoss):
@@ -101,7 +103,20 @@ class NegSdr(_Ratio):
         return self.ratio(squared(output - target), estimate, batch)
 
 
-class NegMagnitudeCorrelation(SpectralLoss):
+class _Correlation(SpectralLoss):
+    """Common part of the two correlations."""
+
+    def least_power(self, estimate: Estimate, batch: Batch) -> Tensor:
+        """What a denominator is at least.
+
+        Shape:
+            returns `(batch,)`.
+        """
+        noisy = batch.magnitude("noisy", self.transform(estimate))[:, self._bins]
+        return (LEAST_POWER * self.mean(noisy.square(), estimate, batch)).clamp_min(NO_POWER)
+
+
+class NegMagnitudeCorrelation(_Correlation):
     """Negative squared correlation of magnitudes: -<|S^||S|>^2 / (<|S^|^2><|S|^2>), equation (15).
 
     Args:
@@ -112,7 +127,7 @@ class NegMagnitudeCorrelation(SpectralLoss):
     name = "neg_mag_corr"
     version = 1
     needs_views = ("spectrum",)
-    needs_signals = ("clean",)
+    needs_signals = ("clean", "noisy")
     phase_blind = True
     optimum = "any_scale"
     invariances = ("level", "estimate_scale", "polarity")
@@ -124,11 +139,12 @@ class NegMagnitudeCorrelation(SpectralLoss):
         output, target = self.magnitudes(estimate, batch)
         product = self.mean(output * target, estimate, batch)
         powers = (self.mean(value.square(), estimate, batch) for value in (output, target))
-        output_power, target_power = (power.clamp_min(NO_POWER) for power in powers)
+        least = self.least_power(estimate, batch)
+        output_power, target_power = (torch.maximum(power, least) for power in powers)
         return -(product / output_power) * (product / target_power)
 
 
-class NegComplexCorrelation(SpectralLoss):
+class NegComplexCorrelation(_Correlation):
     """Negative correlation of complex spectra: -Re<S^ S*> / sqrt(<|S^|^2><|S|^2>), equation (16).
 
     Damaged in print, where the root and the real part are hard to make out. There is one reading: without the root the
@@ -142,7 +158,7 @@ class NegComplexCorrelation(SpectralLoss):
     name = "neg_complex_corr"
     version = 1
     needs_views = ("spectrum",)
-    needs_signals = ("clean",)
+    needs_signals = ("clean", "noisy")
     phase_blind = False
     optimum = "any_scale"
     invariances = ("level", "estimate_scale")
@@ -154,5 +170,6 @@ class NegComplexCorrelation(SpectralLoss):
         output, target = self.spectra(estimate, batch)
         product = self.mean((torch.view_as_real(output) * torch.view_as_real(target)).sum(-1), estimate, batch)
         powers = (self.mean(squared(value), estimate, batch) for value in (output, target))
-        output_rms, target_rms = (power.clamp_min(NO_POWER).sqrt() for power in powers)
+        least = self.least_power(estimate, batch)
+        output_rms, target_rms = (torch.maximum(power, least).sqrt() for power in powers)
         return -product / output_rms / target_rms

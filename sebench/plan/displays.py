@@ -165,8 +165,9 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     Raises:
         ConfigError: a layout names a row, a choice or a condition that the study does not have.
     """
-    del config
     study = plan.study
+    selected = study.entry.select.by
+    by = selected if selected == "loss" else config.get("metrics", selected).label
     sets = {plan.headers[name]: node.key for name, node in plan.conditions.items()}
     nodes = {}
     problems: list[Problem] = []
@@ -182,7 +183,7 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
         roles = {label: choice.node.key for label, choice in plan.choices.items()}
         parents: dict[str, str] = {}
         if isinstance(layout, SweepLayout):
-            curves = [(i, label) for i, panel in enumerate(layout.panels) for label in panel.curves]
+            curves = [(i, label) for i, panel in enumerate(layout.panels) for label in panel.curves.values()]
             checks = [known(name, ("panels", i), "choice", label, plan.choices) for i, label in curves]
             if not all(checks):
                 continue
@@ -199,7 +200,7 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
                 continue
             read = (roles[panel.source] for panel in layout.panels if panel.source in roles)
             parents |= {role: role for role in read}
-        spec = figure_spec(layout, roles, version("figure"))
+        spec = figure_spec(layout, roles, by, version("figure"))
         # Named by its content alone: two places that show the same figure must agree on its path.
         nodes[name] = Node("figure", str(spec["figure"]), spec, parents)
     if problems:

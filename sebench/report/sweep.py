@@ -29,13 +29,14 @@ def make(node: Node, store: Store, spec: SweepSpec) -> tuple[Figure, str]:
         )
         for axis, some in spec.panels
     ]
-    return draw(spec.title, panels), _numbers(panels)
+    return draw(spec.title, spec.by, panels), _numbers(panels)
 
 
-def draw(title: str, panels: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
+def draw(title: str, by: str, panels: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
     """One panel per axis, one line per curve, bars for the 95% intervals, a ring around the chosen point.
 
     Args:
+        by: what validation measured.
         panels: label of the axis, and curve -> content of choice.json.
     """
     import matplotlib as mpl
@@ -47,45 +48,36 @@ def draw(title: str, panels: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure:
         figure = Figure(figsize=size, dpi=200, layout="constrained")
         figure.suptitle(title, fontsize=10)
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True, gridspec_kw={"width_ratios": widths})[0]
+        drawn = 0
         for axis, (label, curves) in zip(axes, panels, strict=True):
-            _panel(axis, label, curves)
-        first = next(iter(panels[0][1].values()))
-        axes[0].set_ylabel(f"{first['by']} on the validation set, 95% interval")
+            _panel(axis, label, curves, drawn)
+            drawn += len(curves)  # no two curves look alike, in whichever panel
+        axes[0].set_ylabel(f"{by} on the validation set, 95% interval")
         return figure
 
 
-def _panel(axis: Axes, label: str, curves: Mapping[str, Any]) -> None:
+def _panel(axis: Axes, label: str, curves: Mapping[str, Any], drawn: int) -> None:
     names = list(dict.fromkeys(entry["value"] for curve in curves.values() for entry in curve["candidates"]))
     numeric = all(_is_number(name) for name in names)
     place = {name: float(name) if numeric else float(i) for i, name in enumerate(names)}
     spread = (max(place.values()) - min(place.values())) or 1.0
     for position, (name, curve) in enumerate(curves.items()):
-        colour = f"C{position}"
+        colour = f"C{drawn + position}"
         able = [entry for entry in curve["candidates"] if entry["mean"] is not None]
         # side by side, so that the bars of several curves can be told apart
-        aside = 0.006 * spread * (position - (len(curves) - 1) / 2)
+        aside = 0.015 * spread * (position - (len(curves) - 1) / 2)
         x = [place[entry["value"]] + aside for entry in able]
         y = [entry["mean"] for entry in able]
         below = [0.0 if entry["low"] is None else entry["mean"] - entry["low"] for entry in able]
         above = [0.0 if entry["high"] is None else entry["high"] - entry["mean"] for entry in able]
-        marker = MARKERS[position % len(MARKERS)]
-        axis.errorbar(
-            x,
-            y,
-            yerr=[below, above],
-            label=name,
-            marker=marker,
-            color=colour,
-            markersize=3,
-            linewidth=1,
-            elinewidth=0.5,
-            capsize=1.5,
-        )
+        marker = MARKERS[(drawn + position) % len(MARKERS)]
+        # Intervals are wide, as utterances differ; differences between values, which are paired, are smaller.
+        axis.errorbar(x, y, yerr=[below, above], fmt="none", ecolor=colour, alpha=0.35, elinewidth=0.8, capsize=1.5)
+        axis.plot(x, y, label=name, marker=marker, color=colour, markersize=3.5, linewidth=1)
         for entry, at in zip(able, x, strict=True):
             if entry["value"] == curve["chosen"]:
                 axis.plot(at, entry["mean"], "o", markersize=9, markerfacecolor="none", markeredgecolor=colour)
-    if not numeric:
-        axis.set_xticks(list(place.values()), names)
+    axis.set_xticks(list(place.values()), names)
     axis.set_xlabel(label)
     axis.grid(linewidth=0.3, color="0.85")
     axis.legend(fontsize=7, frameon=False)

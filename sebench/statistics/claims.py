@@ -20,7 +20,7 @@ class Verdict:
 
     Args:
         outcome: "holds" (the whole interval lies on the claim's side), "contradicted" (on the other side),
-            "undecided" (it holds zero) or "missing" (a row has no value).
+            "undecided" (it holds zero, or the rows are one) or "missing" (a row has no value).
         difference: better - worse in the column's unit, whatever its direction.
         low, high: 95% interval of the difference.
         scenes: how many scenes were paired.
@@ -45,6 +45,8 @@ def judge(
             conditions in the same order; None where a row has a hole.
         higher_is_better: direction of the column.
     """
+    import numpy as np
+
     missing = [side for side, values in (("better", better), ("worse", worse)) if values is None]
     if missing:
         return Verdict(
@@ -52,6 +54,8 @@ def judge(
         )
     assert better is not None
     assert worse is not None
+    if np.array_equal(better, worse, equal_nan=True):
+        return Verdict("undecided", reason="both entries are equal, utterance by utterance")
     interval = paired_difference(better, worse)
     if interval is None:
         return Verdict("undecided", reason="fewer than two scenes are scored in both rows")

@@ -108,7 +108,8 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
     for key, value in spec.footer.items():
         if key == "notes":
             continue
-        lines.append(f"{key.replace('_', ' ').capitalize()}: {_worded(value)}")
+        heading = key.replace("_", " ")
+        lines.append(f"{heading[:1].upper()}{heading[1:]}: {_worded(value)}")
     if spec.choices:
         chosen = (_chosen(label, reader.choice(role)) for label, role in spec.choices.items())
         lines.append(f"Chosen on the validation set: {'; '.join(chosen)}")

@@ -126,10 +126,10 @@ def power(x: NDArray) -> float:
     return float(np.mean(np.abs(x) ** 2))
 
 
-def log_distance(u: Utterance, floor: float) -> Reals:
-    """(log10 A^ - log10 A)^2 bin by bin, magnitudes at least `floor * level`."""
+def log_distance(u: Utterance, floor: float, error: str) -> Reals:
+    """(log10 A^ - log10 A)^2, or its value without the square, bin by bin; magnitudes at least `floor * level`."""
     estimate, clean = (np.maximum(np.abs(x), floor * u.level) for x in (u.estimate, u.clean))
-    return np.log10(estimate / clean) ** 2
+    return np.abs(np.log10(estimate / clean)) ** {"squared": 2, "absolute": 1}[error]
 
 
 def phase_factor(u: Utterance) -> Reals:
@@ -180,24 +180,35 @@ def complex_mae(u: Utterance) -> float:
     return float(np.mean(np.abs(error.real) + np.abs(error.imag)))
 
 
-def lsd(u: Utterance, floor: float = 1e-4) -> float:
-    return float(np.mean(log_distance(u, floor)))
+def lsd(u: Utterance, floor: float = 1e-4, error: str = "squared") -> float:
+    return float(np.mean(log_distance(u, floor, error)))
 
 
-def plsd(u: Utterance, floor: float = 1e-4) -> float:
-    return float(np.mean(log_distance(u, floor) * phase_factor(u)))
+def plsd(u: Utterance, floor: float = 1e-4, error: str = "squared") -> float:
+    return float(np.mean(log_distance(u, floor, error) * phase_factor(u)))
 
 
 def wlsd(
-    u: Utterance, gamma: float = 0.1, power: float = 0.3, weight_from: str = "target", floor: float = 1e-4
+    u: Utterance,
+    gamma: float = 0.1,
+    power: float = 0.3,
+    weight_from: str = "target",
+    floor: float = 1e-4,
+    error: str = "squared",
 ) -> float:
-    return float(np.mean(loudness_weight(u, gamma, power, weight_from) * log_distance(u, floor)))
+    return float(np.mean(loudness_weight(u, gamma, power, weight_from) * log_distance(u, floor, error)))
 
 
 def wplsd(
-    u: Utterance, gamma: float = 0.1, power: float = 0.3, weight_from: str = "target", floor: float = 1e-4
+    u: Utterance,
+    gamma: float = 0.1,
+    power: float = 0.3,
+    weight_from: str = "target",
+    floor: float = 1e-4,
+    error: str = "squared",
 ) -> float:
-    return float(np.mean(loudness_weight(u, gamma, power, weight_from) * log_distance(u, floor) * phase_factor(u)))
+    weighted = loudness_weight(u, gamma, power, weight_from) * log_distance(u, floor, error)
+    return float(np.mean(weighted * phase_factor(u)))
 
 
 def mag_comp(u: Utterance, exponent: float = 0.3, floor: float = 1e-4) -> float:

@@ -83,6 +83,7 @@ PARAMS = [
     *((name, {"power": 1.0}) for name in ("wlsd", "wplsd")),
     *((name, {"weight_from": "estimate"}) for name in ("wlsd", "wplsd")),
     ("wlsd", {"floor": 0.3}),
+    *((name, {"error": "absolute"}) for name in ("lsd", "plsd", "wlsd", "wplsd")),
     *((name, {"exponent": c}) for name in ("mag_comp", "complex_comp") for c in (0.5, 1.0)),
     *((name, {"floor": 0.3}) for name in ("mag_comp", "complex_comp")),
     *(("sdw", {"weight": weight}) for weight in (0.0, 0.3, 1.0)),

@@ -33,7 +33,7 @@ OTHER_PARAMS = {
     "complex_comp": {"exponent": 0.5, "bins": "all"},
     "mag_mse_amr": {"order": 10, "n_fft": 1024, "window_length": 512, "hop": 256},
     "two_sided_mse": {"target": "speech", "scale": "target_rms"},
-    "multi_stft": {"compression": "log1p", "denominator": "enhanced"},
+    "multi_stft": {"compression": "log1p", "denominator": "enhanced", "floor": 2.0},
 }
 VARIANTS = [(name, {}) for name in registry("loss")] + list(OTHER_PARAMS.items())
 

@@ -62,28 +62,31 @@ def magnitudes(signal: Reals, n_fft: int, hop: int, window_length: int, power_fl
 def reference(
     output: Reals,
     clean: Reals,
+    noisy: Reals,
     compression: float | str = 1.0,
     resolutions: tuple[tuple[int, int, int], ...] = RESOLUTIONS,
     sc_weight: float = 1.0,
     mag_weight: float = 1.0,
     wave_weight: float = 1.0,
     denominator: str = "clean",
+    floor: float = 0.0,
     power_floor: float = 1e-7,
 ) -> float:
-    """Equations (5) to (10), one utterance."""
+    """Equations (5) to (10), one utterance; the norm below the line is at least `floor` times the noisy one's."""
     f: Callable[[Reals], Reals] = np.log1p if compression == "log1p" else lambda x: x**compression
     terms = []
     for resolution in resolutions:
-        enhanced, target = (f(magnitudes(x, *resolution, power_floor)) for x in (output, clean))
-        below = {"clean": target, "enhanced": enhanced}[denominator]
-        convergence = np.sqrt(np.sum((enhanced - target) ** 2)) / np.sqrt(np.sum(below**2))
+        enhanced, target, mixed = (f(magnitudes(x, *resolution, power_floor)) for x in (output, clean, noisy))
+        below = np.sqrt(np.sum({"clean": target, "enhanced": enhanced}[denominator] ** 2))
+        convergence = np.sqrt(np.sum((enhanced - target) ** 2)) / max(below, floor * np.sqrt(np.sum(mixed**2)))
         terms.append(sc_weight * convergence + mag_weight * np.mean(np.abs(np.log(enhanced / target))))
     return float(wave_weight * np.mean(np.abs(output - clean)) + np.mean(terms))
 
 
 def expected(output: Tensor, batch: Batch, **params: Any) -> list[float]:
-    rows = zip(output.double().numpy(), batch.clean.double().numpy(), batch.lengths.tolist(), strict=True)
-    return [reference(enhanced[:length], clean[:length], **params) for enhanced, clean, length in rows]
+    signals = (signal.double().numpy() for signal in (output, batch.clean, batch.noisy))
+    rows = zip(*signals, batch.lengths.tolist(), strict=True)
+    return [reference(*(signal[:length] for signal in row), **params) for *row, length in rows]
 
 
 PARAMS: list[dict[str, Any]] = [
@@ -91,6 +94,7 @@ PARAMS: list[dict[str, Any]] = [
     *({"compression": r} for r in POWERS),
     {"compression": "log1p"},
     *({"denominator": "enhanced", "compression": c} for c in (1.0, 0.3, "log1p")),
+    *({"floor": 3.0, "compression": c} for c in (1.0, 0.3, "log1p")),
     {"resolutions": OTHER_RESOLUTIONS},
     {"resolutions": RESOLUTIONS[1:2]},
     {"sc_weight": 0.1, "mag_weight": 0.5, "wave_weight": 3.0},

@@ -68,8 +68,8 @@ def test_pesq_maximum_is_that_of_the_mapping(signals):
     assert compute("pesq_wb", signals["clean"], signals["clean"]) == pytest.approx(wb, abs=1e-4)
 
 
-def asteroid_si_sdr(estimate, clean) -> float:
-    """The formula of asteroid's PairwiseNegSDR("sisdr"), written out with its zero-mean step."""
+def plain_si_sdr(estimate, clean) -> float:
+    """The definition with means removed, as asteroid's loss has it by default (which needs torchaudio to import)."""
     estimate, clean = (np.asarray(x, np.float64) - np.mean(x, dtype=np.float64) for x in (estimate, clean))
     scaled = np.sum(estimate * clean) * clean / (np.sum(clean**2) + 1e-8)
     return float(10 * np.log10(np.sum(scaled**2) / (np.sum((estimate - scaled) ** 2) + 1e-8) + 1e-8))
@@ -77,11 +77,11 @@ def asteroid_si_sdr(estimate, clean) -> float:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.01, 3.0), st.floats(-0.5, 0.5))
-def test_si_sdr_agrees_with_asteroid(seed, level, mean):
+def test_si_sdr_is_its_definition(seed, level, mean):
     rng = np.random.default_rng(seed)
     clean = rng.standard_normal(2000)
     estimate = clean + level * rng.standard_normal(2000) + mean
-    assert compute("si_sdr", clean, estimate) == pytest.approx(asteroid_si_sdr(estimate, clean), abs=1e-6)
+    assert compute("si_sdr", clean, estimate) == pytest.approx(plain_si_sdr(estimate, clean), abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None)

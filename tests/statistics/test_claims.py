@@ -21,7 +21,6 @@ ABOVE = SCENE + 0.1 * RNG.standard_normal((40, 5)) + 0.2
         (ABOVE, BASE, False, "contradicted"),
         (BASE, ABOVE, False, "holds"),
         (BASE, BASE + 0.1 * (RNG.standard_normal((40, 5)) - 0), True, "undecided"),
-        (BASE, BASE, True, "undecided"),
         (None, BASE, True, "missing"),
         (BASE, None, True, "missing"),
     ],
@@ -33,6 +32,15 @@ def test_outcomes(better, worse, higher, outcome):
     if outcome != "missing":
         assert verdict.low <= verdict.difference <= verdict.high
         assert verdict.scenes == 40
+
+
+def test_a_row_against_itself_decides_nothing():
+    partial = BASE.copy()
+    partial[3] = np.nan
+    verdict = judge(partial, partial.copy())
+    assert verdict.outcome == "undecided"
+    assert verdict.difference is None
+    assert "equal" in verdict.reason
 
 
 def test_difference_is_better_less_worse():

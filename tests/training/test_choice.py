@@ -93,7 +93,7 @@ def test_the_figure_of_sweeps_shows_every_value_and_the_chosen(tmp_path: Path) -
     for choice in (one, other):
         run(choice, store)
     panels = [["beta", {"MSE": one.key}], ["r", {"power": other.key}]]
-    spec = {"figure": "sweep", "title": "Sweeps", "panels": panels, "version": 1}
+    spec = {"figure": "sweep", "title": "Sweeps", "by": "PESQ", "panels": panels, "version": 1}
     node = Node("figure", "sweep", spec, {one.key: one.key, other.key: other.key})
     draw(node, store)
     outputs = store.outputs(node)
