@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sebench.config import items
 from sebench.errors import DataError
 from sebench.models.base import Model
+from sebench.models.input_statistics import unmeasured
 from sebench.training.checkpoint import load_weights, read
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -31,4 +35,6 @@ def load_model(path: Path | str) -> Model:
         raise DataError(f"{path}: does not say which model it is of; published checkpoints do")
     model: Model = items.build(found.meta["model"], "model")
     load_weights(model, found.tensors, str(path))
+    if unmeasured(model):
+        log.warning("%s: is of a model that was never trained: the statistics of its input are not measured", path)
     return model.eval()
