@@ -23,6 +23,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "running": {"hidden": 4, "depth": 3, "normalise": "running"},
         "none": {"hidden": 4, "depth": 4, "upsample": 2, "normalise": "none"},
     },
+    "fcrn": {"small": {"filters": 4, "kernel": 6}},
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}-{variant}" if variant else name: (name, params)
