@@ -31,8 +31,9 @@ class Fcrn(FrameModel):
     to A, mask tanh(|A|) A / |A| on the spectrum as it was. All kernels have N taps, all convolutions but the last a
     LeakyReLU behind them. 257 bins are filled up with zeros to 260, 630,389,760 multiplications a frame.
 
-    Reconstruction: statistics per bin and part, the bias of the LSTM, where the zeros of an even kernel's ends lie, the
-    slope (of public code), and the mask's start, real and positive.
+    Reconstruction: statistics per bin and part, the LSTM's bias and its start, the side on which an even kernel has one
+    zero more, the slope (of public code), the mask's start, real and positive, and that overlap-add, which is all that
+    the paper says, adds all 512 samples of the inverse transforms.
 
     Args:
         filters: F.
