@@ -45,6 +45,7 @@ CASES: dict[str, tuple[dict[str, Any], str, int, float]] = {
     "two_stage": ({}, "complex_mse", 16, 3.0),
     "braun_gru": ({}, "mag_comp", 16, 3.0),
     "demucs": ({"hidden": 16}, "multi_stft", 8, 2.0),
+    "fcrn": ({"filters": 16, "kernel": 8}, "complex_mse", 3, 6.0),
 }
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sebench.config import items
 from sebench.errors import DataError
 from sebench.models.base import Model
+from sebench.models.input_statistics import unmeasured
 from sebench.predictors.base import Predictor
 from sebench.training.checkpoint import Checkpoint, load_weights, read
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -27,6 +31,8 @@ def load_model(path: Path | str) -> Model:
         raise DataError(f"{where}: does not say which model it is of; published checkpoints of models do")
     model: Model = items.build(found.meta["model"], "model")
     load_weights(model, found.product, where)
+    if unmeasured(model):
+        log.warning("%s: is of a model that was never trained: the statistics of its input are not measured", where)
     return model.eval()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -91,20 +91,26 @@ class FrameModel(Model):
     A subclass gives `network` and, where the network has memory that is not None at the start, `initial`.
 
     Args:
-        window_length: of the sqrt-Hann window in samples, which is the length of the transform too.
-        hop: in samples.
+        window_length, hop, n_fft, window: of the transform, see `Stft`.
     """
 
-    def __init__(self, *, window_length: int = 256, hop: int = 128) -> None:
+    def __init__(
+        self,
+        *,
+        window_length: int = 256,
+        hop: int = 128,
+        n_fft: int | None = None,
+        window: Literal["sqrt_hann", "hann"] = "sqrt_hann",
+    ) -> None:
         super().__init__()
-        self.stft = Stft(window_length, hop)
+        self.stft = Stft(window_length, hop, n_fft, window)
 
     @property
     def delay(self) -> int:
         """Window length less one: a sample is complete when the last frame over it is, up to that many samples later.
 
-        The first sample of a periodic window is zero, so that one sample less would do for signals; the stream keeps to
-        whole frames.
+        The first sample of a sqrt-Hann synthesis window is zero, so that one sample less would do for it; the stream
+        keeps to whole frames.
         """
         return self.stft.window_length - 1
 

@@ -38,10 +38,12 @@ def make_window(name: str, length: int) -> Tensor:
 
 
 class Stft(nn.Module):
-    """Unnormalised STFT and its inverse.
+    """Unnormalised STFT and its inverse; `inverse(forward(x), samples)` is `x` for each window and overlap.
 
-    The synthesis window is the canonical dual of the analysis window, g[n] = w[n] / sum_k w^2[n + k*hop], so that
-    `inverse(forward(x), samples)` is `x` for each window and overlap (for sqrt-Hann with half overlap, g = w).
+    "sqrt_hann" fades each frame in and out again: its synthesis window is the canonical dual of the analysis window,
+    g[n] = w[n] / sum_k w^2[n + k*hop] (with half overlap, g = w), and what an altered spectrum puts behind
+    `window_length` is cut off. "hann" adds the inverse transforms up as they are, all `n_fft` samples of them (Allen,
+    IEEE Trans. ASSP 25(3), 1977): g[n] = 1 / sum_k w[n + k*hop], which is 1 with half overlap.
 
     Args:
         window_length: in samples.
@@ -67,9 +69,12 @@ class Stft(nn.Module):
         self.overlap = window_length // hop
         self.bins = n_fft // 2 + 1
         analysis = make_window(window, window_length)
-        power = analysis.double().square().reshape(self.overlap, hop).sum(0).repeat(self.overlap)
+        shape = (analysis if window == "sqrt_hann" else torch.ones(n_fft)).double()
+        #: hops that a synthesised frame reaches over
+        self.span = -(-len(shape) // hop)
+        sums = (analysis * shape[:window_length]).reshape(self.overlap, hop).sum(0).repeat(self.span)
         self.register_buffer("analysis", analysis, persistent=False)
-        self.register_buffer("synthesis", (analysis.double() / power).float(), persistent=False)
+        self.register_buffer("synthesis", (shape / sums[: len(shape)]).float(), persistent=False)
 
     @property
     def key(self) -> tuple[int, int, int, str]:
@@ -123,21 +128,21 @@ class Stft(nn.Module):
         """Windowed time signals of the frames.
 
         Shape:
-            spectrum complex `(batch, bins, frames)`; returns float32 `(batch, frames, window_length)`.
+            spectrum complex `(batch, bins, frames)`; returns float32 `(batch, frames, span * hop)`, zeros at the end
+            where the synthesis window is shorter.
         """
-        framed = torch.fft.irfft(spectrum.transpose(1, 2), n=self.n_fft)[..., : self.window_length]
-        return framed * self.synthesis
+        framed = torch.fft.irfft(spectrum.transpose(1, 2), n=self.n_fft)[..., : len(self.synthesis)] * self.synthesis
+        missing = self.span * self.hop - len(self.synthesis)
+        return nn.functional.pad(framed, (0, missing)) if missing else framed
 
     def overlap_add(self, framed: Tensor) -> Tensor:
         """Add frames at their places.
 
         Shape:
-            framed `(batch, frames, window_length)`; returns `(batch, window_length + (frames - 1) * hop)`.
+            framed `(batch, frames, span * hop)`; returns `(batch, (span + frames - 1) * hop)`.
         """
-        pieces = framed.unflatten(-1, (self.overlap, self.hop))
-        placed = [
-            nn.functional.pad(pieces[:, :, k], (0, 0, k, self.overlap - 1 - k)).flatten(1) for k in range(self.overlap)
-        ]
+        pieces = framed.unflatten(-1, (self.span, self.hop))
+        placed = [nn.functional.pad(pieces[:, :, k], (0, 0, k, self.span - 1 - k)).flatten(1) for k in range(self.span)]
         return functools.reduce(torch.add, placed)
 
     def extra_repr(self) -> str:
@@ -185,7 +190,7 @@ class FrameSink:
 
     def __init__(self, stft: Stft, batch: int = 1) -> None:
         self.stft = stft
-        self._tail = stft.synthesis.new_zeros(batch, stft.window_length - stft.hop)
+        self._tail = stft.synthesis.new_zeros(batch, (stft.span - 1) * stft.hop)
 
     def push(self, spectrum: Tensor) -> Tensor:
         """Add frames.

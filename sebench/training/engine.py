@@ -16,6 +16,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from sebench.errors import RestartNeeded
+from sebench.models.input_statistics import statistics_of
 from sebench.training.checkpoint import Checkpoint, Checkpoints
 from sebench.training.history import History
 from sebench.training.interrupt import Interruption
@@ -106,6 +107,8 @@ class Engine:
             LeaseLost: another process has taken over.
         """
         try:
+            self.stage.prepare(self._pause)
+            self.initial.update(statistics_of(self.stage.product))
             while True:
                 if self._validation_is_due():
                     self._validate()

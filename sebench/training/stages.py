@@ -7,6 +7,7 @@ restores them without knowing what they are. A new kind is a subclass of `Stage`
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from sebench.config import items
 from sebench.errors import DataError, SebenchError
 from sebench.losses.base import Batch, Estimate
 from sebench.losses.compose import build_loss
+from sebench.models.input_statistics import measure_inputs
 from sebench.seeding import seed_of
 from sebench.training.checkpoint import load_weights, submodule_of
 from sebench.training.data import Batches, Rows, whole_row
@@ -28,6 +30,8 @@ from sebench.training.history import Validation
 from sebench.training.labels import Labels
 from sebench.training.optimisers import Adam, build_optimiser
 from sebench.training.parallel import ALONE, Team
+
+log = logging.getLogger(__name__)
 
 
 class NotFinite(SebenchError):
@@ -116,6 +120,16 @@ class Stage(ABC):
         return snapshot(self.product)
 
     @abstractmethod
+    def prepare(self, pause: Callable[[], None]) -> None:
+        """Put into the modules what they need of the data before the first step, where it is not there already.
+
+        Called in each attempt, also of a resumed run, by rank 0 alone; calls `pause` now and then, which may raise.
+
+        Raises:
+            NotFinite: the data gives no finite values.
+        """
+
+    @abstractmethod
     def step(self, number: int) -> StepResult:
         """Train one step; the global generator is seeded for it.
 
@@ -188,7 +202,7 @@ class Supervised(Stage):
             signals=self.signals,
             augment=stage.get("augment", ()),
         )
-        self.valid = context.valid
+        self.train, self.valid = context.train, context.valid
         by = stage["validate_by"]
         self.metric = None if by == "loss" else items.build(by["metric"], "metric")
         self.valid_name = "loss" if self.metric is None else str(by["metric"].get("name") or by["metric"]["type"])
@@ -199,6 +213,10 @@ class Supervised(Stage):
     def product(self) -> nn.Module:
         """The model."""
         return self.model
+
+    def prepare(self, pause: Callable[[], None]) -> None:
+        """The model's input statistics, over the whole training set; weights of a parent run bring theirs."""
+        measure_inputs(self.model, self._utterances(pause))
 
     def step(self, number: int) -> StepResult:
         """One batch, one step of the optimiser."""
@@ -231,6 +249,16 @@ class Supervised(Stage):
             self._set_training()
         found = [score for score in scores if score is not None]
         return Validation(math.fsum(found) / len(found) if found else None, len(found), len(scores), tuple(scores))
+
+    def _utterances(self, pause: Callable[[], None]) -> Iterator[Batch]:
+        """The noisy utterances of the training set, whole, one after the other."""
+        log.info("measuring the model's input statistics over %d utterances", len(self.train.rows))
+        for i in range(len(self.train.rows)):
+            pause()
+            batch = whole_row(self.train.rows, i, self.train.sample_rate, ("noisy",))
+            if not bool(batch.noisy.isfinite().all()):
+                raise NotFinite("an utterance of the training set", [self.train.mixtures[i]])
+            yield self._to_device(batch)
 
     def _paused(self, pause: Callable[[], None]) -> Iterator[int]:
         for i in range(len(self.valid.rows)):

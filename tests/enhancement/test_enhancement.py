@@ -24,6 +24,7 @@ from sebench.losses.base import Batch, Estimate
 from sebench.models.base import FrameModel, Model
 from sebench.synthesis.store import AudioStore
 from sebench.training import step as training
+from sebench.training.checkpoint import Checkpoint, write
 
 
 class Half(Model):
@@ -48,6 +49,20 @@ class HalfGain(FrameModel):
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
+
+
+def test_a_model_that_was_never_trained_says_so(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    model = tiny_runs.TinyMeasured()
+    path = store.root / "fresh.safetensors"
+    meta = {"format": 1, "model": tiny_runs.item("TinyMeasured")}
+    write(path, Checkpoint(dict(model.state_dict()), meta))
+    load_model(path)
+    assert "the statistics of its input are not measured" in caplog.text
+    caplog.clear()
+    run = make_run(store, model=tiny_runs.item("TinyMeasured"))
+    training.run(run, store)
+    load_model(store.folder(run))
+    assert caplog.text == ""
 
 
 def make_enhanced(store: Store, run: Node, rendered: Node) -> Node:

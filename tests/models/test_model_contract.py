@@ -13,6 +13,7 @@ from sebench.config.items import build, registry
 from sebench.losses.base import Batch
 from sebench.losses.contract import make_batch
 from sebench.models.base import Model
+from sebench.models.input_statistics import measure_inputs, statistics_of, unmeasured
 from sebench.seeding import seed_of
 
 #: Parameters under test, where the defaults are too slow or are not all that there is: by model and variant.
@@ -21,7 +22,8 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "utterance": {"hidden": 4, "normalise": "utterance"},
         "running": {"hidden": 4, "depth": 3, "normalise": "running"},
         "none": {"hidden": 4, "depth": 4, "upsample": 2, "normalise": "none"},
-    }
+    },
+    "fcrn": {"small": {"filters": 4, "kernel": 6}},
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     f"{name}-{variant}" if variant else name: (name, params)
@@ -117,9 +119,16 @@ def test_same_seed_same_weights_same_output(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_only_weights_are_saved(name: str) -> None:
+def test_only_weights_and_input_statistics_are_saved(name: str) -> None:
     model = make(name)
-    assert set(model.state_dict()) == {n for n, _ in model.named_parameters()}
+    assert set(model.state_dict()) == {n for n, _ in model.named_parameters()} | statistics_of(model).keys()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_input_statistics_can_be_measured(name: str) -> None:
+    model = make(name)
+    measure_inputs(model, [Batch(noise(1, 3000)), Batch(noise(1, 1000))])
+    assert unmeasured(model) == []
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,7 +10,13 @@ from hypothesis import strategies as st
 
 from sebench.signal.stft import FrameSink, FrameSource, Stft
 
-SHAPES = [(256, 128, 256, "sqrt_hann"), (512, 128, 512, "hann"), (400, 100, 512, "sqrt_hann"), (384, 192, 512, "hann")]
+SHAPES = [
+    (256, 128, 256, "sqrt_hann"),
+    (512, 128, 512, "hann"),
+    (400, 100, 512, "sqrt_hann"),
+    (384, 192, 512, "hann"),
+    (384, 96, 400, "hann"),
+]
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -62,6 +69,21 @@ def test_parseval() -> None:
     spectrum = stft(signal).abs().square()
     energy = 2 * spectrum.sum() - spectrum[:, 0].sum() - spectrum[:, -1].sum()
     torch.testing.assert_close(energy / 256, signal.square().sum(), rtol=1e-4, atol=0)
+
+
+def test_hann_frames_are_added_up_as_they_are() -> None:
+    stft = Stft(384, 192, 512, "hann")
+    torch.testing.assert_close(stft.analysis, torch.hann_window(384, periodic=True))
+    assert torch.equal(stft.synthesis, torch.ones(512))
+
+
+def test_a_filter_that_the_zeros_have_room_for_is_exact() -> None:
+    """Products of spectra are circular convolutions, which are linear ones up to 512 - 384 + 1 taps."""
+    stft = Stft(384, 192, 512, "hann")
+    signal, taps = noise(1, 3000), noise(129)
+    filtered = stft.inverse(stft(signal) * torch.fft.rfft(taps, n=512)[None, :, None], 3000)
+    expected = np.convolve(signal[0].double().numpy(), taps.double().numpy())[:3000]
+    np.testing.assert_allclose(filtered[0].numpy(), expected, atol=1e-4)
 
 
 def test_low_precision_is_cast_up() -> None:

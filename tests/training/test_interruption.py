@@ -76,6 +76,29 @@ def test_in_a_validation(number: signal.Signals, plain: tuple[Store, Node, dict[
     assert contents(store, node) == expected
 
 
+@pytest.mark.parametrize(
+    "blow",
+    [
+        Blow(signal.SIGKILL, 0, in_preparation=True),
+        Blow(signal.SIGTERM, 0, in_preparation=True),
+        Blow(signal.SIGKILL, 4),
+        Blow(signal.SIGTERM, 4),
+    ],
+)
+def test_input_statistics(blow: Blow, tmp_path: Path) -> None:
+    """They are measured once; interrupted in it, from the start."""
+    stores = [Store(tmp_path / name) for name in ("plain", "interrupted")]
+    nodes = [make_run(store, model=tiny_runs.item("TinyMeasured")) for store in stores]
+    assert child(stores[0], nodes[0]) == 0
+    assert child(stores[1], nodes[1], blow, save_seconds=0.0) == (-9 if blow.number == signal.SIGKILL else 75)
+    found = latest(stores[1].state(nodes[1]))
+    measured = 0 if found is None else int(found.tensors["module/model/statistics.count"])
+    assert (measured > 0) == (not blow.in_preparation)
+    again = Blow(signal.SIGKILL, 0, in_preparation=True) if measured else None  # it would die of looking at the set
+    assert child(stores[1], nodes[1], again) == 0
+    assert contents(stores[1], nodes[1]) == contents(stores[0], nodes[0])
+
+
 def test_killed_again_and_again(plain: tuple[Store, Node, dict[str, bytes]], tmp_path: Path) -> None:
     _, node, expected = plain
     store = Store(tmp_path)

@@ -54,8 +54,9 @@ def test_the_mean_gradient_is_that_of_the_joined_batch(store: Store, monkeypatch
             assert a.abs().max() > 0
 
 
-def test_weights_and_reported_losses_agree(store: Store) -> None:
-    plain = item("TinyPlain")
+@pytest.mark.parametrize("model", ["TinyPlain", "TinyMeasured"])
+def test_weights_and_reported_losses_agree(store: Store, model: str) -> None:
+    plain = item(model)
     one, other = make_run(store, steps=STEPS, batch_size=4, model=plain), two(store, model=plain)
     assert one.id != other.id, "the number of devices is part of what a run is"
     for node in (one, other):

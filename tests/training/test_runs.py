@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import torch
 from tiny_runs import contents, item, make_run, make_set, weights_path
 
 from sebench.artefacts import Node, Store
-from sebench.errors import DataError
+from sebench.errors import DataError, RestartNeeded
 from sebench.synthesis.store import AudioStore
 from sebench.training import step
 from sebench.training.checkpoint import Checkpoint, read, write
@@ -20,7 +22,7 @@ from sebench.training.data import Batches
 from sebench.training.lease import Held, Lease, LeaseLost
 from sebench.training.optimisers import build_optimiser
 from sebench.training.schedules import build_schedule
-from sebench.training.stages import StepResult, Supervised
+from sebench.training.stages import NotFinite, StepResult, Supervised
 
 
 @pytest.fixture
@@ -200,6 +202,67 @@ def test_weights_come_from_a_parent_and_stay_frozen(store: Store) -> None:
         step.run(make_run(store, model=item("TinyPair"), freeze=["stage2"]), store)
     with pytest.raises(DataError, match="do not fit"):
         step.run(make_run(store, model=item("TinyGain", width=3), init={"": "p"}, parents={"p": parent}), store)
+
+
+def test_input_statistics_are_those_of_the_training_set(store: Store) -> None:
+    node = make_run(store, model=item("TinyMeasured"))
+    step.run(node, store)
+    rows = AudioStore.open(store, make_set(store, "train", 5, 1))
+    values = np.concatenate([rows.row(i)["noisy"] for i in range(5)]).astype(np.float64)
+    found = read(weights_path(store, node)).tensors
+    assert float(found["statistics.mean"]) == pytest.approx(values.mean(), rel=1e-6)
+    assert float(found["statistics.deviation"]) == pytest.approx(values.std(), rel=1e-6)
+    assert int(found["statistics.count"]) == len(values)
+
+
+def test_input_statistics_are_inherited(store: Store) -> None:
+    parent = make_run(store, model=item("TinyMeasured"))
+    step.run(parent, store)
+    node = make_run(store, model=item("TinyMeasured"), train_seed=7, init={"": "init:"}, parents={"init:": parent})
+    step.run(node, store)
+    given, found = (read(weights_path(store, each)).tensors for each in (parent, node))
+    assert not torch.equal(given["back.weight"], found["back.weight"])
+    for name in ("mean", "deviation", "count"):
+        assert torch.equal(given[f"statistics.{name}"], found[f"statistics.{name}"])
+
+
+def test_utterance_that_has_no_statistics_is_a_result(store: Store) -> None:
+    node = make_run(store, model=item("TinyMeasured"), bad=3)
+    step.run(node, store)
+    assert report(store, node)["reason"] == "an utterance of the training set is not finite in step 0"
+    assert report(store, node)["mixtures"] == ["train-3"]
+
+
+def test_initial_weights_have_input_statistics_after_resuming_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Supervised.step
+
+    def broken(self: Supervised, number: int) -> StepResult:
+        if number < 6:
+            return advance(self, number)
+        self.parameters[0].data.fill_(torch.nan)
+        raise NotFinite("the test", [])
+
+    def interrupted(self: Supervised, number: int) -> StepResult:
+        if number == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return broken(self, number)
+
+    found = []
+    for name, first in (("straight", broken), ("resumed", interrupted)):
+        store = Store(tmp_path / name)
+        node = make_run(store, model=item("TinyMeasured"), validate_every=100)
+        monkeypatch.setattr(Supervised, "step", first)
+        with contextlib.suppress(RestartNeeded):
+            step.run(node, store)
+        assert (store.state(node) / step.FINAL).exists() == (name == "straight")
+        monkeypatch.setattr(Supervised, "step", broken)
+        step.run(node, store)
+        assert report(store, node)["weights"] == "initial"
+        found.append(read(weights_path(store, node)).tensors)
+    assert int(found[0]["statistics.count"]) > 0
+    assert all(torch.equal(tensor, found[1][name]) for name, tensor in found[0].items())
 
 
 def test_global_generator_does_not_matter_and_is_left_alone(tmp_path: Path) -> None:

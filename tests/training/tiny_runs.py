@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sebench.files import write_parquet
 from sebench.losses.base import Batch, Estimate, Loss
 from sebench.metrics.base import MetricValue
 from sebench.models.base import Model
+from sebench.models.input_statistics import InputStatistics
 from sebench.seeding import generator
 
 RATE = 16000
@@ -52,6 +54,20 @@ class TinyGain(TinyPlain):
 
     def hidden(self, noisy: Tensor) -> Tensor:
         return self.dropout(torch.tanh(self.normalise(self.front(noisy[:, None]))))
+
+
+class TinyMeasured(TinyPlain):
+    """The same on samples that are normalised by their statistics over the training set."""
+
+    def __init__(self, *, width: int = 4) -> None:
+        super().__init__(width=width)
+        self.statistics = InputStatistics()
+
+    def measure(self, batches: Iterable[Batch]) -> None:
+        self.statistics.measure(batch.noisy[0] for batch in batches)
+
+    def hidden(self, noisy: Tensor) -> Tensor:
+        return super().hidden(self.statistics(noisy))
 
 
 class TinyPair(Model):
@@ -144,9 +160,16 @@ def make_set(store: Store, name: str, count: int, seed: int, bad: int | None = N
     return node
 
 
-def make_run(store: Store, *, bad: int | None = None, parents: dict[str, Node] | None = None, **changes: Any) -> Node:
+def make_run(
+    store: Store,
+    *,
+    bad: int | None = None,
+    train_seed: int = 1,
+    parents: dict[str, Node] | None = None,
+    **changes: Any,
+) -> Node:
     """A run of a few steps; `changes` go to the stage, or to the spec where it has the key."""
-    train = make_set(store, "train", 5, 1, bad)
+    train = make_set(store, "train", 5, train_seed, bad)
     valid = make_set(store, "valid", 3, 2)
     stage: dict[str, Any] = {
         "kind": "supervised",
@@ -248,11 +271,12 @@ def _with_networks(store: Store, node: Node) -> Node:
 
 @dataclasses.dataclass(frozen=True)
 class Blow:
-    """A signal to oneself in a step, or in a validation."""
+    """A signal to oneself in a step, or in a validation, or before the first step."""
 
     number: signal.Signals
     step: int
     in_validation: bool = False
+    in_preparation: bool = False
 
 
 def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) -> None:
@@ -272,6 +296,16 @@ def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) ->
             return score(self, i)
 
         stages.Supervised._score = scored  # type: ignore[method-assign]
+    elif blow is not None and blow.in_preparation:
+        utterances = stages.Supervised._utterances
+
+        def interrupted(self: stages.Supervised, pause: Any) -> Iterator[Batch]:
+            for i, batch in enumerate(utterances(self, pause)):
+                if i == 2:
+                    os.kill(os.getpid(), blow.number)
+                yield batch
+
+        stages.Supervised._utterances = interrupted  # type: ignore[method-assign]
     elif blow is not None:
         advance = kind.step
 
