@@ -138,7 +138,10 @@ def _item(item: items.Item, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "sample_rate": "sample rate",
         "causal": "causal",
         "unit": "unit",
+        "needs_reference": "needs the clean signal",
+        "needs_noisy": "needs the mixture",
         "package": "package",
+        "install": "installed by",
         "higher_is_better": "higher is better",
         "needs_root": "needs a folder",
     }
