@@ -17,12 +17,16 @@ help:
 
 env: $(READY)
 
+# pesqc2 asks for numpy<2 and works with 2 if it is built against it: so no dependency of ours, but a step of its own
+# that takes its dependencies and its build tools from the environment. `pip check` names it for that, and nothing else.
 $(READY): pyproject.toml constraints.txt
-	@command -v gcc >/dev/null || { echo "gcc is needed to build the pesq package: install it first" >&2; exit 1; }
+	@command -v gcc >/dev/null || { echo "gcc is needed to build the packages pesq and pesqc2: install it first" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check cython "setuptools>=77" --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps pesqc2 --constraint constraints.txt
 	@touch $@
 
 demo: $(READY)

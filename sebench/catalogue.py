@@ -140,7 +140,10 @@ def _item(item: items.Item, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "causal": "causal",
         "unit": "unit",
         "bounds": "range",
+        "needs_reference": "needs the clean signal",
+        "needs_noisy": "needs the mixture",
         "package": "package",
+        "install": "installed by",
         "higher_is_better": "higher is better",
         "needs_root": "needs a folder",
     }

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from sebench.errors import SebenchError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,10 +50,16 @@ class Unscorable(Exception):
     """Raised inside a metric where its definition gives no value; `compute` turns it into a reason."""
 
 
+class MissingPackageError(SebenchError):
+    """A metric was asked for, and the package that computes it is not installed."""
+
+
 class Metric:
     """Base class: checks the signals, then asks the subclass for the value.
 
-    Subclasses set the class attributes below as literals and write `score`. Parameters are keyword-only.
+    Subclasses set the class attributes below as literals and write `score`. Parameters are keyword-only. `package` is
+    the distribution that computes the metric, `install` the command that installs it where plain `pip install` does
+    not, `model_files` the files of the package that hold trained weights (paths as in its list of files).
     """
 
     name: ClassVar[str] = ""
@@ -56,9 +67,12 @@ class Metric:
     higher_is_better: ClassVar[bool] = True
     bounds: ClassVar[tuple[float | None, float | None]] = (None, None)
     needs_reference: ClassVar[bool] = True
+    needs_noisy: ClassVar[bool] = False
     sample_rate: ClassVar[int] = 16000
     unit: ClassVar[str] = ""
     package: ClassVar[str] = ""
+    install: ClassVar[str] = ""
+    model_files: ClassVar[tuple[str, ...]] = ()
     source: ClassVar[str] = ""
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
@@ -77,19 +91,25 @@ class Metric:
             estimate: what is scored, `(samples,)`.
             noisy: the unprocessed mixture, `(samples,)`; None where it is not known.
             sample_rate: of all of them, in Hz.
+
+        Raises:
+            MissingPackageError: the metric's package is not installed.
         """
         import numpy as np
 
+        self.require()
         if sample_rate != self.sample_rate:
             return MetricValue.not_applicable(
                 f"{self.name} is defined here at {self.sample_rate} Hz, not {sample_rate}"
             )
         if clean is None and self.needs_reference:
             return MetricValue.not_applicable("no clean reference")
+        if noisy is None and self.needs_noisy:
+            return MetricValue.not_applicable("no noisy mixture")
         given = {"clean": clean, "estimate": estimate, "noisy": noisy}
         signals = {role: np.asarray(signal, np.float64) for role, signal in given.items() if signal is not None}
         reason = _unusable(signals)
-        if not reason and clean is not None and not signals["clean"].any():
+        if not reason and self.needs_reference and not signals["clean"].any():
             reason = "the clean reference is silent"
         if reason:
             return MetricValue.failed(reason)
@@ -103,6 +123,19 @@ class Metric:
         if not np.isfinite(value):
             return MetricValue.failed(f"{self.name} is not finite ({value})")
         return MetricValue(value)
+
+    def require(self) -> None:
+        """Check that the package is there.
+
+        Raises:
+            MissingPackageError: with what installs it.
+        """
+        if not installed(self.package):
+            command = self.install or f"pip install {self.package}"
+            raise MissingPackageError(
+                f"metric {self.name!r} needs the package {self.package!r}, which is not installed here; `make env` "
+                f"installs it, or, in this environment: {command}"
+            )
 
 
 def _unusable(signals: Mapping[str, Signal]) -> str:
@@ -121,10 +154,41 @@ def _unusable(signals: Mapping[str, Signal]) -> str:
     return ""
 
 
-def implementation(package: str, type_name: str) -> str:
-    """What computes a metric, for ids and score files: "pesq 0.0.4", or "sebench si_sdr" for code without a package.
+@functools.cache
+def installed(package: str) -> bool:
+    """Whether a metric's package is installed; true of "", which is no package. Imports nothing."""
+    try:
+        return not package or bool(metadata.version(package))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def implementation(package: str, type_name: str, model_files: tuple[str, ...] = ()) -> str:
+    """What computes a metric, for ids and score files: "pesq 0.0.4", "speechmos 0.0.1.1 (model_v8.onnx 9246480c)" with
+    the start of the SHA-256 of trained weights, or "sebench si_sdr" for code without a package. Imports nothing.
 
     Raises:
         metadata.PackageNotFoundError: the package is not installed.
     """
-    return f"{package} {metadata.version(package)}" if package else f"sebench {type_name}"
+    if not package:
+        return f"sebench {type_name}"
+    weights = ", ".join(f"{Path(file).name} {_sha256(package, file)[:8]}" for file in model_files)
+    return f"{package} {metadata.version(package)}" + (f" ({weights})" if weights else "")
+
+
+def model_file(package: str, file: str) -> Path:
+    """Where a file of an installed package lies.
+
+    Raises:
+        MissingPackageError: the package is there and the file is not.
+    """
+    path = Path(str(metadata.distribution(package).locate_file(file)))
+    if not path.is_file():
+        raise MissingPackageError(f"{path}: the package {package} {metadata.version(package)} has no such file")
+    return path
+
+
+@functools.cache
+def _sha256(package: str, file: str) -> str:
+    with model_file(package, file).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,7 +1,8 @@
-"""PESQ (ITU-T P.862) by the `pesq` package: narrow-band and wide-band."""
+"""PESQ (ITU-T P.862) by the `pesq` package: narrow-band and wide-band, without Corrigendum 2."""
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, ClassVar
 
 from sebench.metrics.base import Metric, Unscorable
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
     from sebench.metrics.base import Signal
 
 
-class _Pesq(Metric):
+class Pesq(Metric):
+    """What PESQ's forms have in common: a `package` with the interface of `pesq`, and its `mode`."""
+
     mode: ClassVar[str] = ""
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
@@ -18,8 +21,7 @@ class _Pesq(Metric):
         # Before the package sees them: it divides by the louder peak and looks for utterances in what is left.
         if not estimate.any():
             raise Unscorable("PESQ finds no utterance: the estimate is silent")
-        import pesq
-
+        pesq = importlib.import_module(self.package)
         try:
             return float(pesq.pesq(sample_rate, clean, estimate, self.mode))
         except pesq.NoUtterancesError:
@@ -31,7 +33,7 @@ class _Pesq(Metric):
             raise Unscorable(f"PESQ: {type(error).__name__}: {error}") from None
 
 
-class PesqNarrowBand(_Pesq):
+class PesqNarrowBand(Pesq):
     """PESQ, narrow-band, as MOS-LQO of P.862.1
 
     The raw score x of P.862 mapped by 0.999 + 4 / (1 + exp(-1.4945 x + 4.6607)). Input at 16 kHz; the model itself
@@ -50,10 +52,10 @@ class PesqNarrowBand(_Pesq):
     mode = "nb"
 
 
-class PesqWideBand(_Pesq):
+class PesqWideBand(Pesq):
     """PESQ, wide-band, as MOS-LQO of P.862.2
 
-    The `pesq` package does not have Corrigendum 2 of P.862.2 (2018): scores are lower than with it.
+    The `pesq` package does not have Corrigendum 2 of P.862 (2018): scores are lower than with it (`pesqc2`).
     """
 
     name = "pesq_wb"

@@ -42,6 +42,7 @@ class DeltaSnr(Metric):
     higher_is_better = True
     bounds = (-200.0, 200.0)
     needs_reference = True
+    needs_noisy = True
     sample_rate = 16000
     unit = "dB"
     package = ""

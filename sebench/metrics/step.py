@@ -50,6 +50,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
 
     Raises:
         DataError: a metric's package is not the one that was planned, or the enhanced index is not the set's.
+        MissingPackageError: a metric's package is not installed.
     """
     started = time.time()
     items = [dict(item) for item in node.spec["metrics"]]
@@ -91,7 +92,9 @@ def check_implementation(item: Mapping[str, Any]) -> None:
     """
     from sebench.config.items import build
 
-    found = implementation(build(item, "metric").package, item["type"])
+    metric: Metric = build(item, "metric")
+    metric.require()
+    found = implementation(metric.package, item["type"], metric.model_files)
     if found != item["implementation"]:
         raise DataError(
             f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 from sebench.artefacts import canonical
 from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.errors import ConfigError, Problem
+from sebench.metrics.base import implementation, installed
 
 
 def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -26,20 +26,14 @@ def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) 
 
 
 def metric_identity(config: Config, name: str) -> dict[str, Any]:
-    """A metric's identity with the package that computes it and that package's version."""
+    """A metric's identity with what computes it: a package, its version and its trained weights, or sebench."""
     entry = config.get("metrics", name).entry
     item = items.find("metric", entry.type)
     assert item is not None
     described = identity("metric", entry)
-    implementation = f"{item.package} {_installed(item.package)}" if item.package else f"sebench {described['type']}"
-    return {**described, "implementation": implementation}
-
-
-def _installed(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "absent"
+    if not installed(item.package):
+        return {**described, "implementation": f"{item.package} absent"}
+    return {**described, "implementation": implementation(item.package, described["type"], tuple(item.model_files))}
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.config.items import registry
+from sebench.corpora.builtin_speech import Utterance, utterance
 from sebench.files import write_parquet
 from sebench.metrics.base import implementation
 
@@ -28,17 +32,34 @@ def noise_like(seed: int, samples: int, rms: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def signals() -> dict[str, np.ndarray]:
-    clean = speech_like(0)
-    return {"clean": clean, "noisy": clean + noise_like(0, len(clean), 0.003)}
+def make_signals() -> Callable[[float], dict[str, np.ndarray]]:
+    def make(seconds: float) -> dict[str, np.ndarray]:
+        clean = speech_like(0, seconds)
+        return {"clean": clean, "noisy": clean + noise_like(0, len(clean), 0.003)}
+
+    return make
 
 
-def item(type_name: str, package: str = "", **params: object) -> dict:
+@pytest.fixture(scope="session")
+def signals(make_signals) -> dict[str, np.ndarray]:
+    return make_signals(2.0)
+
+
+@pytest.fixture(scope="session")
+def spoken() -> dict[str, np.ndarray]:
+    """4.6 s of espeak-ng, which networks take for speech, in white noise of 5 dB: DNSMOS doubles shorter
+    signals until it has 9.01 s, and makes one window of this."""
+    clean = np.resize(utterance(Utterance("test", 1, seed=0)), int(4.6 * RATE)).astype(np.float32)
+    return {"clean": clean, "noisy": clean + noise_like(0, len(clean), 10 ** (-5 / 20) * float(clean.std()))}
+
+
+def item(type_name: str, **params: object) -> dict:
+    facts = registry("metric")[type_name]
     return {
         "type": type_name,
         "version": 1,
         "params": params,
-        "implementation": implementation(package, type_name),
+        "implementation": implementation(facts.package, type_name, tuple(facts.model_files)),
     }
 
 

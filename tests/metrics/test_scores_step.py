@@ -11,12 +11,13 @@ import pytest
 
 from sebench.errors import DataError
 from sebench.files import read_parquet
-from sebench.metrics import step
+from sebench.metrics import base, step
+from sebench.metrics.base import MissingPackageError
 from sebench.metrics.step import COLUMNS, part_path, run
 
 
 def test_rows_values_and_failures(world, make_item):
-    node = world.scores([make_item("si_sdr"), make_item("stoi", "pystoi")])
+    node = world.scores([make_item("si_sdr"), make_item("stoi")])
     run(node, world.store, 1)
     scores = read_parquet(world.store.outputs(node)["scores.parquet"])
     assert list(scores.columns) == COLUMNS
@@ -44,7 +45,7 @@ def test_bytes_do_not_depend_on_workers(tmp_path, make_world, make_item):
     written = []
     for threads in (1, 2):
         world = make_world(tmp_path / str(threads))
-        node = world.scores([make_item("si_sdr"), make_item("estoi", "pystoi")])
+        node = world.scores([make_item("si_sdr"), make_item("estoi"), make_item("srmr"), make_item("dnsmos_p808")])
         run(node, world.store, threads)
         written.append(world.store.outputs(node)["scores.parquet"].read_bytes())
     assert written[0] == written[1]
@@ -81,16 +82,42 @@ def test_a_set_without_clean_is_not_applicable(world, make_item, monkeypatch):
 
     row = AudioStore.row
     monkeypatch.setattr(AudioStore, "row", lambda self, i: {"noisy": row(self, i)["noisy"]})
-    node = world.scores([make_item("si_sdr")], enhanced=False)
+    node = world.scores([make_item("si_sdr"), make_item("srmr")], enhanced=False)
     run(node, world.store, 1)
     scores = read_parquet(world.store.outputs(node)["scores.parquet"])
-    assert set(scores["status"]) == {"not_applicable"}
-    assert set(scores["reason"]) == {"no clean reference"}
+    intrusive, other = scores[scores["metric"] == "si_sdr"], scores[scores["metric"] == "srmr"]
+    assert set(intrusive["status"]) == {"not_applicable"}
+    assert set(intrusive["reason"]) == {"no clean reference"}
+    assert set(other["status"]) == {"ok"}
 
 
 def test_another_package_version_than_planned_is_refused(world, make_item):
-    node = world.scores([{**make_item("stoi", "pystoi"), "implementation": "pystoi 0.0.1"}])
+    node = world.scores([{**make_item("stoi"), "implementation": "pystoi 0.0.1"}])
     with pytest.raises(DataError, match=r"planned with 'pystoi 0\.0\.1'"):
+        run(node, world.store, 1)
+
+
+def test_a_metric_whose_package_is_missing_says_what_installs_it(world, make_item, monkeypatch):
+    node = world.scores([{**make_item("si_sdr"), "type": "pesqc2", "implementation": "pesqc2 0.0.4"}])
+    monkeypatch.setattr(base, "installed", lambda package: package != "pesqc2")
+    with pytest.raises(
+        MissingPackageError, match=r"'pesqc2', which is not installed.*`make env`.*--no-build-isolation"
+    ):
+        run(node, world.store, 1)
+
+
+def test_weights_are_named_in_score_files(world, make_item):
+    node = world.scores([make_item("dnsmos_p808")], enhanced=False)
+    run(node, world.store, 1)
+    scores = read_parquet(world.store.outputs(node)["scores.parquet"])
+    assert set(scores["status"]) == {"ok"}
+    assert scores["implementation"].str.fullmatch(r"speechmos [0-9.]+ \(model_v8\.onnx [0-9a-f]{8}\)").all()
+
+
+def test_other_weights_than_planned_are_refused(world, make_item, monkeypatch):
+    node = world.scores([make_item("dnsmos_p808")])
+    monkeypatch.setattr(base, "_sha256", lambda package, file: "0" * 64)
+    with pytest.raises(DataError, match=r"model_v8\.onnx 00000000"):
         run(node, world.store, 1)
 
 
@@ -107,6 +134,7 @@ def test_two_metrics_of_one_name_are_refused(world, make_item):
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
+        ("sebench.metrics.dnsmos, sebench.metrics.srmr", {"torch", "numpy", "scipy", "onnxruntime", "gammatone"}),
         ("sebench.metrics.step, sebench.tables.step, sebench.report.step, sebench.statistics.claims", {"torch"}),
         ("sebench.config.tables, sebench.config.figures, sebench.metrics.base", {"torch", "numpy", "pandas"}),
     ],
@@ -123,8 +151,8 @@ from sebench.config.items import build
 rng = np.random.default_rng(0)
 clean = rng.standard_normal(60000)
 noisy = clean + rng.standard_normal(60000)
-for name in ("si_sdr", "delta_snr", "stoi", "estoi"):
-    metric = build({"type": name}, "metric")
+for name in ("si_sdr", "delta_snr", "seg_snr", "stoi", "estoi", "srmr", "srmr fast", "dnsmos_p808", "dnsmos_p835"):
+    metric = build({"type": name.split()[0], "params": {"fast": True} if "fast" in name else {}}, "metric")
     print(metric.compute(clean=clean, estimate=0.7 * clean + 0.3 * noisy, noisy=noisy, sample_rate=16000).value.hex())
 """
     outputs = [
@@ -137,4 +165,4 @@ for name in ("si_sdr", "delta_snr", "stoi", "estoi"):
         for threads in ("1", "2")
     ]
     assert outputs[0] == outputs[1]
-    assert outputs[0].count(b"0x") == 4
+    assert outputs[0].count(b"0x") == 9
