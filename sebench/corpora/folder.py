@@ -59,7 +59,7 @@ class Folder(Corpus):
     """
 
     name = "folder"
-    version = 1
+    version = 2
     needs_root = True
     paired = False
     packages = ()

@@ -13,7 +13,7 @@ from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.config.schema import Amounts, Stage, StudyAmounts
 from sebench.config.versions import version
-from sebench.errors import ConfigError, Problem, SebenchError
+from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.plan.grid import Cell
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
 
@@ -103,9 +103,28 @@ def check_published_snrs(config: Config, study: Named, corpus: str) -> None:
     absent = [asked for asked in study.entry.conditions.snr_db if all(abs(asked - snr) >= 0.05 for snr in published)]
     if absent:
         found = f"{', '.join(f'{snr:g}' for snr in absent)} dB, and corpus {corpus!r} has no test mixtures there"
-        accepted = ", ".join(f"{snr:g}" for snr in published)
+        accepted = ", ".join(f"{snr:g}" for snr in published) or "none: its test mixtures are published sets"
         key = f"{study.name}.conditions.snr_db"
         raise CorpusUnfit([Problem(study.where("conditions", "snr_db"), key, found, accepted)])
+
+
+def check_published_part(config: Config, corpus: str, part: str, where: str, key: str) -> None:
+    """Refuse a published test set that a corpus does not have.
+
+    Args:
+        where: file and line that ask for it.
+        key: the key there.
+
+    Raises:
+        CorpusUnfit: names the sets that it has.
+    """
+    named = config.get("corpora", corpus)
+    root = corpus_root(config, named)
+    adapter = items.build(identity("corpus", named.entry), "corpus")
+    published = adapter.published_parts(root) if root is not None else ()
+    if part not in published:
+        found = f"{part!r}, and corpus {corpus!r} has no such published test set"
+        raise CorpusUnfit([Problem(where, key, found, ", ".join(published) or "none", nearest(part, published))])
 
 
 def _all_cores() -> int:
@@ -113,8 +132,20 @@ def _all_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def mixtures_node(corpus: Node, mixing: Mapping[str, Any], split: str, count: int, snr_db: float | None = None) -> Node:
-    """The plan of one set of mixtures."""
+def mixtures_node(
+    corpus: Node,
+    mixing: Mapping[str, Any],
+    split: str,
+    count: int,
+    snr_db: float | None = None,
+    part: str | None = None,
+) -> Node:
+    """The plan of one set of mixtures.
+
+    Args:
+        snr_db: of all of them; None: what `mixing` draws, or what published mixtures have.
+        part: a published test set of the corpus (see `check_published_part`), with all the SNRs that it has.
+    """
     spec = {
         "version": version("mixtures"),
         "split": split,
@@ -122,9 +153,11 @@ def mixtures_node(corpus: Node, mixing: Mapping[str, Any], split: str, count: in
         "seed": 0,
         "seconds": None,
         "snr_db": snr_db,
+        "part": part,
         "mixing": dict(mixing),
     }
-    name = f"{corpus.name}-{split}{count}" + (f"-snr{snr_db:g}" if snr_db is not None else "")
+    conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([part] if part else [])
+    name = "-".join([corpus.name, f"{split}{count}", *conditions])
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
 
 
