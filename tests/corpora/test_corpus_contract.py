@@ -15,6 +15,7 @@ from small_corpora import (
     make_chime2,
     make_folder_corpus,
     make_voicebank,
+    make_wsj0,
 )
 
 from sebench.config.items import build, registry
@@ -36,6 +37,7 @@ TREES = {
     "chime2_wsj0": make_chime2,
     "folder": make_folder_corpus,
     "voicebank_demand": make_voicebank,
+    "wsj0": make_wsj0,
 }
 NAMES = sorted(registry("corpus"))
 
