@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from small_corpora import (
     make_chime2,
+    make_dns_challenge,
     make_folder_corpus,
     make_voicebank,
     make_wsj0,
@@ -35,6 +36,7 @@ SMALL = {
 }
 TREES = {
     "chime2_wsj0": make_chime2,
+    "dns_challenge": make_dns_challenge,
     "folder": make_folder_corpus,
     "voicebank_demand": make_voicebank,
     "wsj0": make_wsj0,
