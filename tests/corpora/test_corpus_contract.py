@@ -15,6 +15,7 @@ from small_corpora import (
     make_chime2,
     make_dns_challenge,
     make_folder_corpus,
+    make_ms_snsd,
     make_voicebank,
     make_wsj0,
 )
@@ -38,6 +39,7 @@ TREES = {
     "chime2_wsj0": make_chime2,
     "dns_challenge": make_dns_challenge,
     "folder": make_folder_corpus,
+    "ms_snsd": make_ms_snsd,
     "voicebank_demand": make_voicebank,
     "wsj0": make_wsj0,
 }
