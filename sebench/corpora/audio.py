@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,12 +68,12 @@ def _located(path: Path) -> tuple[Path, int | None]:
     return path, None
 
 
-def audio_files(folder: Path) -> list[Path]:
+def audio_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """All audio files below `folder` by their names, sorted; hidden ones do not count, links are followed."""
-    return sorted(_walk(folder, ())) if folder.is_dir() else []
+    return sorted(_walk(folder, (), suffixes)) if folder.is_dir() else []
 
 
-def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+def _walk(folder: Path, above: tuple[Path, ...], suffixes: Collection[str]) -> Iterator[Path]:
     here = folder.resolve()
     if here in above:  # a link that leads back to where it came from
         return
@@ -81,8 +82,8 @@ def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
-                yield from _walk(folder / entry.name, (*above, here))
-            elif Path(entry.name).suffix.lower() in SUFFIXES:
+                yield from _walk(folder / entry.name, (*above, here), suffixes)
+            elif Path(entry.name).suffix.lower() in suffixes:
                 yield folder / entry.name
 
 
@@ -142,6 +143,38 @@ def read(path: Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
     if not np.isfinite(mono).all():
         raise DataError(f"{path}: holds samples that are not finite")
     return resample(mono, rate, sample_rate)
+
+
+def read_piece(path: Path, start: int, samples: int, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
+    """`(samples,)` from `start`, both counted at `sample_rate`: a part of what `read` gives, up to rounding.
+
+    Only that part and a tenth of a second at both sides, for the resampler, is decoded.
+
+    Raises:
+        DataError: as `read`, or the file ends before.
+    """
+    import numpy as np
+    import soundfile
+
+    path, channel = _located(path)
+    margin = sample_rate // 10
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            rate = int(file.samplerate)
+            # Blocks that are a whole number of samples at both rates: what is resampled stays in phase.
+            shared = math.gcd(rate, sample_rate)
+            block, file_block = sample_rate // shared, rate // shared
+            first, last = max(0, start - margin) // block, -(-(start + samples + margin) // block)
+            file.seek(min(first * file_block, file.frames))
+            data = file.read((last - first) * file_block, dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path}: {_reason(path, error)}") from error
+    piece = resample(_mono(data, channel, path), rate, sample_rate)[start - first * block :][:samples]
+    if len(piece) != samples:
+        raise DataError(f"{path}: ends before {(start + samples) / sample_rate:g} s")
+    if not np.isfinite(piece).all():
+        raise DataError(f"{path}: holds samples that are not finite")
+    return piece
 
 
 def resample(samples: npt.NDArray[np.float32], source: float, target: float) -> npt.NDArray[np.float32]:

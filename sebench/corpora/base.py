@@ -20,7 +20,8 @@ class Corpus:
         name: what a configuration calls the corpus; empty for a class that is no corpus by itself.
         version: raised whenever the same files and parameters give another manifest or other audio.
         needs_root: whether a person must say where the files lie.
-        paired: whether the corpus brings its own mixtures (rows with role `noisy`), at the SNRs of `published_snr_db`.
+        paired: whether the corpus's test mixtures are its own (rows with role `noisy`): at the SNRs of
+            `published_snr_db`, or in the test sets of `published_parts`.
         packages: distributions whose version changes the audio.
         source: where to get the corpus.
         address: the folder on the web that `archives` lie in.
@@ -52,6 +53,10 @@ class Corpus:
             DataError: `root` is not laid out as this corpus must be.
         """
         raise NotImplementedError
+
+    def published_parts(self, root: Path) -> Sequence[str]:
+        """Names of published test sets whose files are there, as column `part` has them: asked while planning."""
+        return ()
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """The manifest.

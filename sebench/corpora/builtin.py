@@ -37,7 +37,7 @@ class Builtin(Corpus):
     """
 
     name = "builtin"
-    version = 1
+    version = 2
     needs_root = False
     paired = False
     packages = ("espeakng-loader",)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-import functools
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Lt
 
-from sebench.corpora.audio import audio_files, decode
+from sebench.corpora.audio import audio_files
 from sebench.corpora.base import Corpus
-from sebench.corpora.pool import ordered
+from sebench.corpora.recording import Recording, examined, with_ids
 from sebench.errors import DataError
 from sebench.seeding import seed_of
 
@@ -31,17 +29,10 @@ LAYOUT = {
     "rir": ("ROOM", ("train", "test")),
 }
 
+#: Folder of real recordings of noisy speech, and the part that they are.
+REAL, PART = "noisy_real", "real"
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Task:
-    role: str
-    split: str
-    group: str
-    path: str
-    licence: str
-    source: str
 
 
 class Folder(Corpus):
@@ -51,6 +42,9 @@ class Folder(Corpus):
     (speech/SPEAKER) whole speakers, kinds or rooms are dealt to the splits by a hash of their names. A `manifest.csv`
     in the root with columns `path`, `licence` and `source` tells where files come from.
 
+    noisy_real/SOURCE may hold real recordings of noisy speech, without a clean reference: they are the part `real` of
+    the test split, taken as they are, clipped or not.
+
     Args:
         min_seconds: shorter speech and noise files are rejected.
         strict: stop at the first build that has anything to reject.
@@ -59,7 +53,7 @@ class Folder(Corpus):
     """
 
     name = "folder"
-    version = 1
+    version = 2
     needs_root = True
     paired = False
     packages = ()
@@ -78,40 +72,39 @@ class Folder(Corpus):
         self.fractions = {"valid": valid_fraction, "test": test_fraction}
 
     def files(self, root: Path) -> Iterable[Path]:
-        """All audio files of the three roles, and `manifest.csv` if there is one."""
+        """All audio files of the three roles, those of noisy_real, and `manifest.csv` if there is one."""
         found = [path for role in LAYOUT for path in audio_files(root / role)]
         if not found:
             there = ", ".join(sorted(path.name for path in root.iterdir())) if root.is_dir() else "no such folder"
             raise DataError(f"{root}: holds no audio in speech/, noise/ or rir/; found: {there or 'nothing'}")
+        found += audio_files(root / REAL)
         table = root / "manifest.csv"
         return [*found, table] if table.is_file() else found
+
+    def published_parts(self, root: Path) -> Sequence[str]:
+        """`real`, if there are such recordings."""
+        return (PART,) if audio_files(root / REAL) else ()
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Decode and check every file once; see the class for what is expected."""
         from sebench.corpora.manifest import make
 
         facts = _facts(root / "manifest.csv")
-        tasks: list[_Task] = []
+        recordings: list[Recording] = []
         rejected: list[tuple[str, str]] = []
-        for role in LAYOUT:
-            for task in self._tasks(root, role, facts):
-                if isinstance(task, _Task):
-                    tasks.append(task)
+        for found in [*(self._recordings(root, role, facts) for role in LAYOUT), _real(root, facts)]:
+            for item in found:
+                if isinstance(item, Recording):
+                    recordings.append(item)
                 else:
-                    rejected.append(task)
-        rows: list[dict[str, Any]] = []
-        for task, outcome in zip(
-            tasks, ordered(functools.partial(_examine, root, self.min_seconds), tasks, processes), strict=True
-        ):
-            if isinstance(outcome, str):
-                rejected.append((task.path, outcome))
-            else:
-                rows.append(outcome)
+                    rejected.append(item)
+        rows, unusable = examined(root, recordings, processes, self.min_seconds)
+        rejected += unusable
         _report(root, rows, rejected, strict=self.strict)
         _require_splits(root, rows, rejected)
-        return make(_distinct(rows), rejected)
+        return make(with_ids(rows), rejected)
 
-    def _tasks(self, root: Path, role: str, facts: dict[str, tuple[str, str]]) -> Iterator[_Task | tuple[str, str]]:
+    def _recordings(self, root: Path, role: str, facts: _Facts) -> Iterator[Recording | tuple[str, str]]:
         word = LAYOUT[role][0]
         paths = [path.relative_to(root / role) for path in audio_files(root / role)]
         has_splits = any(path.parts[0] in SPLITS for path in paths)
@@ -125,7 +118,8 @@ class Folder(Corpus):
                 continue
             group = path.parts[depth]
             split = path.parts[0] if has_splits else dealt[group]
-            yield _Task(role, split, group, relative, *facts.get(relative, ("", "")))
+            speaker, kind = (group, "") if role == "speech" else ("", group)
+            yield Recording(role, relative, split, speaker, kind, *facts.get(relative, ("", "")))
 
     def _deal(self, folder: Path, role: str, groups: set[str]) -> dict[str, str]:
         if not groups:
@@ -145,7 +139,23 @@ class Folder(Corpus):
         return dealt
 
 
-def _facts(table: Path) -> dict[str, tuple[str, str]]:
+def _real(root: Path, facts: _Facts) -> Iterator[Recording | tuple[str, str]]:
+    """Who speaks there is not known: each source counts as a speaker of its own."""
+    for path in audio_files(root / REAL):
+        relative = path.relative_to(root).as_posix()
+        parts = relative.split("/")
+        if len(parts) < 3:
+            yield relative, f"not in the layout: expected a file in {REAL}/SOURCE/"
+            continue
+        told = facts.get(relative, ("", ""))
+        yield Recording("noisy", relative, "test", "/".join(parts[:2]), "", *told, part=PART, published=True)
+
+
+#: Path -> licence, source.
+_Facts = Mapping[str, tuple[str, str]]
+
+
+def _facts(table: Path) -> _Facts:
     if not table.is_file():
         return {}
     try:
@@ -162,43 +172,6 @@ def _facts(table: Path) -> dict[str, tuple[str, str]]:
         )
         for row in rows
     }
-
-
-def _examine(root: Path, min_seconds: float, task: _Task) -> dict[str, Any] | str:
-    """A manifest row, or the reason for none."""
-    from sebench.corpora.quality import clipping, fault
-
-    try:
-        decoded = decode(root / task.path)
-    except DataError as error:
-        return "unreadable: " + str(error).removeprefix(f"{root / task.path}: ")
-    header = decoded.probe
-    reason = fault(decoded.samples, header.sample_rate, 0.0 if task.role == "rir" else min_seconds)
-    reason = reason or clipping(decoded.samples, header.sample_rate)
-    if reason:
-        return reason
-    return {
-        "role": task.role,
-        "path": task.path,
-        "split": task.split,
-        "speaker": task.group if task.role == "speech" else "",
-        "kind": "" if task.role == "speech" else task.group,
-        "seconds": header.seconds,
-        "sample_rate": header.sample_rate,
-        "channels": header.channels,
-        "samples": header.samples,
-        "sha256": decoded.sha256,
-        "licence": task.licence,
-        "source": task.source,
-    }
-
-
-def _distinct(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows with ids; a suffix belongs to the id only where two files differ in nothing else."""
-    stems = Counter(PurePosixPath(row["path"]).with_suffix("").as_posix() for row in rows)
-    for row in rows:
-        stem = PurePosixPath(row["path"]).with_suffix("").as_posix()
-        yield {"id": stem if stems[stem] == 1 else row["path"], **row}
 
 
 def _report(root: Path, rows: list[dict[str, Any]], rejected: list[tuple[str, str]], *, strict: bool) -> None:

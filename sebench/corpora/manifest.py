@@ -33,10 +33,11 @@ COLUMNS: Mapping[str, str] = {
     "source": "str",
     "snr_db": "float64",
     "pair": "str",
+    "part": "str",
 }
 
 _ABSENT: Mapping[str, Any] = {
-    **dict.fromkeys(("speaker", "kind", "licence", "source", "pair"), ""),
+    **dict.fromkeys(("speaker", "kind", "licence", "source", "pair", "part"), ""),
     "snr_db": float("nan"),
 }
 
@@ -112,6 +113,8 @@ def _column_problems(frame: pd.DataFrame) -> list[str]:
 
 def _row_problems(frame: pd.DataFrame) -> Iterable[str]:
     noisy = frame["role"] == "noisy"
+    alone = frame["pair"] == ""
+    speech = frame.loc[frame["role"] == "speech"].drop_duplicates("id").set_index("id")["split"]
     paths = frame["path"].map(PurePosixPath)
     outside = paths.map(lambda path: path.is_absolute() or ".." in path.parts)
     rules = {
@@ -127,10 +130,10 @@ def _row_problems(frame: pd.DataFrame) -> Iterable[str]:
         "sha256 is not 64 hexadecimal digits": ~frame["sha256"].str.fullmatch("[0-9a-f]{64}").astype(bool),
         "speech or noisy without a speaker": frame["role"].isin(["speech", "noisy"]) & (frame["speaker"] == ""),
         "noise or rir without a kind": frame["role"].isin(["noise", "rir"]) & (frame["kind"] == ""),
-        "noisy without SNR, or another role with one": noisy == frame["snr_db"].isna(),
-        "noisy whose pair is no speech id, or another role with a pair": noisy
-        & ~frame["pair"].isin(frame.loc[frame["role"] == "speech", "id"])
-        | ~noisy & (frame["pair"] != ""),
+        "an SNR, where there is no pair or another role than noisy": frame["snr_db"].notna() & (alone | ~noisy),
+        "noisy whose pair is no speech id of its split": noisy & ~alone & (frame["pair"].map(speech) != frame["split"]),
+        "a pair, where the role is not noisy": ~noisy & ~alone,
+        "a part, where the role is not noisy": ~noisy & (frame["part"] != ""),
     }
     for rule, broken in rules.items():
         if broken.any():
@@ -143,12 +146,14 @@ def _row_problems(frame: pd.DataFrame) -> Iterable[str]:
 def separation_problems(manifest_frame: pd.DataFrame) -> list[str]:
     """What occurs in splits that must not share it, in words; empty if the splits are separate.
 
-    A speaker belongs to one split. A speech file, a noise file (both by content) or a room of the test split
-    occurs in no other; training and validation may share noise files and rooms.
+    A speaker belongs to one split. A speech file, a noisy file, a noise file (all by content) or a room of the test
+    split occurs in no other; training and validation may share noise files and rooms. Within a split anything may be
+    shared: two published test sets may compare with the same clean files.
     """
     roles = manifest_frame["role"]
     problems = _shared(manifest_frame[roles.isin(["speech", "noisy"])], "speaker", "speaker", only_test=False)
     problems += _shared(manifest_frame[roles == "speech"], "sha256", "speech file", only_test=True)
+    problems += _shared(manifest_frame[roles == "noisy"], "sha256", "noisy file", only_test=True)
     problems += _shared(manifest_frame[roles == "noise"], "sha256", "noise file", only_test=True)
     problems += _shared(manifest_frame[roles == "rir"], "kind", "room", only_test=True)
     problems += _shared(manifest_frame[roles == "rir"], "sha256", "impulse response", only_test=True)

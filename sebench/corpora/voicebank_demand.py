@@ -61,7 +61,7 @@ class VoiceBankDemand(Corpus):
     """
 
     name = "voicebank_demand"
-    version = 1
+    version = 2
     needs_root = True
     paired = True
     packages = ()

@@ -149,10 +149,9 @@ def mixtures_node(
         "seed": 0,
         "seconds": None,
         "snr_db": snr_db,
+        "part": part,
         "mixing": dict(mixing),
     }
-    if part is not None:
-        spec["part"] = part
     conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([part] if part else [])
     name = "-".join([corpus.name, f"{split}{count}", *conditions])
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})

@@ -56,8 +56,8 @@ def make(node: Node, store: Store, spec: SpectrogramsSpec) -> tuple[Figure, str]
             signal, reason = enhanced_signal(node, store, panel.source, str(row["mixture"]))
         panels.append(Panel(panel.label, signal, "" if signal is not None else reason))
     kind = str(row["noise_kind"] or "noise").replace("_", " ")
-    snr_db = f"{row['snr_db']:g}".replace("-", "\N{MINUS SIGN}")
-    title = f"{spec.title}\n{kind} at {snr_db} dB{remark}"
+    snr_db = _snr_db(row).replace("-", "\N{MINUS SIGN}")
+    title = f"{spec.title}\n{kind}{f' at {snr_db} dB' if snr_db else ''}{remark}"
     figure = draw(title, panels, int(set_node.spec["sample_rate"]))
     rate = int(set_node.spec["sample_rate"])
     return figure, _numbers(spec, panels, row, signals.get("clean"), rate)
@@ -116,9 +116,14 @@ def _numbers(
             error = "" if clean is None or len(clean) != len(panel.signal) else _rms_dbfs(panel.signal - clean)
             peak = _decibels(float(abs(panel.signal).max()))
             levels = [f"{len(panel.signal) / sample_rate:.4f}", _rms_dbfs(panel.signal), peak, error]
-        head = [panel.label, layout.source, row["mixture"], row["noise_kind"], f"{row['snr_db']:g}"]
+        head = [panel.label, layout.source, row["mixture"], row["noise_kind"], _snr_db(row)]
         writer.writerow([*head, *levels, panel.reason])
     return buffer.getvalue()
+
+
+def _snr_db(row: pd.Series) -> str:
+    """Empty where no SNR is known: a recording, or a published mixture that does not state it."""
+    return "" if math.isnan(row["snr_db"]) else f"{row['snr_db']:g}"
 
 
 def _rms_dbfs(signal: NDArray[np.float32]) -> str:

@@ -7,12 +7,9 @@ noise segment actually mixed. Where a signal would exceed `PEAK_LIMIT`, all comp
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,73 +21,32 @@ from sebench.errors import DataError
 from sebench.synthesis import rooms
 from sebench.synthesis.levels import MEASURES, rms_level
 from sebench.synthesis.plan import RATE
+from sebench.synthesis.sources import SOURCES
 
 PEAK_LIMIT = 0.99
 CROSS_FADE = 0.02  # s, at the joints of looped noise
+
+#: What is stored of a mixture, in this order: `noisy` alone where there is no reference, else the others.
+COMPONENTS = ("speech", "noise", "dry", "noisy")
 
 Signals = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What is stored: `speech`, `noise` and, where the target is dry, `dry`, `(samples,)` float32 each."""
+    """What is stored (`COMPONENTS`), `(samples,)` float32 each.
+
+    Speech and noise, and where the target is dry, `dry`; of a recording without a reference only `noisy`.
+    """
 
     signals: Signals
     scaled_by: float
 
 
-class Sources:
-    """Decoded files of a corpus, the most recently used ones kept; each file's hash is compared when it is decoded.
-
-    Args:
-        capacity: bytes that are kept.
-    """
-
-    def __init__(self, capacity: int = 256 << 20) -> None:
-        self.capacity = capacity
-        self._kept: OrderedDict[tuple[Any, ...], np.ndarray] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def read(self, path: Path, sha256: str, sample_rate: int) -> np.ndarray:
-        """The file as `(samples,)` float32.
-
-        Raises:
-            DataError: the file is not there, cannot be decoded, or is not the one that the manifest describes.
-        """
-        from sebench.corpora.audio import file_of, read
-
-        file = file_of(path)
-        try:
-            state = file.stat()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}; the manifest names it") from error
-        key = (str(path), sha256, sample_rate, state.st_size, state.st_mtime_ns)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        found = hashlib.sha256(file.read_bytes()).hexdigest()
-        if found != sha256:
-            raise DataError(
-                f"{path}: has SHA-256 {found[:12]}..., the manifest says {sha256[:12]}...: "
-                "the file changed since the corpus was scanned"
-            )
-        signal = read(path, sample_rate)
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = signal
-                self._bytes += signal.nbytes
-            while self._bytes > self.capacity and len(self._kept) > 1:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
-        return signal
-
-
-SOURCES = Sources()
-
-
 def render_mixture(row: Mapping[str, Any], corpus_root: Path, sample_rate: int = RATE) -> Signals:
     """Any mixture alone: `noisy`, `clean`, `speech`, `noise` and, where there is one, `dry`; `(samples,)` float32 each.
+
+    Of a recording without a reference only `noisy`.
 
     Args:
         row: of a mixture plan.
@@ -104,7 +60,12 @@ def render_mixture(row: Mapping[str, Any], corpus_root: Path, sample_rate: int =
 
 
 def complete(components: Signals) -> Signals:
-    """Add `noisy`, speech + noise in float32, and `clean`, which is dry where there is a dry version, else speech."""
+    """Add `noisy`, speech + noise in float32, and `clean`, which is dry where there is a dry version, else speech.
+
+    Without a reference there is nothing to add.
+    """
+    if "speech" not in components:
+        return dict(components)
     return {
         "noisy": components["speech"] + components["noise"],
         "clean": components.get("dry", components["speech"]),
@@ -119,12 +80,7 @@ def render_components(row: Mapping[str, Any], corpus_root: Path, sample_rate: in
 
 def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
     speech, dry = _speech(row, root, sample_rate)
-    noise = noise_segment(
-        SOURCES.read(root / row["noise_path"], row["noise_sha256"], sample_rate),
-        at_rate(row["noise_start"], sample_rate),
-        len(speech),
-        sample_rate,
-    ).astype(np.float64)
+    noise = _noise(row, root, sample_rate, len(speech)).astype(np.float64)
     speech_level = MEASURES[row["speech_level_measure"]](speech, sample_rate)
     noise_level = MEASURES[row["noise_level_measure"]](noise, sample_rate)
     for name, level in (("speech", speech_level), ("noise", noise_level)):
@@ -144,15 +100,17 @@ def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
 
 
 def _published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
-    """A published mixture as it is; its noise is what the clean recording leaves of it."""
+    """A published mixture as it is; its noise is what the clean recording, if there is one, leaves of it."""
     noisy = SOURCES.read(root / row["paired_path"], row["paired_sha256"], sample_rate)
+    start, samples = at_rate(row["speech_start"], sample_rate), at_rate(row["samples"], sample_rate)
+    if not row["speech_path"]:
+        return Rendered({"noisy": _exactly(noisy[start:], samples).astype("<f4")}, 1.0)
     clean = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
     if len(noisy) != len(clean):
         raise DataError(
             f"mixture {row['mixture']}: {row['paired_path']} has {len(noisy)} samples at {sample_rate} Hz, "
             f"its clean recording {row['speech_path']} has {len(clean)}"
         )
-    start, samples = at_rate(row["speech_start"], sample_rate), at_rate(row["samples"], sample_rate)
     noisy, speech = (_exactly(signal[start:], samples).astype("<f4") for signal in (noisy, clean))
     return Rendered({"speech": speech, "noise": noisy - speech}, 1.0)
 
@@ -175,6 +133,16 @@ def _speech(row: Mapping[str, Any], root: Path, sample_rate: int) -> tuple[np.nd
         except ValueError as error:
             raise DataError(f"mixture {row['mixture']}: {row['rir_path']}: {error}") from error
     return response.reverberant(speech), response.dry(speech) if room["target"] == "dry" else None
+
+
+def _noise(row: Mapping[str, Any], root: Path, sample_rate: int, samples: int) -> np.ndarray:
+    """The noise of a mixture, unscaled, `(samples,)`."""
+    file = (root / row["noise_path"], row["noise_sha256"], sample_rate)
+    start = at_rate(row["noise_start"], sample_rate)
+    piece = SOURCES.piece(*file, start, samples)
+    if piece is not None and piece.any():
+        return piece
+    return noise_segment(SOURCES.read(*file), start, samples, sample_rate)
 
 
 def noise_segment(noise: np.ndarray, start: int, samples: int, sample_rate: int = RATE) -> np.ndarray:

@@ -71,6 +71,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         mixing=Mixing.model_validate(spec["mixing"]),
         seconds=spec.get("seconds"),
         snr_db=spec.get("snr_db"),
+        part=spec.get("part"),
     )
     store.write_provenance(node, started, mixtures=len(frame), audio_seconds=round(frame["samples"].sum() / RATE, 3))
     write_parquet(store.outputs(node)["mixtures.parquet"], frame)
@@ -85,6 +86,7 @@ def plan_mixtures(
     mixing: Mixing,
     seconds: float | None = None,
     snr_db: float | None = None,
+    part: str | None = None,
 ) -> pd.DataFrame:
     """Draw a plan.
 
@@ -95,13 +97,16 @@ def plan_mixtures(
         seed: of the draw.
         mixing: how to draw; of a paired corpus nothing but its measures is used.
         seconds: length of a mixture, instead of `mixing.seconds`.
-        snr_db: of all mixtures; None: drawn from `mixing.snr_db`. Of a paired corpus: only files logged with it.
+        snr_db: of all mixtures; None: drawn from `mixing.snr_db`. Of published mixtures: only files logged with it.
+        part: a published test set of the corpus: only its mixtures, as they are. None: published mixtures that belong
+            to no such set; where the corpus has none, mixtures are drawn from its speech and noise.
 
     Returns:
         A frame with `COLUMNS`.
 
     Raises:
-        DataError: the splits overlap, or the corpus has no recordings for this split, role or SNR.
+        DataError: the splits overlap, the corpus has no recordings for this split, role, SNR or part, or training
+            or validation would get mixtures without a reference.
     """
     import pandas as pd
 
@@ -113,9 +118,12 @@ def plan_mixtures(
     recordings: list[Recording] = [
         {str(name): value for name, value in item.items()} for item in manifest.sort_values("id").to_dict("records")
     ]
-    published = [item for item in recordings if item["role"] == "noisy"]
-    draw_rows = _published_rows if published else _drawn_rows
-    rows = draw_rows(recordings, split, count, seed, mixing, seconds, snr_db)
+    published = [item for item in recordings if item["role"] == "noisy" and item["part"] == (part or "")]
+    if published or part:
+        noisy = _published(published, recordings, split, snr_db, part)
+        rows = _published_rows(noisy, recordings, split, count, seed, mixing, seconds)
+    else:
+        rows = _drawn_rows(recordings, split, count, seed, mixing, seconds, snr_db)
     finished = [_finish(index, row) for index, row in enumerate(rows)]
     return pd.DataFrame(finished, columns=list(COLUMNS)).astype(dict(COLUMNS))
 
@@ -165,27 +173,47 @@ def _drawn_rows(
         }
 
 
+def _published(
+    published: Sequence[Recording],
+    recordings: Sequence[Recording],
+    split: str,
+    snr_db: float | None,
+    part: str | None,
+) -> list[Recording]:
+    """Those noisy files that are asked for."""
+    noisy = [item for item in published if item["split"] == split]
+    if not noisy:
+        what = f"published mixtures of part {part!r}" if part else "recordings of role 'noisy'"
+        raise DataError(f"the corpus has no {what} in split {split!r}{_parts(recordings, split)}")
+    if snr_db is not None:
+        logged = sorted({item["snr_db"] for item in noisy if not math.isnan(item["snr_db"])})
+        noisy = [item for item in noisy if abs(item["snr_db"] - snr_db) < 0.05]
+        if not noisy:
+            raise DataError(f"split {split!r} has no published mixtures at {snr_db:g} dB SNR; it has {logged}")
+    alone = [item["path"] for item in noisy if not item["pair"]]
+    if alone and split != "test":
+        raise DataError(
+            f"split {split!r} would hold {len(alone)} mixtures without a clean reference (first: {alone[0]}): training "
+            "and validation compare with one; such recordings can only be tested"
+        )
+    return noisy
+
+
 def _published_rows(
+    noisy: Sequence[Recording],
     recordings: Sequence[Recording],
     split: str,
     count: int | None,
     seed: int,
     mixing: Mixing,
     seconds: float | None,
-    snr_db: float | None,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of a paired corpus: its own noisy files, whole unless `seconds` is given, at the SNRs it logged."""
+    """Rows of published mixtures, whole unless `seconds` is given; no speech where there is no reference."""
     by_id = {item["id"]: item for item in recordings}
-    noisy = _pool(recordings, "noisy", split)
-    if snr_db is not None:
-        logged = sorted({item["snr_db"] for item in noisy if not math.isnan(item["snr_db"])})
-        noisy = [item for item in noisy if abs(item["snr_db"] - snr_db) < 0.05]
-        if not noisy:
-            raise DataError(f"split {split!r} has no published mixtures at {snr_db:g} dB SNR; it has {logged}")
     order = _speech_order(noisy, seed, split)
     for index in range(len(noisy) if count is None else min(count, len(noisy))):
         item = next(order)
-        clean = by_id.get(item["pair"])
+        clean = by_id.get(item["pair"]) if item["pair"] else {**item, "id": "", "path": "", "sha256": ""}
         if clean is None:
             raise DataError(f"{item['path']}: its clean recording {item['pair']!r} is not in the manifest")
         scene = generator(seed, split, index, "scene")
@@ -220,7 +248,13 @@ def _pool(recordings: Sequence[Recording], role: str, split: str) -> list[Record
         found = [item for item in recordings if item["role"] == role and item["split"] == name]
         if found:
             return found
-    raise DataError(f"the corpus has no recordings of role {role!r} in split {split!r}")
+    raise DataError(f"the corpus has no recordings of role {role!r} in split {split!r}{_parts(recordings, split)}")
+
+
+def _parts(recordings: Sequence[Recording], split: str) -> str:
+    """What an error adds where the split has published test sets."""
+    found = sorted({item["part"] for item in recordings if item["split"] == split} - {""})
+    return f"; its published mixtures there belong to the parts {', '.join(found)}" if found else ""
 
 
 def _by_kind(recordings: Sequence[Recording]) -> list[list[Recording]]:

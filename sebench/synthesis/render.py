@@ -24,7 +24,7 @@ import numpy as np
 from sebench.artefacts import Node, Store
 from sebench.errors import RestartNeeded
 from sebench.files import read_parquet, write_bytes, write_parquet
-from sebench.synthesis.mixture import complete, render_components, render_mixture
+from sebench.synthesis.mixture import COMPONENTS, complete, render_components, render_mixture
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.store import shard_bytes, shard_name
 from sebench.synthesis.verify import check_mixture
@@ -168,12 +168,13 @@ def _render_shard(shard: Shard) -> Shard:
         for row in shard.rows:
             rendered = render_components(row, shard.corpus_root, shard.sample_rate)
             item = {"mixture": row["mixture"], "shard": shard.number, "scaled_by": rendered.scaled_by}
-            for name in ("speech", "noise", "dry"):
+            for name in COMPONENTS:
                 samples = rendered.signals.get(name)
                 item[f"{name}_offset"] = -1 if samples is None else offset
                 if samples is not None:
                     file.write(samples.tobytes())
                     offset += len(samples)
+                    item["length"] = len(samples)
             rows.append(item)
     written = np.fromfile(audio, dtype="<f4")
     for row, item in zip(shard.rows, rows, strict=True):
@@ -187,9 +188,7 @@ def _render_shard(shard: Shard) -> Shard:
 _PART_COLUMNS = (
     "mixture",
     "shard",
-    "speech_offset",
-    "noise_offset",
-    "dry_offset",
+    *(f"{name}_offset" for name in COMPONENTS),
     "measured_snr_db",
     "measured_level_dbov",
     "peak",
@@ -199,8 +198,8 @@ _PART_COLUMNS = (
 
 def _components(samples: np.ndarray, item: dict[str, Any]) -> dict[str, np.ndarray]:
     """The signals of one mixture in a shard that holds its components one after another."""
-    length = item["noise_offset"] - item["speech_offset"]
-    offsets = {name: item[f"{name}_offset"] for name in ("speech", "noise", "dry")}
+    offsets = {name: item[f"{name}_offset"] for name in COMPONENTS}
+    length = item["length"]
     return complete({name: samples[offset : offset + length] for name, offset in offsets.items() if offset >= 0})
 
 

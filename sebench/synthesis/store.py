@@ -10,7 +10,7 @@ import numpy as np
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_parquet
-from sebench.synthesis.mixture import Signals, at_rate, complete
+from sebench.synthesis.mixture import COMPONENTS, Signals, at_rate, complete
 from sebench.synthesis.plan import RATE
 
 if TYPE_CHECKING:
@@ -26,11 +26,17 @@ def shard_name(shard: int) -> str:
 
 def shard_bytes(index: pd.DataFrame, sample_rate: int = RATE) -> dict[int, int]:
     """Size that each shard of an index has in bytes."""
-    starts = index[["speech_offset", "noise_offset", "dry_offset"]].to_numpy(np.int64).max(axis=1)
+    starts = np.max(list(_offsets(index).values()), axis=0)
     sizes: dict[int, int] = {}
     for shard, start, samples in zip(index["shard"].tolist(), starts.tolist(), index["samples"].tolist(), strict=True):
         sizes[shard] = max(sizes.get(shard, 0), (start + at_rate(samples, sample_rate)) * BYTES)
     return sizes
+
+
+def _offsets(index: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Component -> where it begins in its shard, -1 where a mixture has none; sets of version 1 have no `noisy`."""
+    names = {name: f"{name}_offset" for name in COMPONENTS}
+    return {name: index[column].to_numpy(np.int64) for name, column in names.items() if column in index}
 
 
 class AudioStore:
@@ -51,8 +57,7 @@ class AudioStore:
         self.sample_rate = sample_rate
         self.lengths = np.array([at_rate(samples, sample_rate) for samples in index["samples"]], dtype=np.int64)
         self._shard = self.index["shard"].to_numpy(np.int64)
-        names = ("speech", "noise", "dry")
-        self._offsets = {name: self.index[f"{name}_offset"].to_numpy(np.int64) for name in names}
+        self._offsets = _offsets(self.index)
         self._maps: dict[int, np.ndarray] = {}
 
     @classmethod
@@ -66,7 +71,7 @@ class AudioStore:
 
     @property
     def levels_db(self) -> np.ndarray:
-        """Measured active level of each row's speech, in dBov: `(rows,)` float64."""
+        """Measured active level of each row's speech, in dBov, NaN without a reference: `(rows,)` float64."""
         return self.index["measured_level_dbov"].to_numpy(np.float64)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,6 +79,8 @@ class AudioStore:
 
     def row(self, i: int) -> Signals:
         """`noisy`, `clean` (dry where there is a dry version, else speech), `speech`, `noise`: `(lengths[i],)` float32.
+
+        Of a recording without a reference only `noisy`.
 
         Raises:
             DataError: the shard is missing or too short.
@@ -92,14 +99,14 @@ class AudioStore:
         return signals
 
     def export_wav(self, i: int, folder: Path) -> list[Path]:
-        """Write noisy, clean and noise of a mixture as float32 WAV files named after it; returns their paths."""
+        """Write noisy, clean and noise of a mixture, as far as there are, as float32 WAV files; returns their paths."""
         import soundfile
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         signals = self.row(i)
         paths = []
-        for name in ("noisy", "clean", "noise"):
+        for name in (name for name in ("noisy", "clean", "noise") if name in signals):
             paths.append(folder / f"{self.index['mixture'][i]}-{name}.wav")
             soundfile.write(paths[-1], signals[name], self.sample_rate, subtype="FLOAT")
         return paths

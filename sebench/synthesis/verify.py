@@ -30,18 +30,22 @@ def measure(row: Mapping[str, Any], signals: Signals, sample_rate: int = RATE) -
 
     Args:
         row: of the plan; it names the measures of level.
-        signals: `noisy`, `speech`, `noise`, `(samples,)` each.
+        signals: `noisy` and, where there is a reference, `speech` and `noise`, `(samples,)` each.
         sample_rate: in Hz.
 
     Returns:
-        dB values; NaN for the SNR of a published mixture without noise or without speech.
+        dB values; NaN for the SNR of a published mixture without noise or without speech, and for SNR and level of a
+        recording without a reference.
     """
+    peak = float(np.max(np.abs(signals["noisy"]), initial=0.0))
+    if "speech" not in signals:
+        return {"measured_snr_db": math.nan, "measured_level_dbov": math.nan, "peak": peak}
     speech = MEASURES[row["speech_level_measure"]](signals["speech"], sample_rate)
     noise = MEASURES[row["noise_level_measure"]](signals["noise"], sample_rate)
     return {
         "measured_snr_db": speech - noise if math.isfinite(speech - noise) else math.nan,
         "measured_level_dbov": speech,
-        "peak": float(np.max(np.abs(signals["noisy"]), initial=0.0)),
+        "peak": peak,
     }
 
 
@@ -61,7 +65,8 @@ def check_mixture(
     if not row["paired_path"]:
         problems += _level_problems(row, signals, measured, scaled_by)
     if problems:
-        raise DataError(f"mixture {row['mixture']} (speech {row['speech_path']}): " + "; ".join(problems))
+        of = f"speech {row['speech_path']}" if row["speech_path"] else f"recording {row['paired_path']}"
+        raise DataError(f"mixture {row['mixture']} ({of}): " + "; ".join(problems))
     return measured
 
 

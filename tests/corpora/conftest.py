@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from small_corpora import make_chime2, make_folder_corpus, make_voicebank, write_audio
+from small_corpora import (
+    make_chime2,
+    make_dns_challenge,
+    make_folder_corpus,
+    make_ms_snsd,
+    make_voicebank,
+    make_wsj0,
+    write_audio,
+)
 
 
 @pytest.fixture
@@ -24,6 +32,21 @@ def voicebank_root(tmp_path: Path) -> Path:
 @pytest.fixture
 def chime2_root(tmp_path: Path) -> Path:
     return make_chime2(tmp_path / "chime2-wsj0")
+
+
+@pytest.fixture
+def wsj0_root(tmp_path: Path) -> Path:
+    return make_wsj0(tmp_path / "corpora")
+
+
+@pytest.fixture
+def dns_root(tmp_path: Path) -> Path:
+    return make_dns_challenge(tmp_path / "DNS-Challenge")
+
+
+@pytest.fixture
+def snsd_root(tmp_path: Path) -> Path:
+    return make_ms_snsd(tmp_path / "MS-SNSD")
 
 
 @pytest.fixture

@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from small_corpora import make_chime2, make_folder_corpus, make_voicebank
+from small_corpora import (
+    make_chime2,
+    make_dns_challenge,
+    make_folder_corpus,
+    make_ms_snsd,
+    make_voicebank,
+    make_wsj0,
+)
 
 from sebench.config.items import build, registry
 from sebench.corpora.audio import file_of, read
@@ -28,7 +35,14 @@ SMALL = {
         "noise_seconds": 1.0,
     }
 }
-TREES = {"chime2_wsj0": make_chime2, "folder": make_folder_corpus, "voicebank_demand": make_voicebank}
+TREES = {
+    "chime2_wsj0": make_chime2,
+    "dns_challenge": make_dns_challenge,
+    "folder": make_folder_corpus,
+    "ms_snsd": make_ms_snsd,
+    "voicebank_demand": make_voicebank,
+    "wsj0": make_wsj0,
+}
 NAMES = sorted(registry("corpus"))
 
 
@@ -42,7 +56,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_all_are_registered():
-    assert {"builtin", "chime2_wsj0", "folder", "voicebank_demand"} <= set(NAMES)
+    assert {"builtin", *TREES} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -59,9 +73,23 @@ def test_manifest_follows_the_schema(built):
     check(manifest.frame)
     assert list(manifest.frame.columns) == list(COLUMNS)
     assert manifest.rejected == []
-    for role in ["speech"] if corpus.paired else ["speech", "noise"]:
-        assert set(manifest.frame.loc[manifest.frame.role == role, "split"]) == set(SPLITS)
-    assert corpus.paired == (manifest.frame.role == "noisy").any()
+    splits = manifest.frame.groupby("role")["split"].agg(set)
+    assert splits["speech"] == set(SPLITS)
+    if not corpus.paired:  # validation without noise of its own shares that of training
+        assert {"train", "test"} <= splits["noise"]
+
+
+def test_published_mixtures_are_announced_to_the_planner(built):
+    corpus, root, manifest = built
+    noisy = manifest.frame[manifest.frame.role == "noisy"]
+    parts = sorted(set(noisy.part) - {""})
+    assert sorted(corpus.published_parts(root)) == parts
+    assert "test" in set(noisy.split) if corpus.paired else (noisy.part != "").all()
+    for part in parts:
+        assert set(noisy.loc[noisy.part == part, "split"]) == {"test"}
+    if corpus.paired:
+        told = noisy.loc[(noisy.part == "") & (noisy.split == "test"), "snr_db"].dropna()
+        assert set(told) == set(corpus.published_snr_db(root, "test"))
 
 
 def test_rows_tell_the_truth_about_their_files(built):

@@ -26,6 +26,8 @@ def frame() -> pd.DataFrame:
     rows += [row(f"noise/{s}", "noise", s, kind=s) for s in ("train", "valid", "test")]
     rows += [row(f"rir/{s}", "rir", s, kind=f"room-{s}") for s in ("train", "test")]
     rows += [row("noisy/test", "noisy", "test", speaker="spk-test", kind="bus", snr_db=2.5, pair="speech/test")]
+    rows += [row("noisy/other", "noisy", "test", speaker="spk-test", pair="speech/test", part="set1")]
+    rows += [row("noisy/real", "noisy", "test", speaker="someone", part="real")]
     return make(rows).frame
 
 
@@ -36,10 +38,10 @@ def test_a_good_manifest_survives_writing_and_reading(frame: pd.DataFrame, tmp_p
         read_manifest(tmp_path / "other.parquet")
 
 
-def setting(column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def setting(column: str, value: Any, name: str = "noise/test") -> Callable[[pd.DataFrame], pd.DataFrame]:
     def change(frame: pd.DataFrame) -> pd.DataFrame:
         changed = frame.copy()
-        changed.loc[0, column] = value
+        changed.loc[changed["id"] == name, column] = value
         return changed
 
     return change
@@ -60,8 +62,13 @@ def setting(column: str, value: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
         (setting("seconds", 0.0), "not positive"),
         (setting("sha256", "abc"), "64 hexadecimal digits"),
         (setting("kind", ""), "without a kind"),
-        (setting("pair", "speech/test"), "pair"),
-        (setting("snr_db", 3.0), "SNR"),
+        (setting("pair", "speech/test"), "a pair, where the role is not noisy"),
+        (setting("pair", "speech/none", "noisy/test"), "pair is no speech id of its split: noisy/test.wav"),
+        (setting("pair", "speech/train", "noisy/test"), "pair is no speech id of its split: noisy/test.wav"),
+        (setting("snr_db", 3.0), "an SNR, where there is no pair"),
+        (setting("snr_db", 3.0, "noisy/real"), "an SNR, where there is no pair or another role .*: noisy/real.wav"),
+        (setting("part", "real"), "a part, where the role is not noisy"),
+        (setting("speaker", "", "noisy/real"), "without a speaker"),
         (setting("licence", None), "missing value"),
     ],
 )
@@ -71,10 +78,11 @@ def test_every_rule_can_be_broken(frame: pd.DataFrame, change: Callable, message
         check(change(frame))
 
 
-def test_noisy_rows_need_their_clean_speech(frame: pd.DataFrame):
-    frame.loc[frame.role == "noisy", "pair"] = "speech/none"
-    with pytest.raises(DataError, match="pair is no speech id"):
-        check(frame)
+def test_what_a_row_does_not_say_is_empty(frame: pd.DataFrame):
+    rows = frame.set_index("id")
+    assert rows.loc["noisy/test", "part"] == ""
+    assert rows.loc["noisy/real", ["pair", "kind"]].tolist() == ["", ""]
+    assert rows.loc[["noisy/real", "noisy/other"], "snr_db"].isna().all()
 
 
 def share(frame: pd.DataFrame, role: str, column: str, first: str, second: str) -> list[str]:
@@ -101,6 +109,20 @@ def test_shared_recordings_are_found(
     problems = share(frame, role, column, first, second)
     assert len(problems) == 1
     assert message in problems[0]
+
+
+def test_a_noisy_file_of_the_test_is_found_in_training(frame: pd.DataFrame):
+    real = row("noisy/train", "noisy", "train", speaker="another", part="real")
+    real["sha256"] = frame.set_index("id").loc["noisy/real", "sha256"]
+    problems = separation_problems(make([*frame.to_dict("records"), real]).frame)
+    assert len(problems) == 1
+    assert problems[0].startswith("noisy file")
+    assert "noisy/real.wav, noisy/train.wav" in problems[0]
+
+
+def test_test_sets_may_share_clean_files(frame: pd.DataFrame):
+    twice = row("noisy/wet", "noisy", "test", speaker="spk-test", pair="speech/test", part="with_reverb")
+    assert separation_problems(make([*frame.to_dict("records"), twice]).frame) == []
 
 
 def test_training_and_validation_may_share_noise(frame: pd.DataFrame):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.corpora.builtin import Builtin
 from sebench.corpora.fingerprint import fingerprint
 from sebench.corpora.folder import Folder
 from sebench.corpora.step import run
@@ -16,7 +17,7 @@ from sebench.errors import DataError
 
 BUILTIN = {
     "type": "builtin",
-    "version": 1,
+    "version": Builtin.version,
     "params": {
         "train_utterances": 1,
         "valid_utterances": 1,
@@ -34,7 +35,7 @@ def outputs(store: Store, node: Node) -> dict[str, bytes]:
 @pytest.fixture
 def planned(folder_root: Path, tmp_path: Path) -> tuple[Node, Store]:
     spec = {
-        "item": {"type": "folder", "version": 1, "params": {}},
+        "item": {"type": "folder", "version": Folder.version, "params": {}},
         "fingerprint": fingerprint(folder_root, Folder().files(folder_root)),
         "packages": {},
     }

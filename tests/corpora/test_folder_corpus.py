@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sebench.config.mixing import Mixing
 from sebench.corpora.folder import Folder
 from sebench.errors import DataError
+from sebench.synthesis.mixture import render_mixture
+from sebench.synthesis.plan import plan_mixtures
 
 SPEECH = "speech/train/a"
 
@@ -29,7 +32,39 @@ def test_rates_channels_and_depth_are_kept_and_facts_are_filled_in(folder_root: 
     )
     assert tuple(frame.loc["speech/train/a/0.flac", ["licence", "source"]]) == ("CC0", "somewhere")
     assert tuple(frame.loc["speech/train/a/1.flac", ["licence", "source"]]) == ("", "")
-    assert not frame.index.str.startswith("noisy_real").any()
+
+
+def test_real_recordings_are_a_part_of_the_test_split(folder_root: Path, write, write_samples):
+    write(folder_root / "noisy_real/phone/deep/y.wav", seconds=0.3)
+    write(folder_root / "noisy_real/loose.wav")
+    write_samples(folder_root / "noisy_real/radio/loud.wav", np.clip(3 * np.sin(np.arange(16000) / 20), -1, 1))
+    (folder_root / "manifest.csv").write_text("path,licence,source\nnoisy_real/phone/x.wav,MIT,a phone\n")
+    manifest = Folder().build(folder_root, folder_root, 1)
+    rows = manifest.frame[manifest.frame.role == "noisy"].set_index("path")
+    assert sorted(rows.index) == [f"noisy_real/{name}.wav" for name in ("phone/deep/y", "phone/x", "radio/loud")]
+    assert set(rows.split) == {"test"}
+    assert set(rows.part) == {"real"}
+    assert (rows[["pair", "kind"]] == "").all(axis=None)
+    assert rows.snr_db.isna().all()
+    assert rows.speaker.to_dict()["noisy_real/phone/deep/y.wav"] == "noisy_real/phone"
+    assert rows.loc["noisy_real/phone/x.wav", ["licence", "source", "sample_rate", "channels"]].tolist() == [
+        "MIT", "a phone", 44100, 2,
+    ]  # fmt: skip
+    assert manifest.rejected == [
+        {"path": "noisy_real/loose.wav", "reason": "not in the layout: expected a file in noisy_real/SOURCE/"}
+    ]
+    mixtures = plan_mixtures(manifest.frame, split="test", count=None, seed=0, mixing=Mixing(), part="real")
+    assert sorted(mixtures["paired_path"]) == sorted(rows.index)
+    for row in mixtures.to_dict("records"):
+        assert set(render_mixture(row, folder_root)) == {"noisy"}  # type: ignore[arg-type]
+    drawn = plan_mixtures(manifest.frame, split="test", count=4, seed=0, mixing=Mixing())
+    assert (drawn["paired_path"] == "").all()
+
+
+def test_without_real_recordings_there_is_no_part(folder_root: Path):
+    assert list(Folder().published_parts(folder_root)) == ["real"]
+    shutil.rmtree(folder_root / "noisy_real")
+    assert list(Folder().published_parts(folder_root)) == []
 
 
 def test_files_that_differ_in_suffix_only_keep_ids_of_their_own(folder_root: Path, write):

@@ -11,6 +11,7 @@ import pytest
 from sebench.corpora.folder import Folder
 from sebench.corpora.manifest import separation_problems
 
+ROLES = {"speech": "speech", "noise": "noise", "rir": "rir", "noisy_real": "noisy"}
 ROOT = Path(os.environ.get("SEBENCH_RECORDINGS", Path(__file__).parents[2] / ".." / "shared" / "data"))
 
 
@@ -18,10 +19,12 @@ ROOT = Path(os.environ.get("SEBENCH_RECORDINGS", Path(__file__).parents[2] / "..
 def test_every_recording_is_taken_as_its_own_manifest_says():
     manifest = Folder().build(ROOT, ROOT, 2)
     with (ROOT / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        listed = {r["path"]: r for r in csv.DictReader(file) if r["path"].split("/")[0] in ("speech", "noise", "rir")}
+        listed = {r["path"]: r for r in csv.DictReader(file) if r["path"].split("/")[0] in ROLES}
     assert manifest.rejected == []
     assert set(manifest.frame.path) == set(listed)
     for row in manifest.frame.itertuples():
+        assert row.role == ROLES[row.path.split("/")[0]]
+        assert row.part == ("real" if row.role == "noisy" else "")
         assert (row.sha256, row.split, row.licence) == tuple(
             listed[row.path][k] for k in ("sha256", "split", "licence")
         )

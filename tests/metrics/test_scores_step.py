@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sebench.errors import DataError
-from sebench.files import read_parquet
+from sebench.files import read_parquet, write_parquet
 from sebench.metrics import base, step
 from sebench.metrics.base import MissingPackageError
 from sebench.metrics.step import COLUMNS, part_path, run
@@ -89,6 +89,28 @@ def test_a_set_without_clean_is_not_applicable(world, make_item, monkeypatch):
     assert set(intrusive["status"]) == {"not_applicable"}
     assert set(intrusive["reason"]) == {"no clean reference"}
     assert set(other["status"]) == {"ok"}
+
+
+@pytest.mark.parametrize("enhanced", [True, False])
+def test_a_recording_without_a_reference_has_scores_that_need_none(world, make_item, monkeypatch, enhanced):
+    from sebench.metrics.si_sdr import SiSdr
+
+    path = world.store.outputs(world.set)["index.parquet"]
+    index = read_parquet(path).assign(noisy_offset=-1)
+    index.loc[2, ["noisy_offset", "speech_offset", "noise_offset"]] = [index.loc[2, "speech_offset"], -1, -1]
+    index.loc[2, "snr_db"] = float("nan")
+    write_parquet(path, index)
+    intrusive = world.scores([make_item("si_sdr")], enhanced)
+    run(intrusive, world.store, 1)
+    scores = read_parquet(world.store.outputs(intrusive)["scores.parquet"])
+    assert scores.loc[2, ["mixture", "status", "reason"]].tolist() == ["m2", "not_applicable", "no clean reference"]
+    assert set(scores.loc[[0, 3, 4, 5], "status"]) == {"ok"}
+    monkeypatch.setattr(SiSdr, "needs_reference", False)
+    monkeypatch.setattr(SiSdr, "score", lambda self, clean, estimate, noisy, sample_rate: float(estimate.size))
+    free = world.scores([make_item("si_sdr", zero_mean=False)], enhanced)
+    run(free, world.store, 1)
+    scores = read_parquet(world.store.outputs(free)["scores.parquet"])
+    assert scores.loc[2, ["status", "value"]].tolist() == ["ok", index.loc[2, "samples"]]
 
 
 def test_another_package_version_than_planned_is_refused(world, make_item):

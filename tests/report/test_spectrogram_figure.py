@@ -12,7 +12,7 @@ import pytest
 from sebench.artefacts import Node, Store
 from sebench.config.figures import Select, SpectrogramsLayout, figure_spec
 from sebench.errors import DataError
-from sebench.files import write_parquet
+from sebench.files import read_parquet, write_parquet
 from sebench.report.spectrograms import choose, spectrogram_db
 from sebench.report.step import run
 
@@ -94,6 +94,16 @@ def test_numbers_behind_the_panels(scene):
     assert rows[3]["reason"] == "the run failed: loss is nan"
     assert rows[4]["reason"] == "not computed yet"
     assert rows[4]["rms_dbfs"] == ""
+
+
+def test_a_recording_without_an_snr(scene):
+    store, node = scene
+    path = store.outputs(store.parent(node, "set"))["index.parquet"]
+    index = read_parquet(path)
+    index["snr_db"] = float("nan")
+    write_parquet(path, index)
+    run(node, store)
+    assert {row["snr_db"] for row in numbers(store, node)} == {""}
 
 
 def test_same_bytes_again_and_no_date(scene):

@@ -95,6 +95,26 @@ def paired(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame
     return root, manifest.make(rows).frame
 
 
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
+    """Speech and noise to train on, two published test sets with the same clean files, and real recordings."""
+    root = tmp_path_factory.mktemp("published")
+    rows = [write(root, f"speech/train/{k}.wav", speech_like(k, 1.0), speaker=f"train{k}") for k in range(2)]
+    rows.append(write(root, "noise/train/hum.wav", 0.05 * generator("hum").standard_normal(2 * RATE), kind="hum"))
+    for k in range(4):
+        clean = speech_like(10 + k, 1.0 + 0.1 * k)
+        clean_row = write(root, f"speech/test/{k}.wav", clean, speaker=f"test{k}")
+        rows.append(clean_row)
+        for part, snr_db in (("dry", 5.0 * k), ("wet", float("nan"))):
+            noisy = clean + 0.01 * generator(part, k).standard_normal(len(clean))
+            facts = {"speaker": f"test{k}", "pair": clean_row["id"], "part": part, "snr_db": snr_db}
+            rows.append(write(root, f"noisy/test/{part}/{k}.wav", noisy, **facts))
+    for k in range(3):
+        real = 0.1 * generator("real", k).standard_normal(48000 + 4800 * k)
+        rows.append(write(root, f"noisy/test/real/{k}.wav", real, 48000, speaker=f"someone{k}", part="real"))
+    return root, manifest.make(rows).frame
+
+
 @pytest.fixture(scope="session", name="speech_like")
 def speech_like_fixture() -> Callable[[int, float], np.ndarray]:
     return speech_like
@@ -122,6 +142,8 @@ def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> SetMake
         name: str = "results",
         frame: pd.DataFrame | None = None,
         root: Path | None = None,
+        snr_db: float | None = 5.0,
+        part: str | None = None,
         **mixing: Any,
     ) -> tuple[Store, Node]:
         store = Store(tmp_path / name)
@@ -132,7 +154,8 @@ def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> SetMake
             "count": count,
             "seed": 1,
             "seconds": None,
-            "snr_db": 5.0,
+            "snr_db": snr_db,
+            "part": part,
             "mixing": entry,
             "version": 1,
         }

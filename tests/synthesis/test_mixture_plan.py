@@ -29,9 +29,11 @@ def draw(
     mixing: dict | None = None,
     seconds: float | None = None,
     snr_db: float | None = None,
+    part: str | None = None,
 ) -> pd.DataFrame:
     entry = Mixing.model_validate(mixing or {})
-    return plan_mixtures(frame, split=split, count=count, seed=seed, mixing=entry, seconds=seconds, snr_db=snr_db)
+    what = {"split": split, "count": count, "seed": seed, "seconds": seconds, "snr_db": snr_db, "part": part}
+    return plan_mixtures(frame, mixing=entry, **what)
 
 
 def test_columns_are_those_stated(corpus: pd.DataFrame) -> None:
@@ -181,6 +183,46 @@ def test_a_published_mixture_without_its_clean_recording_is_refused(paired: tupl
     frame.loc[frame["role"] == "noisy", "pair"] = "lost"
     with pytest.raises(DataError, match="'lost' is not in the manifest"):
         draw(frame)
+
+
+def test_a_part_is_one_published_test_set(published: tuple[Path, pd.DataFrame]) -> None:
+    _, frame = published
+    dry, wet = (draw(frame, None, part=part) for part in ("dry", "wet"))
+    assert sorted(dry["paired_path"]) == [f"noisy/test/dry/{k}.wav" for k in range(4)]
+    assert sorted(dry["snr_db"]) == [0.0, 5.0, 10.0, 15.0]
+    assert wet["paired_path"].str.startswith("noisy/test/wet/").all()
+    assert wet["snr_db"].isna().all()
+    assert sorted(wet["speech_id"]) == sorted(dry["speech_id"])
+    assert list(draw(frame, None, part="dry", snr_db=10.0)["paired_path"]) == ["noisy/test/dry/2.wav"]
+    assert {name: str(dtype) for name, dtype in wet.dtypes.items()} == dict(COLUMNS)
+    with pytest.raises(DataError, match=r"no .* of part 'damp' in split 'test'; .* parts dry, real, wet"):
+        draw(frame, part="damp")
+
+
+def test_without_a_part_mixtures_are_drawn(published: tuple[Path, pd.DataFrame]) -> None:
+    _, frame = published
+    assert draw(frame, split="train")["noise_path"].eq("noise/train/hum.wav").all()
+    with pytest.raises(DataError, match=r"role 'noise' in split 'test'; its .* parts dry, real, wet"):
+        draw(frame)
+
+
+def test_a_recording_without_a_reference_has_a_row_without_speech(published: tuple[Path, pd.DataFrame]) -> None:
+    _, frame = published
+    rows = draw(frame, 10, part="real")
+    assert len(rows) == 3
+    assert (rows[["speech_id", "speech_path", "speech_sha256", "noise_path"]] == "").all(axis=None)
+    assert rows["snr_db"].isna().all()
+    assert rows["mixture"].is_unique
+    assert sorted(rows["samples"]) == [RATE, RATE + 1600, RATE + 3200]
+    assert set(draw(frame, None, part="real", seconds=0.5)["samples"]) == {RATE // 2}
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_training_refuses_recordings_without_a_reference(published: tuple[Path, pd.DataFrame], split: str) -> None:
+    frame = published[1].copy()
+    frame.loc[frame["id"] == "noisy/test/real/1", "split"] = split
+    with pytest.raises(DataError, match=rf"split '{split}' would hold 1 mixtures without a .*real/1\.wav"):
+        draw(frame, split=split, part="real")
 
 
 def test_step_publishes_the_same_bytes_again(make_set: Callable[..., tuple[Store, Node]]) -> None:

@@ -26,9 +26,11 @@ RATE = 16000
 ROOMS = {"reverberation": {"probability": 0.5, "room_x": 3, "room_y": 4, "room_z": 2.5, "absorption": 0.3}}
 
 
-def rows_of(frame: pd.DataFrame, count: int = 6, snr_db: float | None = None, **mixing: Any) -> list[dict]:
+def rows_of(
+    frame: pd.DataFrame, count: int = 6, snr_db: float | None = None, part: str | None = None, **mixing: Any
+) -> list[dict]:
     entry = Mixing.model_validate(mixing)
-    plan = plan_mixtures(frame, split="test", count=count, seed=1, mixing=entry, snr_db=snr_db)
+    plan = plan_mixtures(frame, split="test", count=count, seed=1, mixing=entry, snr_db=snr_db, part=part)
     return plan.to_dict("records")
 
 
@@ -146,6 +148,22 @@ def test_published_mixtures_are_rendered_as_they_are(paired: tuple[Path, pd.Data
         assert math.isfinite(check_mixture(row, signals, 1.0)["measured_snr_db"])
 
 
+def test_recordings_without_a_reference_are_rendered_alone(published: tuple[Path, pd.DataFrame]) -> None:
+    from sebench.corpora.audio import read
+
+    root, frame = published
+    for row in rows_of(frame, part="real"):
+        signals = render_mixture(row, root)
+        assert set(signals) == {"noisy"}
+        np.testing.assert_array_equal(signals["noisy"], read(root / row["paired_path"])[: row["samples"]])
+        measured = check_mixture(row, signals, 1.0)
+        assert math.isnan(measured["measured_snr_db"])
+        assert math.isnan(measured["measured_level_dbov"])
+        assert measured["peak"] == np.max(np.abs(signals["noisy"]))
+        with pytest.raises(DataError, match=rf"recording {row['paired_path']}\): noisy has .* planned are 7"):
+            check_mixture({**row, "samples": 7}, signals, 1.0)
+
+
 def test_other_sample_rates_keep_the_seconds(paired: tuple[Path, pd.DataFrame]) -> None:
     root, frame = paired
     row = rows_of(frame)[0]
@@ -178,6 +196,7 @@ def test_same_bytes_alone_in_any_order_and_by_any_number_of_workers(
             assert found.tobytes() == alone[name].tobytes()
     assert (index["dry_offset"] >= 0).any()
     assert (index["dry_offset"] < 0).any()
+    assert (index["noisy_offset"] < 0).all()
 
 
 # Guarantee 7: what was rendered is checked.
@@ -203,6 +222,38 @@ def test_a_tampered_shard_is_found(make_set: Callable[..., tuple[Store, Node]]) 
     with (state / "shard-00000.f32").open("r+b") as file:
         file.truncate(1000)
     with pytest.raises(DataError, match=r"must be rendered again"):
+        verify_set(index, state)
+
+
+@pytest.mark.parametrize(("part", "references"), [("real", False), ("wet", True)])
+def test_a_set_of_a_published_part_is_verified_and_read_back(
+    make_set: Callable[..., tuple[Store, Node]],
+    published: tuple[Path, pd.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    part: str,
+    references: bool,
+) -> None:
+    monkeypatch.setattr(render, "SHARD_ROWS", 2)
+    root, frame = published
+    store, node = make_set(9, frame=frame, root=root, snr_db=None, part=part)
+    render.run(node, store, threads=1)
+    index, state = index_of(store, node), store.state(node)
+    assert render.is_whole(state, RATE)
+    verify_set(index, state)
+    audio = AudioStore.open(store, node)
+    for position in range(len(index)):
+        alone = render_mixture(index.iloc[position].to_dict(), root)
+        signals = audio.row(position)
+        assert set(signals) == set(alone) == {"noisy", *(("clean", "speech", "noise") if references else ())}
+        assert all(signals[name].tobytes() == alone[name].tobytes() for name in alone)
+    assert (index["noisy_offset"] >= 0).all() != references
+    exported = [path.name.rpartition("-")[2] for path in audio.export_wav(0, tmp_path / "wav")]
+    assert exported == (["noisy.wav", "clean.wav", "noise.wav"] if references else ["noisy.wav"])
+    samples = np.memmap(state / "shard-00000.f32", dtype="<f4", mode="r+")
+    samples[int(np.argmax(np.abs(samples)))] *= 1.1
+    samples.flush()
+    with pytest.raises(DataError, match="was changed"):
         verify_set(index, state)
 
 
