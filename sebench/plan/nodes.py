@@ -13,7 +13,7 @@ from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.config.schema import Amounts, Optimiser, Stage, StageAmounts, StudyAmounts
 from sebench.config.versions import version
-from sebench.errors import ConfigError, Problem, SebenchError
+from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.plan.grid import Cell
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
 
@@ -111,10 +111,22 @@ def check_published_snrs(
         raise CorpusUnfit([Problem(study.where(*keys, "snr_db"), key, found, accepted)])
 
 
-def published_parts(config: Config, corpus: str) -> tuple[str, ...]:
-    """Names of the published test sets that a corpus brings."""
+def has_part(config: Config, corpus: str, part: str, where: str, key: str) -> bool:
+    """Whether a corpus brings a published test set; one without mixtures of its own need not.
+
+    Args:
+        where: file and line that ask for it.
+        key: the key there.
+
+    Raises:
+        CorpusUnfit: the corpus has mixtures of its own, and not this set; names those that it has.
+    """
     adapter, root = _adapter(config, corpus)
-    return () if root is None else tuple(adapter.published_parts(root))
+    published = () if root is None else tuple(adapter.published_parts(root))
+    if part in published or not adapter.paired:
+        return part in published
+    found = f"{part!r}, and corpus {corpus!r} has no such published test set"
+    raise CorpusUnfit([Problem(where, key, found, ", ".join(published) or "none", nearest(part, published))])
 
 
 def _adapter(config: Config, corpus: str) -> tuple[Any, Path | None]:

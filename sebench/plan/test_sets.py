@@ -52,7 +52,8 @@ def tested(
         wanted_snr_db: those of its SNRs that a scale computes; None: all.
 
     Raises:
-        ConfigError: a role that the study does not have, or an SNR that a corpus with its own mixtures does not have.
+        ConfigError: a role that the study does not have, or an SNR or a part that a corpus with its own mixtures does
+            not have.
     """
     conditions = study.entry.conditions
     sets = conditions.sets or {"": TestSet(data=conditions.data, snr_db=conditions.snr_db)}
@@ -63,7 +64,8 @@ def tested(
             key = ".".join((study.name, *keys, "data"))
             accepted, near = ", ".join(corpora), nearest(role, corpora)
             raise ConfigError([Problem(study.where(*keys, "data"), key, f"no role {role!r}", accepted, near)])
-        if test.part is not None and test.part in make.published_parts(config, corpora[role]):
+        where, key = study.where(*keys, "part"), ".".join((study.name, *keys, "part"))
+        if test.part is not None and make.has_part(config, corpora[role], test.part, where, key):
             yield Tested(name, role, part=test.part)
             continue
         if test.mixing == "none":

@@ -16,6 +16,7 @@ from sebench.errors import DataError
 from sebench.losses.base import Batch, Estimate
 from sebench.losses.compose import build_loss
 from sebench.metrics.agreement import lcc, mae
+from sebench.models.input_statistics import measure_inputs
 from sebench.predictors.base import Predictor
 from sebench.seeding import seed_of
 from sebench.training.checkpoint import load_weights
@@ -24,7 +25,7 @@ from sebench.training.device import autocast
 from sebench.training.history import Validation
 from sebench.training.labels import Label, Labels
 from sebench.training.optimisers import Adam, build_optimiser
-from sebench.training.stages import Context, NotFinite, Stage, StepResult, build_model, norm_of, snapshot
+from sebench.training.stages import Context, NotFinite, Stage, StepResult, build_model, norm_of, snapshot, utterances
 
 #: Batches that are enhanced before they are needed, so that their labels are there in time.
 AHEAD = 3
@@ -96,7 +97,7 @@ class _WithPredictor(Stage):
         self.precision = stage["precision"]
         self.clip_norm = stage.get("clip_norm")
         self.sample_rate = context.train.sample_rate
-        self.valid = context.valid
+        self.train, self.valid = context.train, context.valid
         self.batches = Batches(
             context.train.rows,
             context.train.mixtures,
@@ -109,6 +110,10 @@ class _WithPredictor(Stage):
         )
         self._ahead: collections.OrderedDict[int, _Scored] = collections.OrderedDict()
         self.higher_is_better = False
+
+    def prepare(self, pause: Callable[[], None]) -> None:
+        """The enhancer's input statistics; those of a parent run come with its weights."""
+        measure_inputs(self.enhancer, utterances(self.train, self.device, pause))
 
     def _initialised(self) -> dict[str, nn.Module]:
         """Path in `init` -> the network that starts from there."""

@@ -151,6 +151,21 @@ def snapshot(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}
 
 
+def utterances(train: Rendered, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:
+    """The noisy utterances of a training set, whole, one after the other; calls `pause` between them.
+
+    Raises:
+        NotFinite: one holds values that are not.
+    """
+    log.info("measuring the model's input statistics over %d utterances", len(train.rows))
+    for i in range(len(train.rows)):
+        pause()
+        batch = whole_row(train.rows, i, train.sample_rate, ("noisy",))
+        if not bool(batch.noisy.isfinite().all()):
+            raise NotFinite("an utterance of the training set", [train.mixtures[i]])
+        yield batch.to(device)
+
+
 def norm_of(parameters: Sequence[nn.Parameter], clip_norm: float | None) -> float:
     """Norm of the gradient, which is then clipped to `clip_norm` where there is one."""
     if clip_norm is not None:
@@ -216,7 +231,7 @@ class Supervised(Stage):
 
     def prepare(self, pause: Callable[[], None]) -> None:
         """The model's input statistics, over the whole training set; weights of a parent run bring theirs."""
-        measure_inputs(self.model, self._utterances(pause))
+        measure_inputs(self.model, utterances(self.train, self.device, pause))
 
     def step(self, number: int) -> StepResult:
         """One batch, one step of the optimiser."""
@@ -249,16 +264,6 @@ class Supervised(Stage):
             self._set_training()
         found = [score for score in scores if score is not None]
         return Validation(math.fsum(found) / len(found) if found else None, len(found), len(scores), tuple(scores))
-
-    def _utterances(self, pause: Callable[[], None]) -> Iterator[Batch]:
-        """The noisy utterances of the training set, whole, one after the other."""
-        log.info("measuring the model's input statistics over %d utterances", len(self.train.rows))
-        for i in range(len(self.train.rows)):
-            pause()
-            batch = whole_row(self.train.rows, i, self.train.sample_rate, ("noisy",))
-            if not bool(batch.noisy.isfinite().all()):
-                raise NotFinite("an utterance of the training set", [self.train.mixtures[i]])
-            yield self._to_device(batch)
 
     def _paused(self, pause: Callable[[], None]) -> Iterator[int]:
         for i in range(len(self.valid.rows)):

@@ -186,7 +186,7 @@ def test_the_optimisers_memory_is_kept_or_forgotten(store: Store, state: str) ->
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_interrupted_anywhere_the_bits_are_the_same(number: signal.Signals, store: Store, tmp_path: Path) -> None:
-    enhancer, predictor, node = chain(store)
+    _, _, node = chain(store)
     assert test_interruption.child(store, node) == 0
     expected = contents(store, node)
     for at in range(12):
