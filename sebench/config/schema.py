@@ -330,17 +330,17 @@ class TestSet(Strict):
     data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
     mixing: str | None = Field(None, description="a mixing entry; the role's if absent")
     snr_db: list[SnrDb] = Field([], description="a condition for each; as the mixing draws them if empty")
-    part: str | None = Field(
-        None,
-        description="a published test set, taken as it is from a corpus that brings it; on any other one a set is "
+    part: Names = Field(
+        [],
+        description="a published test set, or the first of several that the corpus brings, taken as it is from a corpus that brings it; on any other one a set is "
         "mixed instead, or, with `mixing: none`, left out",
     )
 
     @model_validator(mode="after")
     def _mixed_or_published(self) -> TestSet:
-        if self.mixing == "none" and self.part is None:
+        if self.mixing == "none" and not self.part:
             raise ValueError("`mixing: none` needs a `part`")
-        if self.part is not None and self.snr_db:
+        if self.part and self.snr_db:
             raise ValueError("a `part` is taken as it was published, whatever its SNRs: no `snr_db`")
         if len(set(self.snr_db)) != len(self.snr_db):
             raise ValueError("an SNR stands twice")

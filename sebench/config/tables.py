@@ -313,7 +313,7 @@ def table_spec(
             in_print = layout.published_rows.get(row, row)
             keys = ((in_print, column) for column in layout.published_columns.get(name, [name]))
             entry = next((printed[key] for key in keys if key in printed), None)
-            if entry is not None:
+            if entry is not None and entry["value"]:  # a place that is empty in print
                 value = float(entry["value"])
                 found.append(Published(row=row, column=name, value=value, note=entry.get("note") or ""))
     spec = TableSpec(

@@ -111,22 +111,25 @@ def check_published_snrs(
         raise CorpusUnfit([Problem(study.where(*keys, "snr_db"), key, found, accepted)])
 
 
-def has_part(config: Config, corpus: str, part: str, where: str, key: str) -> bool:
-    """Whether a corpus brings a published test set; one without mixtures of its own need not.
+def part_of(config: Config, corpus: str, parts: Sequence[str], where: str, key: str) -> str | None:
+    """The first of some published test sets that a corpus brings; None where it brings none and need not.
 
     Args:
-        where: file and line that ask for it.
+        where: file and line that ask for them.
         key: the key there.
 
     Raises:
-        CorpusUnfit: the corpus has mixtures of its own, and not this set; names those that it has.
+        CorpusUnfit: the corpus has mixtures of its own, and none of these sets; names those that it has.
     """
+    if not parts:
+        return None
     adapter, root = _adapter(config, corpus)
     published = () if root is None else tuple(adapter.published_parts(root))
-    if part in published or not adapter.paired:
-        return part in published
-    found = f"{part!r}, and corpus {corpus!r} has no such published test set"
-    raise CorpusUnfit([Problem(where, key, found, ", ".join(published) or "none", nearest(part, published))])
+    found = next((part for part in parts if part in published), None)
+    if found is None and adapter.paired:
+        text = f"{', '.join(map(repr, parts))}, and corpus {corpus!r} has no such published test set"
+        raise CorpusUnfit([Problem(where, key, text, ", ".join(published) or "none", nearest(parts[0], published))])
+    return found
 
 
 def _adapter(config: Config, corpus: str) -> tuple[Any, Path | None]:

@@ -107,7 +107,7 @@ def loss_problems(
 
     Args:
         where: file and line that ask for the pair.
-        networks: of the stage, that a loss may use.
+        networks: of the stage, that a loss may use. A loss that does fine-tunes a model whose phase was trained before.
     """
     loss = resolve_loss(config, loss_name)
     item = items.find("model", model.entry.type)
@@ -119,7 +119,7 @@ def loss_problems(
             f"loss {loss_name!r} needs {', '.join(lacking)} of the estimate, which model {model.name!r} does not give"
         )
         problems.append(Problem(where, key, found, f"a loss that reads {', '.join(item.views)}"))
-    if loss.phase_blind and item.free_phase:
+    if loss.phase_blind and item.free_phase and not loss.uses:
         found = f"loss {loss_name!r} does not see the phase, and model {model.name!r} is free to choose it"
         problems.append(Problem(where, key, found, "a loss with a term that sees the phase, or a gain model"))
     absent = sorted(loss.uses - networks)

@@ -65,8 +65,9 @@ def tested(
             accepted, near = ", ".join(corpora), nearest(role, corpora)
             raise ConfigError([Problem(study.where(*keys, "data"), key, f"no role {role!r}", accepted, near)])
         where, key = study.where(*keys, "part"), ".".join((study.name, *keys, "part"))
-        if test.part is not None and make.has_part(config, corpora[role], test.part, where, key):
-            yield Tested(name, role, part=test.part)
+        part = make.part_of(config, corpora[role], test.part, where, key)
+        if part is not None:
+            yield Tested(name, role, part=part)
             continue
         if test.mixing == "none":
             yield Tested(name, None)

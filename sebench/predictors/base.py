@@ -20,8 +20,8 @@ class Predictor(nn.Module):
         bounds: lowest and highest value that it can give; never reached.
         source: where it is from.
 
-    Args:
-        stft: the transform whose magnitudes are its input.
+    Attributes:
+        stft: the transform whose magnitudes are its input; a subclass sets it.
     """
 
     name: ClassVar[str] = ""
@@ -30,9 +30,7 @@ class Predictor(nn.Module):
     bounds: tuple[float, float] = (0.0, 0.0)
     source: str = ""
 
-    def __init__(self, stft: Stft) -> None:
-        super().__init__()
-        self.stft = stft
+    stft: Stft
 
     def forward(self, magnitude: Tensor, frames: Tensor) -> Tensor:
         """Predict.

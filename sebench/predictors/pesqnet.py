@@ -61,7 +61,8 @@ class PesqNet(Predictor):
         hop: Annotated[int, Gt(0)] = 192,
         n_fft: Annotated[int, Gt(1)] = 512,
     ) -> None:
-        super().__init__(Stft(window_length, hop, n_fft, "hann"))
+        super().__init__()
+        self.stft = Stft(window_length, hop, n_fft, "hann")
         if max(widths) > block // 2 or min(widths) < 1:
             raise ValueError(f"widths {widths}: from 1 to {block // 2}, half a block")
         if block_hop > block:

@@ -84,11 +84,11 @@ def test_a_part_goes_all_the_way_to_its_scores(config: Config, tmp_path: Path, p
 
 def test_a_part_that_is_not_there_is_refused_when_planned(config: Config) -> None:
     asked = ("config/studies/x.yaml:7", "x.conditions.parts")
-    assert make.has_part(config, "dns_challenge", "no_reverb", *asked)
+    assert make.part_of(config, "dns_challenge", ["real", "no_reverb"], *asked) == "no_reverb"
     accepted = r"x\.yaml:7: .* accepted: dns3_real, no_reverb, with_reverb; did you mean 'no_reverb'"
     with pytest.raises(ConfigError, match=accepted):
-        make.has_part(config, "dns_challenge", "no_reverbs", *asked)
-    assert not make.has_part(config, "builtin", "no_reverb", *asked)
+        make.part_of(config, "dns_challenge", ["no_reverbs"], *asked)
+    assert make.part_of(config, "builtin", ["no_reverb"], *asked) is None
 
 
 def test_snrs_are_refused_where_all_test_mixtures_belong_to_parts(config: Config, tmp_path: Path) -> None:
