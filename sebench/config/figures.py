@@ -65,6 +65,28 @@ class DistributionsLayout(Strict):
     minutes: float = Field(5.0, gt=0, description="of the set's mixtures, from its first on")
 
 
+class ScatterLayout(Strict):
+    """Predicted over measured scores, a point per utterance: a panel for each row of tables of agreement."""
+
+    title: str
+    type: Literal["scatter"]
+    tables: list[str] = Field(min_length=1, description="tables of the study, of type agreement")
+
+
+Quantity = Literal["valid_loss", "mae", "lcc", "measured", "predicted"]
+
+
+class EpochsLayout(Strict):
+    """What alternating runs measured on the validation set after each epoch: a panel for each quantity."""
+
+    title: str
+    type: Literal["epochs"]
+    rows: Annotated[dict[str, str], BeforeValidator(by_label)] = Field(
+        min_length=1, description="label -> row of the study, or a list of rows; each ends in an alternating stage"
+    )
+    quantities: dict[Quantity, str] = Field(min_length=1, description="column of history.json -> its label")
+
+
 def _type_of(value: Any) -> str:
     return str(value.get("type", "spectrograms") if isinstance(value, dict) else value.type)
 
@@ -72,7 +94,9 @@ def _type_of(value: Any) -> str:
 FigureLayout = Annotated[
     Annotated[SpectrogramsLayout, Tag("spectrograms")]
     | Annotated[SweepLayout, Tag("sweep")]
-    | Annotated[DistributionsLayout, Tag("distributions")],
+    | Annotated[DistributionsLayout, Tag("distributions")]
+    | Annotated[ScatterLayout, Tag("scatter")]
+    | Annotated[EpochsLayout, Tag("epochs")],
     Discriminator(_type_of),
 ]
 
@@ -109,31 +133,34 @@ class DistributionsSpec(Strict):
     version: int = 1
 
 
-AnySpec = SpectrogramsSpec | SweepSpec | DistributionsSpec
+class ScatterPanel(Strict):
+    """Points of one row, of its first seed."""
+
+    label: str
+    predictions: dict[str, str] = Field(description="condition -> role of a predictions parent")
+    scores: dict[str, str] = Field(description="condition -> role of a scores parent")
+
+
+class ScatterSpec(Strict):
+    """The spec of a scatter figure."""
+
+    figure: Literal["scatter"] = "scatter"
+    title: str
+    metric: str = Field(description="what is measured, by its name in the score file")
+    called: str = Field(description="how tables call it")
+    panels: list[ScatterPanel] = Field(min_length=1)
+    version: int = 1
+
+
+class EpochsSpec(Strict):
+    """The spec of a figure of epochs; curves are label -> role of a run."""
+
+    figure: Literal["epochs"] = "epochs"
+    title: str
+    curves: dict[str, str] = Field(min_length=1)
+    quantities: dict[str, str] = Field(min_length=1)
+    version: int = 1
+
+
+AnySpec = SpectrogramsSpec | SweepSpec | DistributionsSpec | ScatterSpec | EpochsSpec
 read_spec: TypeAdapter[AnySpec] = TypeAdapter(Annotated[AnySpec, Field(discriminator="figure")])
-
-
-def figure_spec(
-    layout: SpectrogramsLayout | SweepLayout | DistributionsLayout,
-    roles: dict[str, str],
-    by: str = "loss",
-    version: int = 1,
-) -> dict[str, Any]:
-    """The JSON-able spec of a figure node.
-
-    Args:
-        roles: row of the study -> role of its enhanced parent; of a sweep, choice -> its role.
-        by: what validation measures, as it is called in tables.
-    """
-    spec: AnySpec
-    if isinstance(layout, SpectrogramsLayout):
-        panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in layout.panels]
-        spec = SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select, version=version)
-    elif isinstance(layout, SweepLayout):
-        curves = [(panel.axis, {k: roles[choice] for k, choice in panel.curves.items()}) for panel in layout.panels]
-        spec = SweepSpec(title=layout.title, by=by, panels=curves, version=version)
-    else:
-        values = layout.model_dump(exclude={"type", "condition"})
-        values["title"] = f"{layout.title}, {layout.condition}"
-        spec = DistributionsSpec(**values, version=version)
-    return spec.model_dump(mode="json")

@@ -332,8 +332,8 @@ class TestSet(Strict):
     snr_db: list[SnrDb] = Field([], description="a condition for each; as the mixing draws them if empty")
     part: Names = Field(
         [],
-        description="a published test set, or the first of several that the corpus brings, taken as it is from a corpus that brings it; on any other one a set is "
-        "mixed instead, or, with `mixing: none`, left out",
+        description="a published test set, or the first of several that the corpus brings, taken as it is; where it "
+        "brings none, a set is mixed instead, or, with `mixing: none`, left out",
     )
 
     @model_validator(mode="after")

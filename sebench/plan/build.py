@@ -12,7 +12,8 @@ from sebench.config.schema import Amounts, StudyAmounts
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan import nodes as make
 from sebench.plan.choices import choice_nodes
-from sebench.plan.displays import figure_nodes, publication_node, table_nodes
+from sebench.plan.displays import publication_node, table_nodes
+from sebench.plan.figures import figure_nodes
 from sebench.plan.grid import Cell, Excluded, expand
 from sebench.plan.nodes import Nodes
 from sebench.plan.resolve import metric_identity

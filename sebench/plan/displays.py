@@ -1,14 +1,13 @@
-"""Tables, figures and the publication of a study: what its layouts say, resolved to nodes."""
+"""Tables and the publication of a study: what its layouts say, resolved to nodes (figures: `plan.figures`)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
 from sebench.config import items
-from sebench.config.figures import SpectrogramsLayout, SweepLayout, figure_spec
 from sebench.config.load import Config
 from sebench.config.tables import (
     Cell,
@@ -21,7 +20,7 @@ from sebench.config.tables import (
     table_spec,
 )
 from sebench.config.versions import version
-from sebench.errors import ConfigError, DataError, Problem, nearest
+from sebench.errors import ConfigError, DataError, Problem
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
 
@@ -157,67 +156,6 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
     if problems:
         raise ConfigError(problems)
     return found
-
-
-def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
-    """The study's figures by name.
-
-    Raises:
-        ConfigError: a layout names a row, a choice or a condition that the study does not have.
-    """
-    study = plan.study
-    selected = study.entry.select.by
-    by = selected if selected == "loss" else config.get("metrics", selected).label
-    sets = {plan.headers[name]: node.key for name, node in plan.conditions.items()}
-    nodes = {}
-    problems: list[Problem] = []
-
-    def known(name: str, keys: tuple[str | int, ...], what: str, found: str, accepted: Iterable[str]) -> bool:
-        names = list(accepted)
-        if found not in names:
-            where, key = study.where("figures", name, *keys), f"{study.name}.figures.{name}"
-            problems.append(Problem(where, key, f"no {what} {found!r}", ", ".join(names), nearest(found, names)))
-        return found in names
-
-    for name, layout in study.entry.figures.items():
-        roles = {label: choice.node.key for label, choice in plan.choices.items()}
-        parents: dict[str, str] = {}
-        if isinstance(layout, SweepLayout):
-            curves = [(i, label) for i, panel in enumerate(layout.panels) for label in panel.curves.values()]
-            checks = [known(name, ("panels", i), "choice", label, plan.choices) for i, label in curves]
-            if not all(checks):
-                continue
-            parents = {roles[label]: roles[label] for _, label in curves}
-        else:
-            if not known(name, ("condition",), "condition", layout.condition, sets):
-                continue
-            parents = {"set": sets[layout.condition]}
-        if isinstance(layout, SpectrogramsLayout):
-            roles = _enhanced_rows(plan, layout.condition)
-            sources = ("clean", "noisy", *roles)
-            checks = [known(name, ("panels", i), "row", p.source, sources) for i, p in enumerate(layout.panels)]
-            if not all(checks):
-                continue
-            read = (roles[panel.source] for panel in layout.panels if panel.source in roles)
-            parents |= {role: role for role in read}
-        spec = figure_spec(layout, roles, by, version("figure"))
-        # Named by its content alone: two places that show the same figure must agree on its path.
-        nodes[name] = Node("figure", str(spec["figure"]), spec, parents)
-    if problems:
-        raise ConfigError(problems)
-    return nodes
-
-
-def _enhanced_rows(plan: Plan, condition: str) -> dict[str, str]:
-    """Row -> the enhanced set of its first seed in a condition."""
-    by_row = [(planned.cell.label, planned.enhanced) for planned in plan.cells]
-    by_row += [(label, next(iter(choice.enhanced.values()))) for label, choice in plan.choices.items()]
-    roles: dict[str, str] = {}
-    for label, enhanced in by_row:
-        for name, node in enhanced.items():
-            if plan.headers[name] == condition:
-                roles.setdefault(label, node.key)
-    return roles
 
 
 def plan_place(plan: Plan) -> str:

@@ -22,6 +22,7 @@ RULES = {
     "run": "train",
     "choice": "choose",
     "enhanced": "enhance",
+    "predictions": "predict",
     "scores": "score",
     "complexity": "complexity",
     "table": "table",

@@ -9,7 +9,7 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.config.figures import read_spec
 from sebench.files import write_bytes, write_text
-from sebench.report import distributions, spectrograms, sweep
+from sebench.report import distributions, epochs, scatter, spectrograms, sweep
 from sebench.report.style import encoded
 
 #: Kind of figure -> what gives it and its numbers.
@@ -17,6 +17,8 @@ MAKERS: Mapping[str, Callable[[Node, Store, Any], tuple[Any, str]]] = {
     "spectrograms": spectrograms.make,
     "sweep": sweep.make,
     "distributions": distributions.make,
+    "scatter": scatter.make,
+    "epochs": epochs.make,
 }
 
 

@@ -7,7 +7,9 @@ batch from (seed, its name, k). Batches of whole utterances end with the epoch: 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -90,8 +92,9 @@ class Batches:
         self.seed = seed
         wanted = {*signals, *(("noisy", "speech", "noise") if self.augment else ())}
         self.signals = tuple(name for name in SIGNALS if name in wanted)
-        self._epoch = -1
-        self._order: NDArray[np.int64] = np.empty(0, np.int64)
+        self._permutation = functools.lru_cache(4)(self._permute)  # asked from two threads
+        self._maker: ThreadPoolExecutor | None = None
+        self._made: dict[int, Future[Batch]] = {}
 
     @property
     def per_epoch(self) -> int:
@@ -137,11 +140,17 @@ class Batches:
         tensors = {name: torch.from_numpy(view).contiguous() for name, view in views.items()}
         return Batch(lengths=torch.from_numpy(lengths), sample_rate=self.sample_rate, **tensors)
 
-    def _permutation(self, epoch: int) -> NDArray[np.int64]:
-        if epoch != self._epoch:
-            self._order = generator("epoch", self.seed, epoch).permutation(len(self.rows))
-            self._epoch = epoch
-        return self._order
+    def ahead(self, step: int) -> Batch:
+        """The same as `batch`; that of the next step is made by another thread while this one is trained on."""
+        made = self._made.pop(step, None)
+        batch = self.batch(step) if made is None else made.result()
+        if self._maker is None:
+            self._maker = ThreadPoolExecutor(1, "batches")
+        self._made = {step + 1: self._maker.submit(self.batch, step + 1)}
+        return batch
+
+    def _permute(self, epoch: int) -> NDArray[np.int64]:
+        return generator("epoch", self.seed, epoch).permutation(len(self.rows))
 
 
 def whole_row(rows: Rows, i: int, sample_rate: int, signals: Iterable[str] = SIGNALS) -> Batch:

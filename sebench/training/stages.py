@@ -235,7 +235,7 @@ class Supervised(Stage):
 
     def step(self, number: int) -> StepResult:
         """One batch, one step of the optimiser."""
-        whole = self.batches.batch(number)
+        whole = self.batches.ahead(number)
         batch = self._to_device(self.team.share(whole))
         with autocast(self.device, self.precision):
             estimate: Estimate = self.model(batch)

@@ -10,25 +10,25 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import Select, SpectrogramsLayout, figure_spec
+from sebench.config.figures import PanelLayout, Select, SpectrogramsSpec
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
 from sebench.report.spectrograms import choose, spectrogram_db
 from sebench.report.step import run
 
 RATE = 16000
-LAYOUT = SpectrogramsLayout(
+PANELS = {
+    "Clean": "clean",
+    "Noisy": "noisy",
+    "MSE": "enhanced:good",
+    "L_C 0.4": "enhanced:bad",
+    "L_N 0.4": "enhanced:absent",
+}
+SPEC = SpectrogramsSpec(
     title="Proposed loss",
-    condition="-5 dB",
-    panels=[
-        {"label": "Clean", "source": "clean"},
-        {"label": "Noisy", "source": "noisy"},
-        {"label": "MSE", "source": "Stage1(MSE)"},
-        {"label": "L_C 0.4", "source": "Stage1(L_C .4)"},
-        {"label": "L_N 0.4", "source": "Stage1(L_N .4)"},
-    ],
-    select={"noise_kind": "factory", "fallbacks": ["construction_machine"], "seconds": 1.0},
-)
+    panels=[PanelLayout(label=label, source=source) for label, source in PANELS.items()],
+    select=Select(noise_kind="factory", fallbacks=["construction_machine"], seconds=1.0),
+).model_dump(mode="json")
 
 
 @pytest.fixture
@@ -69,9 +69,8 @@ def scene(tmp_path):
         ]
         write_parquet(store.outputs(node)["index.parquet"], pd.DataFrame(entries))
     np.concatenate([clean, 0.5 * clean]).astype("<f4").tofile(store.state(good) / "audio.f32")
-    roles = {"Stage1(MSE)": "enhanced:good", "Stage1(L_C .4)": "enhanced:bad", "Stage1(L_N .4)": "enhanced:absent"}
     parents = {"set": rendered.key, "enhanced:good": good.key, "enhanced:bad": bad.key, "enhanced:absent": absent.key}
-    node = Node("figure", "spectrograms", figure_spec(LAYOUT, roles), parents)
+    node = Node("figure", "spectrograms", SPEC, parents)
     store.freeze(node)
     return store, node
 

@@ -1,0 +1,163 @@
+"""The figures of a study: what its layouts say, resolved to nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from sebench.artefacts import Node
+from sebench.config.figures import (
+    DistributionsLayout,
+    DistributionsSpec,
+    EpochsLayout,
+    EpochsSpec,
+    FigureLayout,
+    PanelLayout,
+    ScatterLayout,
+    ScatterPanel,
+    ScatterSpec,
+    SpectrogramsLayout,
+    SpectrogramsSpec,
+    SweepLayout,
+    SweepSpec,
+)
+from sebench.config.load import Config
+from sebench.config.versions import version
+from sebench.errors import ConfigError, Problem, nearest
+
+if TYPE_CHECKING:
+    from sebench.plan.build import Plan
+
+Figure = tuple[Any, dict[str, str]]  # the spec, and role -> parent
+
+
+def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
+    """The study's figures by name.
+
+    Raises:
+        ConfigError: a layout names a row, a choice, a table or a condition that the study does not have.
+    """
+    nodes = {}
+    problems: list[Problem] = []
+    for name, layout in plan.study.entry.figures.items():
+        found = list(_unknown(plan, name, layout))
+        problems.extend(found)
+        if found:
+            continue
+        spec, parents = _resolved(config, plan, layout)
+        content = spec.model_copy(update={"version": version("figure")}).model_dump(mode="json")
+        # Named by its content alone: two places that show the same figure must agree on its path.
+        nodes[name] = Node("figure", str(content["figure"]), content, parents)
+    if problems:
+        raise ConfigError(problems)
+    return nodes
+
+
+def _resolved(config: Config, plan: Plan, layout: FigureLayout) -> Figure:
+    if isinstance(layout, SweepLayout):
+        return _sweep(config, plan, layout)
+    if isinstance(layout, SpectrogramsLayout):
+        return _spectrograms(plan, layout)
+    if isinstance(layout, DistributionsLayout):
+        values = layout.model_dump(exclude={"type", "condition"})
+        values["title"] = f"{layout.title}, {layout.condition}"
+        return DistributionsSpec(**values), {"set": _sets(plan)[layout.condition]}
+    if isinstance(layout, ScatterLayout):
+        return _scatter(config, plan, layout)
+    return _epochs(plan, layout)
+
+
+def _sweep(config: Config, plan: Plan, layout: SweepLayout) -> Figure:
+    selected = plan.study.entry.select.by
+    by = selected if selected == "loss" else config.get("metrics", selected).label
+    roles = {label: choice.node.key for label, choice in plan.choices.items()}
+    curves = [(panel.axis, {k: roles[choice] for k, choice in panel.curves.items()}) for panel in layout.panels]
+    parents = {role: role for _, shown in curves for role in shown.values()}
+    return SweepSpec(title=layout.title, by=by, panels=curves), parents
+
+
+def _spectrograms(plan: Plan, layout: SpectrogramsLayout) -> Figure:
+    roles = _enhanced_rows(plan, layout.condition)
+    panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in layout.panels]
+    read = (roles[panel.source] for panel in layout.panels if panel.source in roles)
+    parents = {"set": _sets(plan)[layout.condition], **{role: role for role in read}}
+    return SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select), parents
+
+
+def _scatter(config: Config, plan: Plan, layout: ScatterLayout) -> Figure:
+    """Points of the first seed: enhanced speech, then noisy speech, of each row."""
+    study = plan.study.entry
+    panels = []
+    for table in layout.tables:
+        for row in plan.tables[table].spec["rows"]:
+            cell = row["cells"][0]
+            for prefix, symbol in (("", "s_hat"), ("noisy_", "y")):
+                given = cell[f"{prefix}predictions"], cell[f"{prefix}scores"]
+                panels.append(ScatterPanel(label=f"{row['label']}, {symbol}", predictions=given[0], scores=given[1]))
+    metric = next(column["metric"] for column in plan.tables[layout.tables[0]].spec["columns"])
+    called = config.get("metrics", study.tables[layout.tables[0]].metric).label
+    read = [role for panel in panels for roles in (panel.predictions, panel.scores) for role in roles.values()]
+    spec = ScatterSpec(title=layout.title, metric=metric, called=called, panels=panels)
+    return spec, {role: role for role in dict.fromkeys(read)}
+
+
+def _epochs(plan: Plan, layout: EpochsLayout) -> Figure:
+    runs = _alternating(plan)
+    curves = {label: runs[row] for label, row in layout.rows.items()}
+    spec = EpochsSpec(title=layout.title, curves=curves, quantities=dict(layout.quantities))
+    return spec, {role: role for role in curves.values()}
+
+
+def _sets(plan: Plan) -> dict[str, str]:
+    """Header of a condition -> its rendered set."""
+    return {plan.headers[name]: node.key for name, node in plan.conditions.items()}
+
+
+def _alternating(plan: Plan) -> dict[str, str]:
+    """Row -> the run of its first seed, of those that end in an alternating stage."""
+    runs: dict[str, str] = {}
+    for planned in plan.cells:
+        if planned.run.spec["stage"]["kind"] == "alternating":
+            runs.setdefault(planned.cell.label, planned.run.key)
+    return runs
+
+
+def _enhanced_rows(plan: Plan, condition: str) -> dict[str, str]:
+    """Row -> the enhanced set of its first seed in a condition."""
+    by_row = [(planned.cell.label, planned.enhanced) for planned in plan.cells]
+    by_row += [(label, next(iter(choice.enhanced.values()))) for label, choice in plan.choices.items()]
+    roles: dict[str, str] = {}
+    for label, enhanced in by_row:
+        for name, node in enhanced.items():
+            if plan.headers[name] == condition:
+                roles.setdefault(label, node.key)
+    return roles
+
+
+def _unknown(plan: Plan, name: str, layout: FigureLayout) -> Iterator[Problem]:
+    """What a layout names and the study does not have."""
+
+    def known(keys: tuple[str | int, ...], what: str, found: str, accepted: Iterable[str]) -> Iterator[Problem]:
+        names = list(accepted)
+        if found not in names:
+            where, key = plan.study.where("figures", name, *keys), f"{plan.study.name}.figures.{name}"
+            yield Problem(where, key, f"no {what} {found!r}", ", ".join(names) or "none", nearest(found, names))
+
+    if isinstance(layout, SweepLayout):
+        for i, panel in enumerate(layout.panels):
+            for label in panel.curves.values():
+                yield from known(("panels", i), "choice", label, plan.choices)
+    elif isinstance(layout, ScatterLayout):
+        layouts = plan.study.entry.tables
+        for table in layout.tables:
+            agreement = [key for key in plan.tables if layouts[key].type == "agreement"]
+            yield from known(("tables",), "table of agreement", table, agreement)
+    elif isinstance(layout, EpochsLayout):
+        for row in layout.rows.values():
+            yield from known(("rows",), "row that ends in an alternating stage", row, _alternating(plan))
+    else:
+        yield from known(("condition",), "condition", layout.condition, _sets(plan))
+        if isinstance(layout, SpectrogramsLayout):
+            sources = ("clean", "noisy", *_enhanced_rows(plan, layout.condition))
+            for i, panel in enumerate(layout.panels):
+                yield from known(("panels", i), "row", panel.source, sources)

@@ -1,0 +1,99 @@
+"""Figure of predicted over measured scores, a point per utterance."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import TYPE_CHECKING
+
+from sebench.artefacts import Node, Store
+from sebench.config.figures import ScatterPanel, ScatterSpec
+from sebench.files import read_parquet
+from sebench.metrics.agreement import lcc, mae
+from sebench.report.style import STYLE
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+HEADER = ["panel", "condition", "mixture", "measured", "predicted"]
+COLUMNS = 2
+
+
+def make(node: Node, store: Store, spec: ScatterSpec) -> tuple[Figure, str]:
+    """The figure and its points as CSV; an utterance that lacks one of the two scores has none."""
+    found = {panel.label: _points(node, store, spec.metric, panel) for panel in spec.panels}
+    return draw(spec.title, spec.called, found), _numbers(found)
+
+
+def _points(node: Node, store: Store, metric: str, panel: ScatterPanel) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = []
+    for condition, role in panel.predictions.items():
+        predicted = read_parquet(store.outputs(store.parent(node, role))["predictions.parquet"])
+        scores = read_parquet(store.outputs(store.parent(node, panel.scores[condition]))["scores.parquet"])
+        measured = scores[scores["metric"] == metric]
+        joined = predicted.merge(measured, on="mixture", suffixes=("_predicted", "_measured"))
+        there = joined[(joined["status_predicted"] == "ok") & (joined["status_measured"] == "ok")]
+        parts.append(there.assign(condition=condition))
+    points = pd.concat(parts)
+    names = {"value_measured": "measured", "value_predicted": "predicted"}
+    return points.rename(columns=names)[["condition", "mixture", "measured", "predicted"]]
+
+
+def draw(title: str, called: str, found: dict[str, pd.DataFrame]) -> Figure:
+    """One square panel per row, all on the same axes, with the line on which both scores are equal.
+
+    Args:
+        called: the metric.
+        found: label -> points.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    values = [value for points in found.values() for name in ("measured", "predicted") for value in points[name]]
+    low, high = (min(values), max(values)) if values else (1.0, 5.0)
+    edge = 0.05 * ((high - low) or 1.0)
+    rows = math.ceil(len(found) / COLUMNS)
+    with mpl.rc_context(STYLE):
+        columns = min(COLUMNS, len(found))
+        figure = Figure(figsize=(3.1 * columns, 3.2 * rows + 0.3), dpi=200, layout="constrained")
+        figure.suptitle(title, fontsize=10)
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        for axis in axes.flat[len(found) :]:
+            axis.set_visible(False)
+        for axis, (label, points) in zip(axes.flat, found.items(), strict=False):
+            axis.plot([low - edge, high + edge], [low - edge, high + edge], color="0.6", linewidth=0.8)
+            for i, (condition, some) in enumerate(points.groupby("condition", sort=False)):
+                axis.plot(some["measured"], some["predicted"], ".", color=f"C{i}", markersize=3.5, label=condition)
+            axis.set_title(f"{label}\n{_agreement(points)}")
+            axis.set_xlim(low - edge, high + edge)
+            axis.set_ylim(low - edge, high + edge)
+            axis.set_aspect("equal")
+            axis.grid(linewidth=0.3, color="0.85")
+            if points["condition"].nunique() > 1:
+                axis.legend(fontsize=6, frameon=False, handletextpad=0.1)
+        for axis in axes[-1]:
+            axis.set_xlabel(f"{called}, measured")
+        for axis in axes[:, 0]:
+            axis.set_ylabel(f"{called}, predicted")
+        return figure
+
+
+def _agreement(points: pd.DataFrame) -> str:
+    found = {"MAE": mae, "LCC": lcc}
+    values = {name: of(points["predicted"].to_numpy(), points["measured"].to_numpy()) for name, of in found.items()}
+    told = ", ".join(f"{name} {value:.2f}" for name, value in values.items() if value is not None)
+    return f"{told}, {len(points)} utterances" if told else "no utterance has both scores"
+
+
+def _numbers(found: dict[str, pd.DataFrame]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    for label, points in found.items():
+        for condition, mixture, measured, predicted in points.itertuples(index=False):
+            writer.writerow([label, condition, mixture, f"{measured:.9g}", f"{predicted:.9g}"])
+    return buffer.getvalue()
