@@ -96,6 +96,27 @@ def test_only_a_dead_driver_leaves_orphans(repo: Repo) -> None:
             child.wait()
 
 
+def test_a_driver_that_died_at_the_very_end(repo: Repo) -> None:
+    """All is made, its Snakemake still ends: the next command has nothing to do but to clear up."""
+    assert repo.sebench("run").code == 0
+    dead = subprocess.Popen(["sleep", "600"])
+    started = process_start(dead.pid)
+    dead.kill()
+    dead.wait()
+    write_json(repo.store.root / "driver.json", {"pid": dead.pid, "start": started, "host": os.uname().nodename})
+    mark = f"{dead.pid}:{started}:{repo.store.root.resolve()}"
+    left = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: mark})
+    try:
+        done = repo.sebench("run")
+        assert done.code == 0
+        assert "nothing to do" in done.text
+        assert left.wait(10) == -signal.SIGTERM
+        assert not (repo.store.root / "driver.json").exists()
+    finally:
+        left.kill()
+        left.wait()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_kills(extended: Repo, tmp_path: Path) -> None:
