@@ -53,7 +53,13 @@ def release(store: Store) -> None:
     path = store.root / "driver.json"
     with contextlib.suppress(OSError):
         if read_json(path)["pid"] == os.getpid():
+            _grave(store).unlink(missing_ok=True)
             path.unlink()
+
+
+def _grave(store: Store) -> Path:
+    """The record of a dead driver until one that replaced it has ended: it too may die before it cleared up."""
+    return store.root / ".driver-died.json"
 
 
 def claim(store: Store) -> bool:
@@ -68,7 +74,6 @@ def claim(store: Store) -> bool:
     path = store.root / "driver.json"
     mine = {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename}
     job = mine["slurm_job_id"] = os.environ.get("SLURM_JOB_ID", "")
-    died = False
     while True:
         fresh = path.with_name(f".driver.{os.getpid()}.json")
         write_json(fresh, mine)
@@ -85,12 +90,25 @@ def claim(store: Store) -> bool:
                 raise DriverBusy(f"another driver ({where}) works on {store.root}; {hint}") from None
             if recorded["host"] == mine["host"] and recorded["start"] == process_start(int(recorded["pid"])):
                 raise DriverBusy(f"another driver ({where}) works on {store.root}; wait for it or stop it") from None
-            died = True
-            path.unlink(missing_ok=True)
+            _bury(store, recorded)
         finally:
             fresh.unlink(missing_ok=True)
     end_orphans(store)
-    return died
+    return _grave(store).exists()
+
+
+def _bury(store: Store, dead: dict[str, object]) -> None:
+    """Take a dead driver's record away, unless another one that starts now was faster."""
+    path = store.root / "driver.json"
+    taken = path.with_name(f".driver-taken.{os.getpid()}.json")
+    with contextlib.suppress(FileNotFoundError):
+        path.replace(taken)
+        if read_json(taken) == dead:
+            taken.replace(_grave(store))
+        else:  # the faster one's own
+            with contextlib.suppress(FileExistsError):
+                os.link(taken, path)
+            taken.unlink()
 
 
 def mark(store: Store) -> str:
@@ -152,6 +170,16 @@ def unlock(settings: dict[str, str]) -> None:
         subprocess.run(command, capture_output=True, check=False)
 
 
+def _clear_up(store: Store, settings: dict[str, str]) -> None:
+    """End what a dead driver left, where there is nothing else to do: its Snakemake may still be at its last lines."""
+    with contextlib.suppress(DriverBusy):
+        try:
+            if claim(store):
+                unlock(settings)
+        finally:
+            release(store)
+
+
 def missing(plans: Sequence[Plan], store: Store) -> list[Node]:
     """Nodes that are not complete, each once."""
     nodes = {key: node for plan in plans for key, node in plan.nodes.by_key.items()}
@@ -166,6 +194,8 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
     """
     todo = missing(plans, store)
     if not todo:
+        if (store.root / "driver.json").exists():
+            _clear_up(store, settings)
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0
     store.root.mkdir(parents=True, exist_ok=True)

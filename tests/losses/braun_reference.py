@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -188,27 +189,23 @@ def plsd(u: Utterance, floor: float = 1e-4, error: str = "squared") -> float:
     return float(np.mean(log_distance(u, floor, error) * phase_factor(u)))
 
 
-def wlsd(
+def weighted_log_distance(
     u: Utterance,
     gamma: float = 0.1,
     power: float = 0.3,
     weight_from: str = "target",
     floor: float = 1e-4,
     error: str = "squared",
-) -> float:
-    return float(np.mean(loudness_weight(u, gamma, power, weight_from) * log_distance(u, floor, error)))
+) -> Reals:
+    return loudness_weight(u, gamma, power, weight_from) * log_distance(u, floor, error)
 
 
-def wplsd(
-    u: Utterance,
-    gamma: float = 0.1,
-    power: float = 0.3,
-    weight_from: str = "target",
-    floor: float = 1e-4,
-    error: str = "squared",
-) -> float:
-    weighted = loudness_weight(u, gamma, power, weight_from) * log_distance(u, floor, error)
-    return float(np.mean(weighted * phase_factor(u)))
+def wlsd(u: Utterance, **params: Any) -> float:
+    return float(np.mean(weighted_log_distance(u, **params)))
+
+
+def wplsd(u: Utterance, **params: Any) -> float:
+    return float(np.mean(weighted_log_distance(u, **params) * phase_factor(u)))
 
 
 def mag_comp(u: Utterance, exponent: float = 0.3, floor: float = 1e-4) -> float:

@@ -52,6 +52,17 @@ def test_a_dead_driver_is_replaced(store: Store) -> None:
     assert json.loads((store.root / "driver.json").read_text())["pid"] == os.getpid()
 
 
+def test_a_death_is_known_until_a_driver_has_cleared_up(store: Store) -> None:
+    """The one that replaced the dead one may be killed before it removed Snakemake's lock."""
+    record(store, start="1")
+    assert driver.claim(store) is True
+    (store.root / "driver.json").unlink()  # as if the second one had been killed between two steps of its claim
+    assert driver.claim(store) is True
+    driver.release(store)
+    assert list(store.root.iterdir()) == []
+    assert driver.claim(store) is False
+
+
 def test_a_number_that_another_process_has_now_is_a_dead_driver(store: Store) -> None:
     record(store, start="1")
     assert driver.claim(store) is True

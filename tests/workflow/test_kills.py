@@ -96,6 +96,27 @@ def test_only_a_dead_driver_leaves_orphans(repo: Repo) -> None:
             child.wait()
 
 
+def test_a_driver_that_died_at_the_very_end(repo: Repo) -> None:
+    """All is made, its Snakemake still ends: the next command has nothing to do but to clear up."""
+    assert repo.sebench("run").code == 0
+    dead = subprocess.Popen(["sleep", "600"])
+    started = process_start(dead.pid)
+    dead.kill()
+    dead.wait()
+    write_json(repo.store.root / "driver.json", {"pid": dead.pid, "start": started, "host": os.uname().nodename})
+    mark = f"{dead.pid}:{started}:{repo.store.root.resolve()}"
+    left = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: mark})
+    try:
+        done = repo.sebench("run")
+        assert done.code == 0
+        assert "nothing to do" in done.text
+        assert left.wait(10) == -signal.SIGTERM
+        assert not (repo.store.root / "driver.json").exists()
+    finally:
+        left.kill()
+        left.wait()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_many_kills(extended: Repo, tmp_path: Path) -> None:
@@ -104,11 +125,13 @@ def test_many_kills(extended: Repo, tmp_path: Path) -> None:
     chance = random.Random(seed)
     killed: list[str] = []
     expected = contents(extended.store)
-    for store in range(2):
+    for store in range(5):  # a fast machine gives fewer chances in each
+        if len(killed) >= 20:
+            break
         repo = Repo.create(tmp_path / f"repo{store}")
         outside.extend(repo)
         repo.environment["OUTSIDE_SECONDS"] = "0.2"
-        _make_with_kills(repo, chance, killed, most=16 * (store + 1))
+        _make_with_kills(repo, chance, killed, most=len(killed) + 16)
         found = contents(repo.store)
         assert any(name.startswith("tables/tiny-") for name in found)
         assert [name for name, data in found.items() if expected.get(name) != data] == [], (seed, killed)
@@ -122,8 +145,10 @@ def test_many_kills(extended: Repo, tmp_path: Path) -> None:
 def _make_with_kills(repo: Repo, chance: random.Random, killed: list[str], most: int) -> None:
     """Give the same command until it succeeds, and kill a process every few seconds, `most` in all."""
     leaders = []
+    said = repo.folder / "said.txt"
     for _ in range(100):
-        driver = repo.popen("sebench", "run", "-c", "2", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with said.open("w") as file:
+            driver = repo.popen("sebench", "run", "-c", "2", stdout=subprocess.DEVNULL, stderr=file)
         leaders.append(driver.pid)
         while driver.poll() is None:
             pause = time.monotonic() + chance.uniform(1.0, 8.0)
@@ -134,7 +159,9 @@ def _make_with_kills(repo: Repo, chance: random.Random, killed: list[str], most:
         if driver.returncode == 0:
             break
     else:
-        raise AssertionError(f"no end after {killed}")
+        record = repo.store.root / "driver.json"
+        last = [said.read_text(), record.read_text() if record.exists() else "no driver.json"]
+        raise AssertionError(f"no end after {killed}; the last command said: {last}")
     assert [line for leader in leaders for _, line in session_members(leader)] == []
 
 
