@@ -20,7 +20,7 @@ SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "losses": schema.LossEntry,
     "models": schema.ItemEntry,
     "predictors": schema.ItemEntry,
-    "metrics": schema.ItemEntry,
+    "metrics": schema.MetricEntry,
     "corpora": schema.CorpusEntry,
     "mixing": Mixing,
     "recipes": schema.RecipeEntry,

@@ -26,6 +26,8 @@ def check_references(config: Config) -> Iterator[Problem]:
     yield from _loss_problems(config)
     for named in config.sections["recipes"].values():
         yield from _recipe_problems(config, named)
+    for named in config.sections["metrics"].values():
+        yield from _metric_problems(config, named)
     for named in config.sections["studies"].values():
         yield from _study_problems(config, named)
 
@@ -137,6 +139,18 @@ def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
                     named.where("stages", index, "init"), f"{key}.init", found, accepted, nearest(source, earlier)
                 )
         earlier.append(stage.name)
+
+
+def _metric_problems(config: Config, named: Named) -> Iterator[Problem]:
+    instead = named.entry.instead
+    if not instead:
+        return
+    found = config.lookup("metrics", instead)
+    where, key = named.where("instead"), f"{named.name}.instead"
+    if found is None:
+        yield missing(config, "metrics", instead, where, key)
+    elif found.entry.instead:
+        yield Problem(where, key, f"{instead!r}, which has a stand-in itself", "a metric without `instead`")
 
 
 def _study_problems(config: Config, named: Named) -> Iterator[Problem]:

@@ -129,6 +129,14 @@ class LossEntry(Entry):
         return self
 
 
+class MetricEntry(ItemEntry):
+    """A metric, and what stands in for it where its package is not installed."""
+
+    instead: str = Field(
+        "", description="metric entry used where this one's package is not installed; tables mark it: another scale"
+    )
+
+
 class CorpusEntry(ItemEntry):
     """A corpus: its adapter, and where it lies."""
 

@@ -60,6 +60,10 @@ class NumberColumn(Strict):
 MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column)]]
 
 
+class NothingToShow(DataError):
+    """A table whose test sets are all absent from the corpus."""
+
+
 class PredictorRow(Strict):
     """A row of a table of agreement: a trained predictor on some test sets."""
 
@@ -96,6 +100,7 @@ class TableLayout(Strict):
         default={}, description="column -> printed column, where the names differ; of several the first that there is"
     )
     published_rows: dict[str, str] = Field(default={}, description="row -> printed row, where the names differ")
+    second_best: bool = Field(default=False, description="underline the second best value of each column")
     notes: list[str] = Field(default=[], description="lines for the footer")
 
     @model_validator(mode="after")
@@ -174,6 +179,7 @@ class ScoreColumn(Strict):
     conditions: list[str] = Field(min_length=1)
     higher_is_better: bool = True
     unit: str = ""
+    note: str = Field(default="", description="beside the name; with one, no printed numbers stand beside ours")
     digits: int = 2
 
 
@@ -197,6 +203,7 @@ class AgreementColumn(Strict):
     signal: Literal["enhanced", "noisy"]
     higher_is_better: bool
     unit: str = ""
+    note: str = Field(default="", description="as of a column of scores")
     digits: int = 2
 
 
@@ -220,6 +227,12 @@ class MetricFacts(Strict):
     unit: str = ""
     bounds: tuple[float | None, float | None] = (None, None)
     name: str = Field(default="", description="name in score files, where it is not the key of the mapping")
+    instead_of: str = Field(default="", description="the metric that it stands in for, on a scale of its own")
+
+    @property
+    def note(self) -> str:
+        """What stands beside the name of a column."""
+        return "other scale" if self.instead_of else ""
 
 
 class TableSpec(Strict):
@@ -233,6 +246,7 @@ class TableSpec(Strict):
     published: list[Published] = []
     claims: list[ClaimLayout] = []
     footer: dict[str, Any] = {}
+    second_best: bool = False
     version: int = 1
 
 
@@ -276,6 +290,7 @@ def table_spec(
         footer: what the table must say about itself (study, scale, corpus, selection, amounts, ...).
 
     Raises:
+        NothingToShow: the corpus has none of the table's test sets.
         DataError: the layout or a claim names a row, metric or column that is not there.
     """
     by_label = {row.label: row for row in rows}
@@ -292,6 +307,8 @@ def table_spec(
     else:
         chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
     columns = _columns(layout, list(conditions), metrics, test_sets or {})
+    if not columns:
+        raise NothingToShow(f"table {layout.title!r} has no column: no test set of it is there")
     names = [column.name for column in columns]
     if layout.predictors and claims:
         raise DataError(f"table {layout.title!r}: claims are about scores of rows, not about agreement")
@@ -308,8 +325,9 @@ def table_spec(
     _known(f"table {layout.title!r}: published_rows", layout.published_rows, picked)
     printed = {(entry["row"], entry["column"]): entry for entry in published}
     found = []
+    own_scale = [column.name for column in columns if isinstance(column, ComplexityColumn) or not column.note]
     for row in picked:
-        for name in names:
+        for name in own_scale:
             in_print = layout.published_rows.get(row, row)
             keys = ((in_print, column) for column in layout.published_columns.get(name, [name]))
             entry = next((printed[key] for key in keys if key in printed), None)
@@ -325,6 +343,7 @@ def table_spec(
         published=found,
         claims=list(claims),
         footer={**(footer or {}), **({"notes": layout.notes} if layout.notes else {})},
+        second_best=layout.second_best,
         version=version,
     )
     return spec.model_dump(mode="json")
@@ -370,6 +389,7 @@ def _columns(
             conditions=averaged,
             higher_is_better=facts.higher_is_better,
             unit=facts.unit,
+            note=facts.note,
             digits=column.digits if column.digits is not None else (3 if small else 2),
         )
 
@@ -400,6 +420,7 @@ def _agreement_columns(metric: str, facts: MetricFacts) -> list[Column]:
             signal=signal,
             higher_is_better=higher_is_better,
             unit=facts.unit if statistic == "mae" else "",
+            note=facts.note,
         )
         for statistic, higher_is_better in statistics.items()
         for signal, symbol in signals.items()

@@ -13,6 +13,7 @@ from sebench.config.tables import (
     Cell,
     ClaimLayout,
     MetricFacts,
+    NothingToShow,
     Row,
     TableLayout,
     parents_read,
@@ -23,6 +24,7 @@ from sebench.config.versions import version
 from sebench.errors import ConfigError, DataError, Problem
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
+from sebench.plan.resolve import metric_in_use
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -63,7 +65,7 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
     """What tables must know of the study's metrics."""
     facts = {}
     for name in names:
-        named = config.get("metrics", name)
+        named = metric_in_use(config, name)
         item = items.find("metric", named.entry.type)
         assert item is not None
         facts[name] = MetricFacts(
@@ -72,6 +74,7 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
             unit=item.unit,
             bounds=tuple(item.bounds),
             name=item.type if item.builtin else item.cls,
+            instead_of="" if named.name == name else name,
         )
     return facts
 
@@ -96,9 +99,18 @@ def footer(plan: Plan) -> dict[str, Any]:
     }
     if changes is not None:
         content.update(changes_in_words(changes))
-    if plan.excluded:
-        content["left out"] = "; ".join(f"{cell.label}: {cell.reason}" for cell in plan.excluded)
+    absent = left_out(plan)
+    if absent:
+        content["left out"] = "; ".join(absent)
     return content
+
+
+def left_out(plan: Plan) -> list[str]:
+    """Cells and test sets that the study names and that are not there, each with its reason."""
+    cells = [f"{cell.label}: {cell.reason}" for cell in plan.excluded]
+    corpora = ", ".join(dict.fromkeys(plan.corpora.values()))
+    sets = [f"test set {name}: {corpora} has none" for name, headers in plan.test_sets.items() if not headers]
+    return cells + sets
 
 
 def _steps(plan: Plan) -> str:
@@ -108,7 +120,7 @@ def _steps(plan: Plan) -> str:
 
 
 def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
-    """The study's tables by name.
+    """The study's tables by name, without those that have no column on this corpus.
 
     Raises:
         ConfigError: a layout, a claim or a file of published numbers does not fit the study.
@@ -133,6 +145,8 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
                 footer=footer(plan),
                 version=version("table"),
             )
+        except NothingToShow:
+            continue
         except DataError as error:
             where = study.where("tables", name)
             raise ConfigError([Problem(where, f"{study.name}.tables.{name}", str(error))]) from None

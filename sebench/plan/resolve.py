@@ -25,9 +25,20 @@ def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) 
     return item.identity(params)
 
 
+def metric_in_use(config: Config, name: str) -> Named:
+    """The metric entry itself, or the one that stands in for it where its package is not installed."""
+    named = config.get("metrics", name)
+    item = items.find("metric", named.entry.type)
+    assert item is not None
+    return config.get("metrics", named.entry.instead) if named.entry.instead and not installed(item.package) else named
+
+
 def metric_identity(config: Config, name: str) -> dict[str, Any]:
-    """A metric's identity with what computes it: a package, its version and its trained weights, or sebench."""
-    entry = config.get("metrics", name).entry
+    """A metric's identity with what computes it: a package, its version and its trained weights, or sebench.
+
+    Of the metric that stands in for it, where its package is not installed and it has one.
+    """
+    entry = metric_in_use(config, name).entry
     item = items.find("metric", entry.type)
     assert item is not None
     described = identity("metric", entry)

@@ -10,6 +10,7 @@ from sebench.config.load import Config
 from sebench.errors import SebenchError
 from sebench.plan.build import Plan, build_plan
 from sebench.plan.cost import Costs, disk_bytes
+from sebench.plan.displays import left_out
 from sebench.plan.groups import submissions
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit
 
@@ -57,6 +58,12 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield ""
     width = max(len(label) for label in (*(planned.cell.label for planned in plan.cells), *plan.choices)) + 2
     states: Counter[str] = Counter()
+    members = Counter(run.key for planned in plan.cells for run in planned.chain)
+    stages = [run for run in plan.nodes.of_kind("run") if members[run.key] > 1]
+    for run in stages:
+        state = "done" if run.key in complete else "new"
+        about = f"trained once for {members[run.key]} cells"
+        yield f"  {run.stem:<{width}}         {state:<9}{about}"
     for planned in plan.cells:
         work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
         trained = all(run.key in complete for run in planned.chain)
@@ -65,7 +72,8 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         others = sorted({name for run in planned.chain for name in shared.get(run.key, [])})
         note = f"shared with {', '.join(others)}" if others else ""
         states["shared"] += bool(others)
-        chain = " -> ".join(run.stem for run in planned.chain)
+        own = [run.stem for run in planned.chain if members[run.key] == 1]
+        chain = " -> ".join(["...", *own] if len(own) < len(planned.chain) and own else own or [planned.run.stem])
         note += "" if planned.cell.tested else f"{', ' if note else ''}trained for a choice only"
         yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<9}{chain}  {note}".rstrip()
     for label, choice in plan.choices.items():
@@ -73,8 +81,11 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         work = [node for made in (choice.enhanced, choice.scores) for by in made.values() for node in by.values()]
         state = "done" if all(node.key in complete for node in (choice.node, *work)) else "new"
         yield f"  {label:<{width}}         {state:<9}the best {choice.node.spec['axis']} of {values}, by validation"
-    for cell in plan.excluded:
-        yield f"  {cell.label:<{width}} left out: {cell.reason}"
+    for line in left_out(plan):
+        yield f"  left out: {line}"
+    for name in plan.study.entry.tables:
+        if name not in plan.tables:
+            yield f"  left out: table {name}: none of its test sets is there"
     yield ""
     to_score = f"{states['to score']} trained and to be scored, " if states["to score"] else ""
     yield f"cells: {states['new']} new, {to_score}{states['done']} done, {states['shared']} shared with other studies"

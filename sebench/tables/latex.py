@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sebench.tables.table import Table
-from sebench.tables.text import BOLD, PLAIN, Block, blocks
+from sebench.tables.text import BOLD, PLAIN, UNDERLINED, UNLINED, Block, blocks
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -25,6 +25,8 @@ _SPECIAL = {
     ">": r"\textgreater{}",
     BOLD: r"\textbf{",
     PLAIN: "}",
+    UNDERLINED: r"\underline{",
+    UNLINED: "}",
 }
 
 

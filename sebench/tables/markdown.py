@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sebench.tables.table import Table
-from sebench.tables.text import BOLD, PLAIN, Block, blocks
+from sebench.tables.text import BOLD, PLAIN, UNDERLINED, UNLINED, Block, blocks
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_MARKDOWN = {BOLD: "**", PLAIN: "**", UNDERLINED: "<u>", UNLINED: "</u>"}
+_CONSOLE = {BOLD: "[bold]", PLAIN: "[/bold]", UNDERLINED: "[underline]", UNLINED: "[/underline]"}
 
 
 def write(table: Table) -> str:
@@ -29,7 +33,7 @@ def write(table: Table) -> str:
 
 
 def show(table: Table, console: Console) -> None:
-    """Print to a terminal, best values bold."""
+    """Print to a terminal, best values bold, second ones underlined."""
     from rich.markup import escape
     from rich.table import Table as Grid
 
@@ -39,7 +43,7 @@ def show(table: Table, console: Console) -> None:
         for position, name in enumerate(block.header):
             grid.add_column(escape(name), justify="right" if position else "left", no_wrap=position > 0)
         for line in block.lines:
-            grid.add_row(*(escape(text).replace(BOLD, "[bold]").replace(PLAIN, "[/bold]") for text in line))
+            grid.add_row(*(_marked(escape(text), _CONSOLE) for text in line))
         console.print(grid)
     for reason, letter in table.footnotes().items():
         console.print(escape(f"[{letter}] {reason}"))
@@ -49,11 +53,12 @@ def show(table: Table, console: Console) -> None:
         console.print(escape(text), style="dim")
 
 
+def _marked(text: str, marks: Mapping[str, str]) -> str:
+    return "".join(marks.get(character, character) for character in text)
+
+
 def _grid(block: Block) -> str:
-    lines = [
-        tuple(_escaped(text).replace(BOLD, "**").replace(PLAIN, "**") for text in line)
-        for line in (block.header, *block.lines)
-    ]
+    lines = [tuple(_marked(_escaped(text), _MARKDOWN) for text in line) for line in (block.header, *block.lines)]
     widths = [max(3, *(_width(line[i]) for line in lines)) for i in range(len(block.header))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(_line(line, widths) for line in (lines[0], tuple(rule), *lines[1:]))

@@ -53,7 +53,7 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
     reader = Reader(node, store, partial)
     printed = {(entry.row, entry.column): entry for entry in spec.published}
     columns = tuple(_column(column) for column in spec.columns)
-    grid = Grid(columns)
+    grid = Grid(columns, spec.second_best)
     for row in spec.rows:
         values = []
         for column in spec.columns:
@@ -85,7 +85,8 @@ def _column(column: ColumnSpec) -> Column:
         metric, conditions, style = column.metric, (), "plain"
     else:
         metric, conditions, style = column.key, (), column.style
-    return Column(column.name, metric, conditions, column.higher_is_better, column.unit, column.digits, style)
+    note = "" if isinstance(column, ComplexityColumn) else column.note
+    return Column(column.name, metric, conditions, column.higher_is_better, column.unit, column.digits, style, note)
 
 
 def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:

@@ -18,6 +18,7 @@ class Column:
         metric: name in the score file, or key of the complexity file.
         conditions: those that are averaged; empty for a number without utterances.
         style: "si" (2.1M) or "plain".
+        note: what a reader must know of all its values.
     """
 
     name: str
@@ -27,6 +28,12 @@ class Column:
     unit: str = ""
     digits: int = 2
     style: str = "plain"
+    note: str = ""
+
+    @property
+    def header(self) -> str:
+        """Name, and what a reader must know beside it."""
+        return f"{self.name} ({self.note})" if self.note else self.name
 
     def format(self, value: float | None) -> str:
         """The value as printed; an empty string for none."""
@@ -46,7 +53,7 @@ class Value:
         sd: standard deviation over seeds, where there is more than one.
         seeds: seeds that gave a value.
         n_ok, n: scored and all utterances, over seeds and conditions.
-        best: whether it is the best of its column.
+        best, second: whether it is the best of its column, or, where the table marks that, the second best.
         reason: why it is a hole, or what is missing from it.
     """
 
@@ -59,6 +66,7 @@ class Value:
     n_ok: int = 0
     n: int = 0
     best: bool = False
+    second: bool = False
     reason: str = ""
 
     @property
@@ -153,13 +161,14 @@ class Table:
 
 @dataclass
 class Grid:
-    """Values while a table is filled; marks the best of each column at the end."""
+    """Values while a table is filled; marks the best of each column at the end, and the second best if asked."""
 
     columns: tuple[Column, ...]
+    second_best: bool = False
     values: list[list[Value]] = field(default_factory=list)
 
     def finished(self) -> tuple[tuple[Value, ...], ...]:
-        """The values with `best` set, by the printed (rounded) number, so that equal prints are equally bold."""
+        """The values with their marks, by the printed (rounded) number, so that equal prints are equally bold."""
         rows = [list(row) for row in self.values]
         for position, column in enumerate(self.columns):
             printed = {}
@@ -169,9 +178,10 @@ class Grid:
                     printed[i] = round(ours, column.digits) if column.style == "plain" else ours
             if len(printed) < 2 or len(set(printed.values())) < 2:
                 continue
-            top = (max if column.higher_is_better else min)(printed.values())
+            order = sorted(set(printed.values()), reverse=column.higher_is_better)
             for i, value in printed.items():
-                rows[i][position] = replace(rows[i][position], best=value == top)
+                second = self.second_best and value == order[1]
+                rows[i][position] = replace(rows[i][position], best=value == order[0], second=second)
         return tuple(tuple(row) for row in rows)
 
 

@@ -11,6 +11,8 @@ DASH = "–"
 
 #: Around the best value of a column, until the writer has escaped the rest.
 BOLD, PLAIN = "\x00", "\x01"
+#: Around the second best.
+UNDERLINED, UNLINED = "\x02", "\x03"
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,14 @@ class Block:
 def blocks(table: Table) -> list[Block]:
     """Values (with the paper's), differences to the paper, and uncertainty; those that say anything.
 
-    The best value of a column stands between `BOLD` and `PLAIN`.
+    The best value of a column stands between `BOLD` and `PLAIN`, the second between `UNDERLINED` and `UNLINED`.
     """
     notes = table.footnotes()
 
     def value(column: Column, entry: Value) -> str:
         text = column.format(entry.ours) if entry.ours is not None else "—"
         text = f"{BOLD}{text}{PLAIN}" if entry.best else text
+        text = f"{UNDERLINED}{text}{UNLINED}" if entry.second else text
         text += f" [{notes[entry.reason]}]" if entry.reason else ""
         return text + (f" ({column.format(entry.paper)})" if entry.paper is not None else "")
 
@@ -46,7 +49,9 @@ def blocks(table: Table) -> list[Block]:
             return ""
         return ("" if entry.difference < 0 else "+") + column.format(entry.difference)
 
-    found = [_block(table, "Ours (paper's); best of each column bold" if table.has_paper else "Ours; best bold", value)]
+    whose, marks = ("Ours (paper's)", "best of each column bold") if table.has_paper else ("Ours", "best bold")
+    marks += ", second underlined" if any(entry.second for row in table.values for entry in row) else ""
+    found = [_block(table, f"{whose}; {marks}", value)]
     if table.has_paper:
         found.append(_block(table, "Ours less the paper's", difference))
     uncertainty = (
@@ -83,7 +88,7 @@ def counts(column: Column, entry: Value) -> str:
 def _block(table: Table, caption: str, entry: Callable[[Column, Value], str]) -> Block:
     # The unit of the first column's metric (MOS-LQO at every SNR) is said once, in the footer.
     said = table.columns[0].unit
-    header = ("", *(f"{c.name} [{c.unit}]" if c.unit and c.unit != said else c.name for c in table.columns))
+    header = ("", *(f"{c.header} [{c.unit}]" if c.unit and c.unit != said else c.header for c in table.columns))
     lines = tuple(
         (label, *(entry(column, value) for column, value in zip(table.columns, row, strict=True)))
         for label, row in zip(table.rows, table.values, strict=True)

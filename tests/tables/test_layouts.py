@@ -142,6 +142,6 @@ def test_published_files_are_whole():
     for path in sorted(PUBLISHED.glob("*.csv")):
         for row in read_published(path):
             assert row["source"]
-            float(row["value"])
+            assert row["note"] if not row["value"] else float(row["value"]) is not None
     with pytest.raises(DataError, match="no such file"):
         read_published(PUBLISHED / "absent.csv")
