@@ -15,7 +15,7 @@ from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, write_json
 from sebench.tables import json_
 from sebench.tables.csv_ import HEADER
-from sebench.tables.step import build_table, provenance_footer, run, write_partial
+from sebench.tables.step import WRITERS, build_table, provenance_footer, run, write_partial
 from sebench.tables.table import letter, si
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -287,3 +287,29 @@ def test_a_matrix_puts_rows_into_groups_of_columns(study, metrics, conditions):
     assert table["claims"][0]["verdict"]["outcome"] == "holds"
     text = study.store.outputs(node)["table.md"].read_text()
     assert "holds: one is better (MSE, one/PESQ over MSE, other/PESQ)" in text
+
+
+def test_the_second_best_is_underlined_where_the_layout_asks(study, conditions, metrics):
+    layout = LAYOUT.model_copy(update={"second_best": True})
+    table = build_table(
+        study.node(table_spec(layout, rows=study.rows, conditions=conditions, metrics=metrics)), study.store
+    )
+    found = by_name(table)
+    assert found["Stage1(MSE)", "Avg."].best
+    assert found["Stage1(L_N .4)", "Avg."].second
+    assert not found["Noisy", "Avg."].second
+    assert sum(value.second for _, column, value in table.cells() if column.name == "Avg.") == 1
+    text = WRITERS["table.md"](table)
+    assert f"<u>{found['Stage1(L_N .4)', 'Avg.'].ours:.2f}</u>" in text
+    assert "second underlined" in text
+    assert r"\underline{" in WRITERS["table.tex"](table)
+
+
+def test_another_scale_is_marked_and_not_compared(study, conditions, metrics):
+    facts = {**metrics, "pesq_nb": metrics["pesq_nb"].model_copy(update={"instead_of": "pesqc2"})}
+    table = build_table(
+        study.node(table_spec(LAYOUT, rows=study.rows, conditions=conditions, metrics=facts, published=PRINTED)),
+        study.store,
+    )
+    assert not table.has_paper
+    assert "Avg. (other scale)" in WRITERS["table.md"](table)
