@@ -6,7 +6,7 @@ The bare loop has the same model, loss, optimiser settings and clipping, by torc
 memory; the engine reads batches from a rendered set, exchanges their noises, schedules, checks that numbers are finite
 and keeps its history. Blocks of steps of both follow each other, and the median over blocks of the ratio is printed.
 DEMUCS is narrowed to 16 channels, unless `--full` asks for the source's 48. Writes benchmarks/training.csv, or
-training-<device>.csv.
+training-cuda-bf16-mixed-full.csv and its like, unless a model is named.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ from sebench.training.checkpoint import Checkpoints
 from sebench.training.device import autocast, repeatable
 from sebench.training.engine import Engine
 from sebench.training.interrupt import Interruption
+from sebench.training.kinds import build_stage
 from sebench.training.lease import Lease
 from sebench.training.parallel import ALONE
-from sebench.training.stages import Supervised, build_stage
+from sebench.training.stages import Supervised
 from sebench.training.step import context_of
 
 RATE = 16000
@@ -179,7 +180,8 @@ def main() -> None:
         for name in ([arguments.model] if arguments.model else CASES)
     ]
     if arguments.model is None:
-        suffix = "" if device.type == "cpu" else f"-{device.type}"
+        said = (device.type, arguments.precision, arguments.full and "full")
+        suffix = "".join(f"-{word}" for word in said if word and word not in ("cpu", "32-true"))
         with Path(__file__).with_name(f"training{suffix}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
