@@ -78,8 +78,9 @@ def test_the_planner_names_weights_and_absent_packages(monkeypatch):
     assert plain.startswith("speechmos ")
     assert "(model_v8.onnx 9246480c)" in plain
     assert resolve.metric_identity(config, "seg_snr")["implementation"] == "sebench seg_snr"
-    monkeypatch.setattr(resolve, "installed", lambda package: package != "pesqc2")
-    assert resolve.metric_identity(config, "pesqc2")["implementation"] == "pesqc2 absent"
+    monkeypatch.setattr(resolve, "installed", lambda package: package not in ("pesqc2", "speechmos"))
+    assert resolve.metric_identity(config, "dnsmos_p808")["implementation"] == "speechmos absent"
+    assert resolve.metric_identity(config, "pesqc2")["type"] == "pesq_wb", "its stand-in"
 
 
 def test_each_shipped_entry_names_a_metric_and_stays_cheap_to_plan():
