@@ -219,7 +219,8 @@ def gc(
     for note in notes:
         print(f"kept, since it cannot be judged: {note}")
     for item in items:
-        print(f"{item.size / 1e6:10.2f} MB  {item.path}")
+        part = f", {len(item.files)} of its files" if item.files else ""
+        print(f"{item.size / 1e6:10.2f} MB  {item.path}{part}")
     print(f"{sum(item.size for item in items) / 1e6:10.2f} MB in {len(items)} files and folders that no study needs")
     if items and not dry_run and (yes or typer.confirm("delete them?")):
         delete(items)

@@ -16,10 +16,11 @@ from sebench.training.find import score_parts
 
 @dataclass(frozen=True)
 class Unneeded:
-    """A folder or file of the store that no study refers to."""
+    """A folder or file of the store that no study refers to; with `files`, only these files of the folder."""
 
     path: Path
     size: int
+    files: tuple[Path, ...] = ()
 
 
 def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple[set[str], list[str]]:
@@ -54,6 +55,7 @@ def unneeded(config: Config, store: Store) -> tuple[list[Unneeded], list[str]]:
     for path, node_id in _stored(store):
         if node_id not in ids and node_id not in absent:
             found.append(Unneeded(path, _size(path)))
+    found += _unneeded_responses(store, ids | absent)
     return sorted(found, key=lambda item: -item.size), notes
 
 
@@ -69,6 +71,28 @@ def _stored(store: Store) -> Iterator[tuple[Path, str]]:
             yield path, path.name.rpartition("-")[2]
     for path in sorted((store.root / "state" / "score-parts").glob("*.parquet")):
         yield path, path.stem
+
+
+def _unneeded_responses(store: Store, ids: set[str]) -> Iterator[Unneeded]:
+    """Simulated impulse responses of rooms that none of these sets has."""
+    kept = store.root / "state" / "rooms"
+    files = sorted(kept.glob("*/*.npz"))
+    if not files:
+        return
+    from sebench.files import read_parquet
+    from sebench.synthesis.responses import Responses  # NumPy
+
+    responses, needed = Responses(kept), set()
+    for path in (store.root / "frozen" / "set").glob("*.yaml"):
+        node = store.load(f"set:{path.stem}")
+        plan = store.outputs(store.parent(node, "mixtures"))["mixtures.parquet"]
+        if node.id in ids and plan.exists():
+            frame = read_parquet(plan)
+            simulated = frame["room"][(frame["room"] != "") & (frame["rir_path"] == "")]
+            needed.update(responses.path(room, int(node.spec["sample_rate"])) for room in simulated)
+    spare = tuple(path for path in files if path not in needed)
+    if spare:
+        yield Unneeded(kept, sum(path.stat().st_size for path in spare), spare)
 
 
 def _descendants_of_absent_corpora(config: Config, store: Store) -> Iterator[str]:
@@ -108,7 +132,10 @@ def _size(path: Path) -> int:
 def delete(items: list[Unneeded]) -> None:
     """Remove folders and files."""
     for item in items:
-        if item.path.is_dir():
+        if item.files:
+            for path in item.files:
+                path.unlink(missing_ok=True)
+        elif item.path.is_dir():
             shutil.rmtree(item.path)
         else:
             item.path.unlink(missing_ok=True)

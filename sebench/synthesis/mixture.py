@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ CROSS_FADE = 0.02  # s, at the joints of looped noise
 COMPONENTS = ("speech", "noise", "dry", "noisy")
 
 Signals = dict[str, np.ndarray]
+
+#: Gives the response of a simulated room from its description and the sample rate.
+Simulated = Callable[[str, int], rooms.Response]
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,17 @@ def complete(components: Signals) -> Signals:
     }
 
 
-def render_components(row: Mapping[str, Any], corpus_root: Path, sample_rate: int = RATE) -> Rendered:
+def render_components(
+    row: Mapping[str, Any], corpus_root: Path, sample_rate: int = RATE, simulated: Simulated = rooms.from_description
+) -> Rendered:
     """As `render_mixture`, but only what is stored, and the factor that kept the mixture from clipping."""
-    return (_published if row["paired_path"] else _mixed)(row, Path(corpus_root), sample_rate)
+    if row["paired_path"]:
+        return _published(row, Path(corpus_root), sample_rate)
+    return _mixed(row, Path(corpus_root), sample_rate, simulated)
 
 
-def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
-    speech, dry = _speech(row, root, sample_rate)
+def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simulated) -> Rendered:
+    speech, dry = _speech(row, root, sample_rate, simulated)
     noise = _noise(row, root, sample_rate, len(speech)).astype(np.float64)
     speech_level = MEASURES[row["speech_level_measure"]](speech, sample_rate)
     noise_level = MEASURES[row["noise_level_measure"]](noise, sample_rate)
@@ -115,7 +122,9 @@ def _published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered
     return Rendered({"speech": speech, "noise": noisy - speech}, 1.0)
 
 
-def _speech(row: Mapping[str, Any], root: Path, sample_rate: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _speech(
+    row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simulated
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Speech as it is in the mixture and its dry version, unscaled, `(samples,)` float64."""
     recording = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
     samples = at_rate(row["samples"], sample_rate)
@@ -125,7 +134,7 @@ def _speech(row: Mapping[str, Any], root: Path, sample_rate: int) -> tuple[np.nd
         return speech, None
     room = json.loads(row["room"])
     if room["source"] == "simulated":
-        response = rooms.from_description(row["room"], sample_rate)
+        response = simulated(row["room"], sample_rate)
     else:
         recorded = SOURCES.read(root / row["rir_path"], row["rir_sha256"], sample_rate)
         try:

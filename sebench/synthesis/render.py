@@ -26,6 +26,7 @@ from sebench.errors import RestartNeeded
 from sebench.files import read_parquet, write_bytes, write_parquet
 from sebench.synthesis.mixture import COMPONENTS, complete, render_components, render_mixture
 from sebench.synthesis.plan import RATE
+from sebench.synthesis.responses import Responses
 from sebench.synthesis.store import shard_bytes, shard_name
 from sebench.synthesis.verify import check_mixture
 from sebench.workers import follow_parent
@@ -52,6 +53,7 @@ class Shard:
     corpus_root: Path
     sample_rate: int
     folder: Path
+    responses: Responses
 
     @property
     def audio(self) -> str:
@@ -81,7 +83,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     if not is_whole(state, sample_rate):
         try:
             with Lease(state).acquire(lambda: is_whole(state, sample_rate), step_aside) as held:
-                _render(plan, root, sample_rate, state, held, threads)
+                _render(plan, root, sample_rate, state, Responses.of(store), held, threads)
         except ArtefactFinished as message:
             log.info("%s", message)
     seconds = round(float(plan["samples"].sum()) / RATE, 3)
@@ -98,14 +100,16 @@ def is_whole(state: Path, sample_rate: int) -> bool:
     return all(_size(state / shard_name(shard)) == size for shard, size in sizes.items())
 
 
-def _render(plan: pd.DataFrame, root: Path, sample_rate: int, state: Path, held: Held, threads: int) -> None:
+def _render(
+    plan: pd.DataFrame, root: Path, sample_rate: int, state: Path, responses: Responses, held: Held, threads: int
+) -> None:
     import pandas as pd
 
     from sebench.training.interrupt import Interruption
 
     rows = [{str(name): value for name, value in row.items()} for row in plan.to_dict("records")]
     shards = [
-        Shard(number, rows[first : first + SHARD_ROWS], root, sample_rate, held.attempt_folder)
+        Shard(number, rows[first : first + SHARD_ROWS], root, sample_rate, held.attempt_folder, responses)
         for number, first in enumerate(range(0, len(rows), SHARD_ROWS))
     ]
     missing = [shard for shard in shards if not _whole(shard, state)]
@@ -166,7 +170,7 @@ def _render_shard(shard: Shard) -> Shard:
     offset = 0
     with audio.open("wb") as file:
         for row in shard.rows:
-            rendered = render_components(row, shard.corpus_root, shard.sample_rate)
+            rendered = render_components(row, shard.corpus_root, shard.sample_rate, shard.responses)
             item = {"mixture": row["mixture"], "shard": shard.number, "scaled_by": rendered.scaled_by}
             for name in COMPONENTS:
                 samples = rendered.signals.get(name)

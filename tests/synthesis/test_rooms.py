@@ -1,18 +1,15 @@
-"""Rooms: alignment, gain, decay."""
+"""Rooms: alignment, gain, order. Their reverberation times: `test_reverberation_time.py`."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from sebench.config.mixing import Reverberation
 from sebench.seeding import generator
 from sebench.synthesis import rooms
-from sebench.synthesis.plan import _room_columns
 
 RATE = 16000
 
@@ -57,28 +54,6 @@ def test_responses_do_not_depend_on_threads_or_on_what_came_before() -> None:
     finally:
         constants.set("num_threads", before)
     assert first.full.tobytes() == second.full.tobytes()
-
-
-def test_sabine_spans_the_reverberation_times_of_the_paper() -> None:
-    # arXiv 2111.03847: rooms of 3..10 x 3..10 x 2.5..3.5 m, absorption 0.1..0.3, "RT60 0.28 to 1.66 s".
-    assert rooms.sabine_rt60((10, 10, 3.5), 0.1) == pytest.approx(1.66, abs=0.005)
-    assert rooms.sabine_rt60((3, 3, 2.5), 0.3) == pytest.approx(0.25, abs=0.005)
-    drawn = []
-    for seed in range(300):
-        room = json.loads(_room_columns(Reverberation(probability=1), [], generator("sabine", seed))["room"])
-        drawn.append(rooms.sabine_rt60(room["size"], room["absorption"]))
-    assert 0.25 < min(drawn) < 0.36
-    assert 1.2 < max(drawn) < 1.66
-
-
-@pytest.mark.parametrize(("size", "absorption"), [((5.0, 6.0, 3.0), 0.3), ((3.0, 3.0, 2.5), 0.2)])
-def test_energy_decays_at_about_the_sabine_rate(size: tuple[float, float, float], absorption: float) -> None:
-    response = rooms.simulate(size, absorption, (0.5, 0.3, 0.2), RATE, decay_db=60)
-    energy = np.cumsum(response.full[::-1] ** 2)[::-1]
-    level = 10 * np.log10(energy / energy[0])
-    t20 = 3 * (np.argmax(level < -25) - np.argmax(level < -5)) / RATE
-    # Specular images decay more slowly than Sabine's diffuse field: paths along the long side meet fewer walls.
-    assert 0.9 < t20 / rooms.sabine_rt60(size, absorption) < 1.7
 
 
 def test_image_order_follows_from_the_mean_free_path() -> None:
