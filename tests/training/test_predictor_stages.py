@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -159,13 +161,19 @@ def test_history_follows_both_over_the_epochs(store: Store) -> None:
 
 
 def test_both_networks_are_published(store: Store) -> None:
-    enhancer, predictor, node = chain(store)
-    step.run(node, store)
+    """The enhancer with the lowest validation loss and the predictor of that epoch; the last of both if asked."""
+    enhancer, predictor, best = chain(store)
+    last = alternating_run(store, enhancer, predictor, model=item("TinyPlain"), keep="last")
+    for node in (best, last):
+        step.run(node, store)
     noisy = 0.1 * torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
-    model, other = (load_model(store.folder(run)) for run in (node, enhancer))
-    assert not torch.equal(model(Batch(noisy)).waveform, other(Batch(noisy)).waveform)
-    scores = [load_predictor(store.folder(run)).of_waveform(noisy).item() for run in (node, predictor)]
-    assert scores[0] != scores[1]
+    outputs = [load_model(store.folder(run))(Batch(noisy)).waveform for run in (enhancer, best, last)]
+    assert not any(torch.equal(one, other) for one, other in itertools.combinations(outputs, 2))
+    assert read_json(store.outputs(best)["run.json"])["weights_step"] == 3
+    assert read_json(store.outputs(last)["run.json"])["weights_step"] == 12
+    scores = [load_predictor(store.folder(run)).of_waveform(noisy).item() for run in (predictor, best, last)]
+    assert scores[0] == scores[1], "the first epoch trains the enhancer alone"
+    assert scores[1] != scores[2]
     with pytest.raises(DataError, match="holds no predictor"):
         load_predictor(store.folder(enhancer))
     with pytest.raises(DataError, match="which model"):
@@ -184,19 +192,43 @@ def test_the_optimisers_memory_is_kept_or_forgotten(store: Store, state: str) ->
     assert counts == ({"enhancer": 1.0, "predictor": 3.0} if state == "keep" else {"enhancer": 0.0, "predictor": 0.0})
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_interrupted_anywhere_the_bits_are_the_same(number: signal.Signals, store: Store, tmp_path: Path) -> None:
-    _, _, node = chain(store)
-    assert test_interruption.child(store, node) == 0
-    expected = contents(store, node)
-    for at in range(12):
-        other = Store(tmp_path / str(at))
-        same = chain(other)[2]
-        assert same.id == node.id
-        code = test_interruption.child(other, same, Blow(number, at), save_seconds=0.0 if at % 2 else 20.0)
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Node, dict[str, bytes]]:
+    """A store whose last stage has not begun, that stage, and what it publishes where nothing interrupts it."""
+    store = Store(tmp_path_factory.mktemp("begun") / "store")
+    node = chain(store, epochs=3)[2]
+    other = Store(shutil.copytree(store.root, store.root.with_name("plain")))
+    assert test_interruption.child(other, node) == 0
+    return store.root, node, contents(other, node)
+
+
+@pytest.mark.parametrize(
+    ("number", "steps"), [(signal.SIGKILL, range(9)), (signal.SIGTERM, (0, 1, 3, 5, 8))], ids=["SIGKILL", "SIGTERM"]
+)
+def test_interrupted_in_any_step_the_bits_are_the_same(
+    number: signal.Signals, steps: Iterable[int], begun: tuple[Path, Node, dict[str, bytes]], tmp_path: Path
+) -> None:
+    """In a sum of gradients, before and after its step of the optimiser, and among the predictor's minibatches."""
+    root, node, expected = begun
+    for at in steps:
+        store = Store(shutil.copytree(root, tmp_path / str(at)))
+        code = test_interruption.child(store, node, Blow(number, at), save_seconds=0.0 if at % 2 else 20.0)
         assert code == (-signal.SIGKILL if number == signal.SIGKILL else 75)
-        assert test_interruption.child(other, same) == 0
-        assert contents(other, same) == expected, f"interrupted in step {at}"
+        assert not store.outputs(node)["run.json"].exists()
+        assert test_interruption.child(store, node) == 0
+        assert contents(store, node) == expected, f"interrupted in step {at}"
+
+
+@pytest.mark.parametrize("validation", [0, 1, 2])
+def test_interrupted_in_a_validation_the_bits_are_the_same(
+    validation: int, begun: tuple[Path, Node, dict[str, bytes]], tmp_path: Path
+) -> None:
+    root, node, expected = begun
+    store = Store(shutil.copytree(root, tmp_path / "store"))
+    blow = Blow(signal.SIGTERM, validation, in_validation=True)
+    assert test_interruption.child(store, node, blow) == 75
+    assert test_interruption.child(store, node) == 0
+    assert contents(store, node) == expected
 
 
 def test_labels_are_measured_once(tmp_path: Path) -> None:
@@ -212,7 +244,7 @@ def test_labels_are_measured_once(tmp_path: Path) -> None:
     with Labels(SI_SDR, 16000, tmp_path, "b", 1) as labels:
         assert labels.ask(clean, estimate).value() == first
         assert labels.ask(clean, np.zeros_like(clean)).value() is None
-        assert labels.ask(estimate, clean).value() != first
+        assert labels.ask(clean, estimate + 0.1 * clean[::-1]).value() != first
         assert labels.measured == 1
 
 
