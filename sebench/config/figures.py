@@ -133,7 +133,7 @@ class DistributionsSpec(Strict):
     version: int = 1
 
 
-class ScatterPanel(Strict):
+class ScatterPanelSpec(Strict):
     """Points of one row, of its first seed."""
 
     label: str
@@ -148,7 +148,7 @@ class ScatterSpec(Strict):
     title: str
     metric: str = Field(description="what is measured, by its name in the score file")
     called: str = Field(description="how tables call it")
-    panels: list[ScatterPanel] = Field(min_length=1)
+    panels: list[ScatterPanelSpec] = Field(min_length=1)
     version: int = 1
 
 

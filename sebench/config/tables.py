@@ -19,6 +19,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from sebench.errors import DataError
 
 
+class NoColumns(DataError):
+    """A table about test sets of which a study has none on this corpus."""
+
+
 class Strict(BaseModel):
     """Base: no unknown keys."""
 
@@ -276,6 +280,7 @@ def table_spec(
         footer: what the table must say about itself (study, scale, corpus, selection, amounts, ...).
 
     Raises:
+        NoColumns: none of the test sets that the table is about is there.
         DataError: the layout or a claim names a row, metric or column that is not there.
     """
     by_label = {row.label: row for row in rows}
@@ -292,6 +297,8 @@ def table_spec(
     else:
         chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
     columns = _columns(layout, list(conditions), metrics, test_sets or {})
+    if not columns:
+        raise NoColumns(f"table {layout.title!r}: none of the test sets that it is about is there")
     names = [column.name for column in columns]
     if layout.predictors and claims:
         raise DataError(f"table {layout.title!r}: claims are about scores of rows, not about agreement")

@@ -13,6 +13,7 @@ from sebench.config.tables import (
     Cell,
     ClaimLayout,
     MetricFacts,
+    NoColumns,
     Row,
     TableLayout,
     parents_read,
@@ -108,7 +109,7 @@ def _steps(plan: Plan) -> str:
 
 
 def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
-    """The study's tables by name.
+    """The study's tables by name, without those of which no test set is there.
 
     Raises:
         ConfigError: a layout, a claim or a file of published numbers does not fit the study.
@@ -133,6 +134,8 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
                 footer=footer(plan),
                 version=version("table"),
             )
+        except NoColumns:
+            continue
         except DataError as error:
             where = study.where("tables", name)
             raise ConfigError([Problem(where, f"{study.name}.tables.{name}", str(error))]) from None

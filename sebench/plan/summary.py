@@ -75,6 +75,9 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         yield f"  {label:<{width}}         {state:<9}the best {choice.node.spec['axis']} of {values}, by validation"
     for cell in plan.excluded:
         yield f"  {cell.label:<{width}} left out: {cell.reason}"
+    for name, layout in plan.study.entry.tables.items():
+        if name not in plan.tables:
+            yield f"  {layout.title} ({name}) left out: this corpus has none of its test sets"
     yield ""
     to_score = f"{states['to score']} trained and to be scored, " if states["to score"] else ""
     yield f"cells: {states['new']} new, {to_score}{states['done']} done, {states['shared']} shared with other studies"

@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import ScatterPanel, ScatterSpec
+from sebench.config.figures import ScatterPanelSpec, ScatterSpec
 from sebench.files import read_parquet
 from sebench.metrics.agreement import lcc, mae
 from sebench.report.style import STYLE
@@ -27,7 +27,7 @@ def make(node: Node, store: Store, spec: ScatterSpec) -> tuple[Figure, str]:
     return draw(spec.title, spec.called, found), _numbers(found)
 
 
-def _points(node: Node, store: Store, metric: str, panel: ScatterPanel) -> pd.DataFrame:
+def _points(node: Node, store: Store, metric: str, panel: ScatterPanelSpec) -> pd.DataFrame:
     import pandas as pd
 
     parts = []

@@ -190,8 +190,8 @@ def test_a_loss_that_needs_what_the_model_cannot_give(folder: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("stage", "expected"),
     [
-        ("init: { stagee1: first }", ["no submodule 'stagee1'", "did you mean 'stage1'"]),
-        ("freeze: [decoder]", ["no submodule 'decoder'"]),
+        ("init: { stagee1: first }", ["no part 'stagee1'", "accepted: '' for the whole, stage1", "mean 'stage1'"]),
+        ("freeze: [decoder]", ["no part 'decoder'"]),
         ("data: dns", ["the stage trains on 'dns'"]),
     ],
 )

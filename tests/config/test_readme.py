@@ -10,7 +10,7 @@ import pydantic
 import pytest
 
 from sebench.config import figures, mixing, schema
-from sebench.config.tables import ClaimLayout, MetricColumn, NumberColumn, TableLayout
+from sebench.config.tables import ClaimLayout, MetricColumn, NumberColumn, PredictorRow, TableLayout
 
 README = Path(__file__).parents[2] / "config" / "README.md"
 
@@ -30,6 +30,7 @@ MODELS = [
     TableLayout,
     MetricColumn,
     NumberColumn,
+    PredictorRow,
     ClaimLayout,
     *(model for model in _models(figures) if not model.__name__.endswith("Spec")),
 ]

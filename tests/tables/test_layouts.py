@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pydantic
 import pytest
 
@@ -142,6 +143,6 @@ def test_published_files_are_whole():
     for path in sorted(PUBLISHED.glob("*.csv")):
         for row in read_published(path):
             assert row["source"]
-            float(row["value"])
+            assert row["note"] if not row["value"] else np.isfinite(float(row["value"])), f"{path.name}: {row}"
     with pytest.raises(DataError, match="no such file"):
         read_published(PUBLISHED / "absent.csv")

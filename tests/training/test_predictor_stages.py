@@ -7,12 +7,13 @@ import shutil
 import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import test_interruption
 import torch
-from tiny_runs import PREDICTOR, SI_SDR, Blow, alternating_run, contents, item, make_run, predictor_run, weights_path
+from tiny_runs import PREDICTOR, SI_SDR, Accuracy, Blow, alternating_run, contents, item, make_run, predictor_run, weights_path
 
 from sebench.artefacts import Node, Store
 from sebench.config.items import build
@@ -20,11 +21,12 @@ from sebench.enhancement.load import load_model, load_predictor
 from sebench.errors import DataError
 from sebench.files import read_json
 from sebench.losses.base import Batch
+from sebench.metrics.base import MetricValue
 from sebench.training import step
 from sebench.training.checkpoint import read
 from sebench.training.kinds import build_stage
 from sebench.training.labels import Labels
-from sebench.training.parallel import begin_step
+from sebench.training.parallel import ALONE, begin_step
 from sebench.training.predictor_stages import Alternating, agreement, hold
 
 
@@ -77,7 +79,7 @@ def test_labels_are_those_of_the_metric(store: Store) -> None:
     enhancer = enhancer_run(store, model=item("TinyPlain"))
     node = predictor_run(store, enhancer, model=item("TinyPlain"))
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
         batch = stage.batches.batch(0)  # type: ignore[attr-defined]
         values, present = stage._next(0, 0).values(torch.device("cpu"))  # type: ignore[attr-defined]
     assert present.all()
@@ -90,17 +92,11 @@ def test_labels_are_those_of_the_metric(store: Store) -> None:
         assert values[i].item() == pytest.approx(expected, rel=1e-5)
 
 
-def step_team() -> object:
-    from sebench.training.parallel import ALONE
-
-    return ALONE
-
-
 def test_the_accumulated_gradient_is_that_of_the_whole_set(store: Store) -> None:
     """One step of the optimiser for an epoch, on the mean over its minibatches (here of one utterance each)."""
     _, _, node = chain(store, batch_size=1, steps=5 * 4, validate_every=5)
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
         assert isinstance(stage, Alternating)
         for number in range(4):
             begin_step(stage, 0, number, 1.0)
@@ -127,7 +123,7 @@ def test_what_is_frozen_does_not_move_by_a_bit(store: Store) -> None:
     step.run(predictor, store)
     node = alternating_run(store, enhancer, predictor)
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
         assert isinstance(stage, Alternating)
         for epoch in range(4):
             states = {name: _copy(stage.modules[name]) for name in ("enhancer", "predictor")}
@@ -184,7 +180,7 @@ def test_both_networks_are_published(store: Store) -> None:
 def test_the_optimisers_memory_is_kept_or_forgotten(store: Store, state: str) -> None:
     _, _, node = chain(store, optimiser_state=state)
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))  # type: ignore[arg-type]
         for number in range(7):
             begin_step(stage, 0, number, 1.0)
             stage.step(number)
@@ -246,6 +242,48 @@ def test_labels_are_measured_once(tmp_path: Path) -> None:
         assert labels.ask(clean, np.zeros_like(clean)).value() is None
         assert labels.ask(clean, estimate + 0.1 * clean[::-1]).value() != first
         assert labels.measured == 1
+
+
+class Late(Accuracy):
+    """No value for the shortest training utterance (1600 samples), as PESQ has none where it finds no speech."""
+
+    def compute(self, *, clean: Any, estimate: Any, noisy: Any, sample_rate: int) -> MetricValue:
+        if len(clean) < 1900:
+            return MetricValue.failed("no utterance detected")
+        return MetricValue(float(np.mean((clean - estimate) ** 2)))
+
+
+LATE = {"type": "test_predictor_stages:Late", "params": {}, "implementation": "here"}
+
+
+@pytest.mark.parametrize(("batch_size", "steps"), [(1, 5), (2, 3)])
+def test_utterances_without_a_label_are_left_out_and_counted(store: Store, batch_size: int, steps: int) -> None:
+    """Alone in a batch: no step of the optimiser. Beside another: as if the batch were without it."""
+    enhancer = enhancer_run(store, model=item("TinyPlain"))
+    node = predictor_run(
+        store, enhancer, model=item("TinyPlain"), metric=LATE, batch_size=batch_size, steps=2 * steps,
+        validate_every=steps,
+    )  # fmt: skip
+    with step.labels_of(node, store, "test") as labels:
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
+        for number in range(steps):
+            begin_step(stage, 0, number, 1.0)
+            batch = stage.batches.batch(number)
+            there = [length >= 1900 for length in batch.true_lengths().tolist()]
+            before = _copy(stage.predictor)
+            with torch.no_grad():
+                values, present = stage._scored(batch, []).values(torch.device("cpu"))
+                errors = (stage.predictor.of_estimate(stage._enhance(batch), batch) - values).square()
+            assert present.tolist() == there
+            result = stage.step(number)
+            assert _same(before, _copy(stage.predictor)) == (not any(there))
+            expected = errors[present].mean().item() if any(there) else None
+            assert result.loss == (None if expected is None else pytest.approx(expected, rel=1e-5))
+    step.run(node, store)
+    rows = read_json(store.outputs(node)["history.json"])
+    assert [row["unlabelled"] for row in rows] == [1, 2], "one of the five utterances of each epoch"
+    assert [(row["valid_scored"], row["valid_total"]) for row in rows] == [(2, 3), (2, 3)]
+    assert read_json(store.outputs(node)["run.json"])["valid_scores"][0] is None
 
 
 def test_agreement() -> None:

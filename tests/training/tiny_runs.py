@@ -228,9 +228,9 @@ PREDICTOR = {
 }
 
 
-def predictor_run(store: Store, enhancer: Node, **changes: Any) -> Node:
-    """A predictor trained on a run's output."""
-    stage = {"kind": "predictor", "labels": SI_SDR, "segment_seconds": None, "validate_by": "loss"}
+def predictor_run(store: Store, enhancer: Node, metric: dict[str, Any] | None = None, **changes: Any) -> Node:
+    """A predictor of a metric (SI-SDR) trained on a run's output."""
+    stage = {"kind": "predictor", "labels": metric or SI_SDR, "segment_seconds": None, "validate_by": "loss"}
     node = make_run(store, parents={"init:enhancer": enhancer}, init={"enhancer": "init:enhancer"}, **stage, **changes)
     return _with_networks(store, node)
 
