@@ -112,7 +112,8 @@ class PesqNet(Predictor):
         valid = torch.arange(magnitude.shape[-1], device=frames.device) < frames[:, None]
         length = self.block + (count - 1) * self.block_hop
         wanted = (0, max(0, length - magnitude.shape[-1]), 0, self.bins - magnitude.shape[1])
-        padded = nn.functional.pad(magnitude.float() * valid[:, None], wanted)[..., :length]
+        present = magnitude.float().masked_fill(~valid[:, None], 0.0)
+        padded = nn.functional.pad(present, wanted)[..., :length]
         return padded.unfold(-1, self.block, self.block_hop).transpose(1, 2)
 
     def _encode(self, blocks: Tensor) -> Tensor:

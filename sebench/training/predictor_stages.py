@@ -51,6 +51,25 @@ def hold(network: nn.Module) -> None:
             module.training = True
 
 
+class Count(nn.Module):
+    """A number that a checkpoint holds: here, of the utterances that were trained on so far and have no label."""
+
+    number: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("number", torch.zeros((), dtype=torch.int64))
+
+    def add(self, more: int) -> None:
+        """Count further ones."""
+        self.number += more
+
+    @property
+    def value(self) -> int:
+        """How many there were."""
+        return int(self.number)
+
+
 class _Scored:
     """An enhanced batch whose labels are measured meanwhile.
 
@@ -108,6 +127,7 @@ class _WithPredictor(Stage):
             signals=self._signals(context),
             augment=stage.get("augment", ()),
         )
+        self.unlabelled = Count()
         self._ahead: collections.OrderedDict[int, _Scored] = collections.OrderedDict()
         self.higher_is_better = False
 
@@ -158,6 +178,7 @@ class _WithPredictor(Stage):
         """One step on (P^ - P)^2, over the utterances that have a label: equation (4)."""
         scored = self._next(number, last)
         labels, present = scored.values(self.device)
+        self.unlabelled.add(int((~present).sum()))
         if not bool(present.any()):
             return StepResult(None, None)
         loss = (self._predict(scored) - labels).square()[present].mean()
@@ -216,7 +237,7 @@ class PredictorTraining(_WithPredictor):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         hold(self.enhancer)
-        self.modules = {"predictor": self.predictor}
+        self.modules = {"predictor": self.predictor, "unlabelled": self.unlabelled}
         parameters = [parameter for parameter in self.predictor.parameters() if parameter.requires_grad]
         self.optimisers = {"predictor": build_optimiser(parameters, context.spec["stage"]["optimiser"])}
         self.steps = int(context.spec["stage"]["steps"])
@@ -242,7 +263,7 @@ class PredictorTraining(_WithPredictor):
         errors = tuple(None if label is None else (p - label) ** 2 for p, label in pairs)
         found = [error for error in errors if error is not None]
         value = math.fsum(found) / len(found) if found else None
-        also = agreement([p for p, _ in there], [label for _, label in there])
+        also = {**agreement([p for p, _ in there], [label for _, label in there]), "unlabelled": self.unlabelled.value}
         return Validation(value, len(found), len(pairs), errors, also)
 
     def _set_training(self) -> None:
@@ -299,6 +320,7 @@ class Alternating(_WithPredictor):
             "predictor": self.predictor,
             "loss": self.loss,
             "accumulated": self.accumulated,
+            "unlabelled": self.unlabelled,
         }
         self.optimisers = {
             "enhancer": build_optimiser(self.parameters, stage["optimiser"]),
@@ -361,6 +383,7 @@ class Alternating(_WithPredictor):
             "predicted": math.fsum(p for p, _ in pairs) / len(pairs) if pairs else None,
             "measured": math.fsum(measured) / len(measured) if measured else None,
             "labels": len(measured),
+            "unlabelled": self.unlabelled.value,
             **agreement([p for p, _ in pairs], measured),
         }
         own_epoch = epoch % 2 == 1

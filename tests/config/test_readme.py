@@ -31,6 +31,7 @@ MODELS = [
     MetricColumn,
     PredictorRow,
     NumberColumn,
+    PredictorRow,
     ClaimLayout,
     *(model for model in _models(figures) if not model.__name__.endswith("Spec")),
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import test_interruption
 import torch
-from tiny_runs import PREDICTOR, SI_SDR, Blow, alternating_run, contents, item, make_run, predictor_run, weights_path
+from tiny_runs import PREDICTOR, SI_SDR, Accuracy, Blow, alternating_run, contents, item, make_run, predictor_run, weights_path
 
 from sebench.artefacts import Node, Store
 from sebench.config.items import build
@@ -18,11 +21,12 @@ from sebench.enhancement.load import load_model, load_predictor
 from sebench.errors import DataError
 from sebench.files import read_json
 from sebench.losses.base import Batch
+from sebench.metrics.base import MetricValue
 from sebench.training import step
 from sebench.training.checkpoint import read
 from sebench.training.kinds import build_stage
 from sebench.training.labels import Labels
-from sebench.training.parallel import begin_step
+from sebench.training.parallel import ALONE, begin_step
 from sebench.training.predictor_stages import Alternating, agreement, hold
 
 
@@ -75,7 +79,7 @@ def test_labels_are_those_of_the_metric(store: Store) -> None:
     enhancer = enhancer_run(store, model=item("TinyPlain"))
     node = predictor_run(store, enhancer, model=item("TinyPlain"))
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
         batch = stage.batches.batch(0)  # type: ignore[attr-defined]
         values, present = stage._next(0, 0).values(torch.device("cpu"))  # type: ignore[attr-defined]
     assert present.all()
@@ -88,17 +92,11 @@ def test_labels_are_those_of_the_metric(store: Store) -> None:
         assert values[i].item() == pytest.approx(expected, rel=1e-5)
 
 
-def step_team() -> object:
-    from sebench.training.parallel import ALONE
-
-    return ALONE
-
-
 def test_the_accumulated_gradient_is_that_of_the_whole_set(store: Store) -> None:
     """One step of the optimiser for an epoch, on the mean over its minibatches (here of one utterance each)."""
     _, _, node = chain(store, batch_size=1, steps=5 * 4, validate_every=5)
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
         assert isinstance(stage, Alternating)
         for number in range(4):
             begin_step(stage, 0, number, 1.0)
@@ -125,7 +123,7 @@ def test_what_is_frozen_does_not_move_by_a_bit(store: Store) -> None:
     step.run(predictor, store)
     node = alternating_run(store, enhancer, predictor)
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
         assert isinstance(stage, Alternating)
         for epoch in range(4):
             states = {name: _copy(stage.modules[name]) for name in ("enhancer", "predictor")}
@@ -159,13 +157,19 @@ def test_history_follows_both_over_the_epochs(store: Store) -> None:
 
 
 def test_both_networks_are_published(store: Store) -> None:
-    enhancer, predictor, node = chain(store)
-    step.run(node, store)
+    """The enhancer with the lowest validation loss and the predictor of that epoch; the last of both if asked."""
+    enhancer, predictor, best = chain(store)
+    last = alternating_run(store, enhancer, predictor, model=item("TinyPlain"), keep="last")
+    for node in (best, last):
+        step.run(node, store)
     noisy = 0.1 * torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
-    model, other = (load_model(store.folder(run)) for run in (node, enhancer))
-    assert not torch.equal(model(Batch(noisy)).waveform, other(Batch(noisy)).waveform)
-    scores = [load_predictor(store.folder(run)).of_waveform(noisy).item() for run in (node, predictor)]
-    assert scores[0] != scores[1]
+    outputs = [load_model(store.folder(run))(Batch(noisy)).waveform for run in (enhancer, best, last)]
+    assert not any(torch.equal(one, other) for one, other in itertools.combinations(outputs, 2))
+    assert read_json(store.outputs(best)["run.json"])["weights_step"] == 3
+    assert read_json(store.outputs(last)["run.json"])["weights_step"] == 12
+    scores = [load_predictor(store.folder(run)).of_waveform(noisy).item() for run in (predictor, best, last)]
+    assert scores[0] == scores[1], "the first epoch trains the enhancer alone"
+    assert scores[1] != scores[2]
     with pytest.raises(DataError, match="holds no predictor"):
         load_predictor(store.folder(enhancer))
     with pytest.raises(DataError, match="which model"):
@@ -176,7 +180,7 @@ def test_both_networks_are_published(store: Store) -> None:
 def test_the_optimisers_memory_is_kept_or_forgotten(store: Store, state: str) -> None:
     _, _, node = chain(store, optimiser_state=state)
     with step.labels_of(node, store, "test") as labels:
-        stage = build_stage(step.context_of(node, store, torch.device("cpu"), step_team(), labels))  # type: ignore[arg-type]
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))  # type: ignore[arg-type]
         for number in range(7):
             begin_step(stage, 0, number, 1.0)
             stage.step(number)
@@ -184,19 +188,43 @@ def test_the_optimisers_memory_is_kept_or_forgotten(store: Store, state: str) ->
     assert counts == ({"enhancer": 1.0, "predictor": 3.0} if state == "keep" else {"enhancer": 0.0, "predictor": 0.0})
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_interrupted_anywhere_the_bits_are_the_same(number: signal.Signals, store: Store, tmp_path: Path) -> None:
-    _, _, node = chain(store)
-    assert test_interruption.child(store, node) == 0
-    expected = contents(store, node)
-    for at in range(12):
-        other = Store(tmp_path / str(at))
-        same = chain(other)[2]
-        assert same.id == node.id
-        code = test_interruption.child(other, same, Blow(number, at), save_seconds=0.0 if at % 2 else 20.0)
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Node, dict[str, bytes]]:
+    """A store whose last stage has not begun, that stage, and what it publishes where nothing interrupts it."""
+    store = Store(tmp_path_factory.mktemp("begun") / "store")
+    node = chain(store, epochs=3)[2]
+    other = Store(shutil.copytree(store.root, store.root.with_name("plain")))
+    assert test_interruption.child(other, node) == 0
+    return store.root, node, contents(other, node)
+
+
+@pytest.mark.parametrize(
+    ("number", "steps"), [(signal.SIGKILL, range(9)), (signal.SIGTERM, (0, 1, 3, 5, 8))], ids=["SIGKILL", "SIGTERM"]
+)
+def test_interrupted_in_any_step_the_bits_are_the_same(
+    number: signal.Signals, steps: Iterable[int], begun: tuple[Path, Node, dict[str, bytes]], tmp_path: Path
+) -> None:
+    """In a sum of gradients, before and after its step of the optimiser, and among the predictor's minibatches."""
+    root, node, expected = begun
+    for at in steps:
+        store = Store(shutil.copytree(root, tmp_path / str(at)))
+        code = test_interruption.child(store, node, Blow(number, at), save_seconds=0.0 if at % 2 else 20.0)
         assert code == (-signal.SIGKILL if number == signal.SIGKILL else 75)
-        assert test_interruption.child(other, same) == 0
-        assert contents(other, same) == expected, f"interrupted in step {at}"
+        assert not store.outputs(node)["run.json"].exists()
+        assert test_interruption.child(store, node) == 0
+        assert contents(store, node) == expected, f"interrupted in step {at}"
+
+
+@pytest.mark.parametrize("validation", [0, 1, 2])
+def test_interrupted_in_a_validation_the_bits_are_the_same(
+    validation: int, begun: tuple[Path, Node, dict[str, bytes]], tmp_path: Path
+) -> None:
+    root, node, expected = begun
+    store = Store(shutil.copytree(root, tmp_path / "store"))
+    blow = Blow(signal.SIGTERM, validation, in_validation=True)
+    assert test_interruption.child(store, node, blow) == 75
+    assert test_interruption.child(store, node) == 0
+    assert contents(store, node) == expected
 
 
 def test_labels_are_measured_once(tmp_path: Path) -> None:
@@ -212,8 +240,50 @@ def test_labels_are_measured_once(tmp_path: Path) -> None:
     with Labels(SI_SDR, 16000, tmp_path, "b", 1) as labels:
         assert labels.ask(clean, estimate).value() == first
         assert labels.ask(clean, np.zeros_like(clean)).value() is None
-        assert labels.ask(estimate, clean).value() != first
+        assert labels.ask(clean, estimate + 0.1 * clean[::-1]).value() != first
         assert labels.measured == 1
+
+
+class Late(Accuracy):
+    """No value for the shortest training utterance (1600 samples), as PESQ has none where it finds no speech."""
+
+    def compute(self, *, clean: Any, estimate: Any, noisy: Any, sample_rate: int) -> MetricValue:
+        if len(clean) < 1900:
+            return MetricValue.failed("no utterance detected")
+        return MetricValue(float(np.mean((clean - estimate) ** 2)))
+
+
+LATE = {"type": "test_predictor_stages:Late", "params": {}, "implementation": "here"}
+
+
+@pytest.mark.parametrize(("batch_size", "steps"), [(1, 5), (2, 3)])
+def test_utterances_without_a_label_are_left_out_and_counted(store: Store, batch_size: int, steps: int) -> None:
+    """Alone in a batch: no step of the optimiser. Beside another: as if the batch were without it."""
+    enhancer = enhancer_run(store, model=item("TinyPlain"))
+    node = predictor_run(
+        store, enhancer, model=item("TinyPlain"), metric=LATE, batch_size=batch_size, steps=2 * steps,
+        validate_every=steps,
+    )  # fmt: skip
+    with step.labels_of(node, store, "test") as labels:
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
+        for number in range(steps):
+            begin_step(stage, 0, number, 1.0)
+            batch = stage.batches.batch(number)
+            there = [length >= 1900 for length in batch.true_lengths().tolist()]
+            before = _copy(stage.predictor)
+            with torch.no_grad():
+                values, present = stage._scored(batch, []).values(torch.device("cpu"))
+                errors = (stage.predictor.of_estimate(stage._enhance(batch), batch) - values).square()
+            assert present.tolist() == there
+            result = stage.step(number)
+            assert _same(before, _copy(stage.predictor)) == (not any(there))
+            expected = errors[present].mean().item() if any(there) else None
+            assert result.loss == (None if expected is None else pytest.approx(expected, rel=1e-5))
+    step.run(node, store)
+    rows = read_json(store.outputs(node)["history.json"])
+    assert [row["unlabelled"] for row in rows] == [1, 2], "one of the five utterances of each epoch"
+    assert [(row["valid_scored"], row["valid_total"]) for row in rows] == [(2, 3), (2, 3)]
+    assert read_json(store.outputs(node)["run.json"])["valid_scores"][0] is None
 
 
 def test_agreement() -> None:

@@ -228,9 +228,9 @@ PREDICTOR = {
 }
 
 
-def predictor_run(store: Store, enhancer: Node, **changes: Any) -> Node:
-    """A predictor trained on a run's output."""
-    stage = {"kind": "predictor", "labels": SI_SDR, "segment_seconds": None, "validate_by": "loss"}
+def predictor_run(store: Store, enhancer: Node, metric: dict[str, Any] | None = None, **changes: Any) -> Node:
+    """A predictor of a metric (SI-SDR) trained on a run's output."""
+    stage = {"kind": "predictor", "labels": metric or SI_SDR, "segment_seconds": None, "validate_by": "loss"}
     node = make_run(store, parents={"init:enhancer": enhancer}, init={"enhancer": "init:enhancer"}, **stage, **changes)
     return _with_networks(store, node)
 
@@ -271,7 +271,7 @@ def _with_networks(store: Store, node: Node) -> Node:
 
 @dataclasses.dataclass(frozen=True)
 class Blow:
-    """A signal to oneself in a step, or in a validation, or before the first step."""
+    """A signal to oneself in a step, or in a validation (of stages with a predictor: the `step`th), or before all."""
 
     number: signal.Signals
     step: int
@@ -282,12 +282,24 @@ class Blow:
 def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) -> None:
     """Train in this process, which ends with the code that the command line would give."""
     from sebench.errors import RestartNeeded
-    from sebench.training import engine, kinds, stages, step
+    from sebench.training import engine, kinds, predictor_stages, stages, step
 
     engine.SAVE_SECONDS = save_seconds
     store = Store(root)
     kind: Any = kinds.STAGES[store.load(key).spec["stage"]["kind"]]
-    if blow is not None and blow.in_validation:
+    if blow is not None and blow.in_validation and issubclass(kind, predictor_stages._WithPredictor):
+        validated = kind._validated
+        calls = iter(range(100))
+
+        def interrupted_validation(self: predictor_stages._WithPredictor, pause: Any) -> Iterator[Any]:
+            call = next(calls)
+            for i, found in enumerate(validated(self, pause)):
+                if (call, i) == (blow.step, 1):
+                    os.kill(os.getpid(), blow.number)
+                yield found
+
+        kind._validated = interrupted_validation
+    elif blow is not None and blow.in_validation:
         score = stages.Supervised._score
 
         def scored(self: stages.Supervised, i: int) -> float | None:
@@ -297,15 +309,15 @@ def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) ->
 
         stages.Supervised._score = scored  # type: ignore[method-assign]
     elif blow is not None and blow.in_preparation:
-        utterances = stages.Supervised._utterances
+        utterances = stages.utterances
 
-        def interrupted(self: stages.Supervised, pause: Any) -> Iterator[Batch]:
-            for i, batch in enumerate(utterances(self, pause)):
+        def interrupted(train: stages.Rendered, device: torch.device, pause: Any) -> Iterator[Batch]:
+            for i, batch in enumerate(utterances(train, device, pause)):
                 if i == 2:
                     os.kill(os.getpid(), blow.number)
                 yield batch
 
-        stages.Supervised._utterances = interrupted  # type: ignore[method-assign]
+        stages.utterances = predictor_stages.utterances = interrupted
     elif blow is not None:
         advance = kind.step
 
