@@ -166,6 +166,9 @@ class Schedule(Strict):
 Augment = Literal["remix", "remix_levels", "band_mask", "shift"]
 
 
+Hears = Literal["enhanced", "both"]
+
+
 class Stage(Strict):
     """One training phase of a recipe."""
 
@@ -194,6 +197,9 @@ class Stage(Strict):
         "segments", description="segments: of the scale's length, from random places; whole: whole utterances, padded"
     )
     optimiser: Optimiser = Optimiser()
+    hears: Hears = Field(
+        "enhanced", description="kinds predictor and alternating: signals that the predictor learns from"
+    )
     predictor_optimiser: Optimiser | None = Field(None, description="kind alternating: of the predictor's epochs")
     optimiser_state: Literal["keep", "reset"] = Field(
         "keep", description="kind alternating: what the optimisers know at the start of each epoch"
@@ -218,6 +224,8 @@ class Stage(Strict):
         for name, value in alone.items():
             if (value is None) != (self.kind == "supervised"):
                 raise ValueError(f"`{name}` belongs to a stage of kind predictor or alternating, which needs it")
+        if self.hears != "enhanced" and self.kind == "supervised":
+            raise ValueError("`hears` belongs to a stage of kind predictor or alternating")
         if (self.predictor_optimiser is None) != (self.kind != "alternating"):
             raise ValueError("`predictor_optimiser` belongs to a stage of kind alternating, which needs it")
         if self.kind == "predictor" and "enhancer" not in self.init:
@@ -272,6 +280,7 @@ class StageAmounts(Strict):
     epochs: Positive | None = None
     lr_factor: float = Field(1.0, gt=0, description="times the stage's learning rates and the rate that it stops at")
     patience: Positive | None = Field(None, description="of a schedule that waits for a better validation")
+    hears: Hears | None = Field(None, description="signals that a predictor learns from")
 
 
 class StudyAmounts(Strict):
@@ -281,6 +290,7 @@ class StudyAmounts(Strict):
     steps: Positive | None = None
     batch_size: Positive | None = None
     segment_seconds: float | None = Field(None, gt=0)
+    max_seconds: float | None = Field(None, ge=0.1, description="of longer utterances only the beginning is mixed")
     validations: Positive | None = None
     seeds: Positive | None = None
     threads: Positive | None = None

@@ -139,6 +139,8 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         corpus_node = found.add(corpus_nodes[corpora[role]])
         mixing = config.get("mixing", own_mixing or mixings[role]).entry.model_dump(mode="json")
         mixing = {key: value for key, value in mixing.items() if key not in ("label", "description")}
+        if changes.max_seconds is not None:
+            mixing["max_seconds"] = min(changes.max_seconds, mixing["max_seconds"] or changes.max_seconds)
         if snr_db is not None:  # the training SNRs say nothing about a test set
             mixing["snr_db"] = snr_db
         mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db, part))

@@ -106,6 +106,8 @@ def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
         )
     if changes.lr_factor != 1.0:
         found["learning rate"] = f"{changes.lr_factor:g} times the recipe's, for few steps"
+    if changes.max_seconds is not None:
+        found["utterances at this scale"] = f"the first {changes.max_seconds:g} s"
     if changes.stages:
         found["stages at this scale"] = "; ".join(f"{name}: {_stage(own)}" for name, own in changes.stages.items())
     if changes.snr_db:
@@ -121,6 +123,7 @@ def _stage(own: StageAmounts) -> str:
         "epochs": own.epochs and f"{own.epochs} epochs",
         "lr_factor": own.lr_factor != 1.0 and f"{own.lr_factor:g} times the learning rates",
         "patience": own.patience and f"patience {own.patience}",
+        "hears": own.hears and {"both": "hears noisy speech too", "enhanced": "hears enhanced speech alone"}[own.hears],
     }
     return ", ".join(str(text) for text in told.values() if text)
 

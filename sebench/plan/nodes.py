@@ -220,6 +220,7 @@ def stage_spec(
     }
     if stage.labels is not None:
         spec["labels"] = metric_identity(config, stage.labels)
+        spec["hears"] = own.hears or stage.hears
     if stage.predictor_optimiser is not None:
         spec["predictor_optimiser"] = _optimiser(stage.predictor_optimiser, lr_factor)
         spec["optimiser_state"] = stage.optimiser_state

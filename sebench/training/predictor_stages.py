@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,8 +27,14 @@ from sebench.training.labels import Label, Labels
 from sebench.training.optimisers import Adam, build_optimiser
 from sebench.training.stages import Context, NotFinite, Stage, StepResult, build_model, norm_of, snapshot, utterances
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 #: Batches that are enhanced before they are needed, so that their labels are there in time.
 AHEAD = 3
+
+#: A predicted and a measured score; None where the signals have none.
+Pair = tuple[float, float | None]
 
 
 def build_predictor(item: Mapping[str, Any], seed: int) -> Predictor:
@@ -71,19 +77,19 @@ class Count(nn.Module):
 
 
 class _Scored:
-    """An enhanced batch whose labels are measured meanwhile.
+    """A batch that went through the enhancer, with what the predictor hears of it; labels are measured meanwhile.
 
     Args:
         batch, estimate: as they went through the enhancer.
-        labels: one per utterance.
+        heard: signals and their labels, one per utterance; the enhanced signal first.
     """
 
-    def __init__(self, batch: Batch, estimate: Estimate, labels: list[Label]) -> None:
-        self.batch, self.estimate, self.labels = batch, estimate, labels
+    def __init__(self, batch: Batch, estimate: Estimate, heard: list[tuple[Estimate, list[Label]]]) -> None:
+        self.batch, self.estimate, self.heard = batch, estimate, heard
 
     def values(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Labels and where there are any: float32 and bool, `(batch,)`."""
-        found = [label.value() for label in self.labels]
+        """Labels and where there are any: float32 and bool, `(signals * batch,)`."""
+        found = [label.value() for _, labels in self.heard for label in labels]
         present = torch.tensor([value is not None for value in found], device=device)
         return torch.tensor([value or 0.0 for value in found], device=device), present
 
@@ -127,6 +133,7 @@ class _WithPredictor(Stage):
             signals=self._signals(context),
             augment=stage.get("augment", ()),
         )
+        self.hears_noisy = stage["hears"] == "both"
         self.unlabelled = Count()
         self._ahead: collections.OrderedDict[int, _Scored] = collections.OrderedDict()
         self.higher_is_better = False
@@ -160,8 +167,14 @@ class _WithPredictor(Stage):
             raise NotFinite("the enhanced signal", [name for name, fine in zip(ids, finite, strict=True) if not fine])
         clean = batch.signal("clean").cpu().numpy()
         lengths = batch.true_lengths().tolist()
-        asked = [self.labels.ask(clean[i, :n], waveform[i, :n]) for i, n in enumerate(lengths)]
-        return _Scored(batch, estimate, asked)
+
+        def asked(signals: NDArray[np.float32]) -> list[Label]:
+            return [self.labels.ask(clean[i, :n], signals[i, :n]) for i, n in enumerate(lengths)]
+
+        heard = [(estimate, asked(waveform))]
+        if self.hears_noisy:
+            heard.append((Estimate(batch, waveform=batch.noisy), asked(batch.noisy.cpu().numpy())))
+        return _Scored(batch, estimate, heard)
 
     def _next(self, number: int, last: int) -> _Scored:
         """The batch of a step, scored; those after it, up to step `last`, are enhanced and their labels asked for."""
@@ -171,8 +184,10 @@ class _WithPredictor(Stage):
         return self._ahead.pop(number)
 
     def _predict(self, scored: _Scored) -> Tensor:
+        """Of all that is heard, in the order of `_Scored.values`."""
         with autocast(self.device, self.precision):
-            return self.predictor.of_estimate(scored.estimate, scored.batch)
+            found = [self.predictor.of_estimate(signal, scored.batch) for signal, _ in scored.heard]
+        return torch.cat(found)
 
     def _train_predictor(self, number: int, last: int, optimiser: Adam) -> StepResult:
         """One step on (P^ - P)^2, over the utterances that have a label: equation (4)."""
@@ -196,8 +211,8 @@ class _WithPredictor(Stage):
     # Validation
 
     @torch.no_grad()
-    def _validated(self, pause: Callable[[], None]) -> Iterator[tuple[Batch, _Scored, float, float | None]]:
-        """Of each validation utterance: batch, its enhanced form, the predicted and the measured value."""
+    def _validated(self, pause: Callable[[], None]) -> Iterator[tuple[_Scored, list[Pair]]]:
+        """Each validation utterance, with what is predicted and measured of its signals."""
         self._set_validating()
         try:
             waiting: collections.deque[_Scored] = collections.deque()
@@ -208,10 +223,11 @@ class _WithPredictor(Stage):
                     waiting.append(self._scored(batch, [self.valid.mixtures[i]]))
                 if i >= AHEAD:
                     scored = waiting.popleft()
-                    predicted = float(self._predict(scored).item())
-                    if not math.isfinite(predicted):
+                    predicted = self._predict(scored).tolist()
+                    if not all(map(math.isfinite, predicted)):
                         raise NotFinite("the predicted score", [self.valid.mixtures[i - AHEAD]])
-                    yield scored.batch, scored, predicted, scored.labels[0].value()
+                    measured = (labels[0].value() for _, labels in scored.heard)
+                    yield scored, list(zip(predicted, measured, strict=True))
         finally:
             self._set_training()
 
@@ -226,9 +242,15 @@ class _WithPredictor(Stage):
         return batch if self.device.type == "cpu" else batch.to(self.device)
 
 
-def agreement(predicted: list[float], measured: list[float]) -> dict[str, float | None]:
-    """MAE and LCC of predicted over measured scores; None where they are not defined."""
-    return {"mae": mae(predicted, measured), "lcc": lcc(predicted, measured)}
+def _mean(values: list[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def agreement(pairs: list[Pair], suffix: str = "") -> dict[str, float | None]:
+    """MAE and LCC of predicted over measured scores, where there are any; None where they are not defined."""
+    there = [(predicted, measured) for predicted, measured in pairs if measured is not None]
+    predicted, measured = [p for p, _ in there], [m for _, m in there]
+    return {f"mae{suffix}": mae(predicted, measured), f"lcc{suffix}": lcc(predicted, measured)}
 
 
 class PredictorTraining(_WithPredictor):
@@ -257,14 +279,15 @@ class PredictorTraining(_WithPredictor):
         return self._train_predictor(number, self.steps - 1, self.optimisers["predictor"])
 
     def validate(self, step: int, pause: Callable[[], None]) -> Validation:
-        """Mean squared error over whole utterances; MAE and LCC beside it."""
-        pairs = [(predicted, label) for _, _, predicted, label in self._validated(pause)]
-        there = [(p, label) for p, label in pairs if label is not None]
-        errors = tuple(None if label is None else (p - label) ** 2 for p, label in pairs)
+        """Mean squared error over whole utterances, of each the mean over its signals; MAE and LCC beside it."""
+        pairs = [pairs for _, pairs in self._validated(pause)]
+        errors = tuple(_mean([(p - m) ** 2 for p, m in one if m is not None]) for one in pairs)
         found = [error for error in errors if error is not None]
-        value = math.fsum(found) / len(found) if found else None
-        also = {**agreement([p for p, _ in there], [label for _, label in there]), "unlabelled": self.unlabelled.value}
-        return Validation(value, len(found), len(pairs), errors, also)
+        also: dict[str, float | int | None] = {**agreement([one[0] for one in pairs])}
+        if self.hears_noisy:
+            also.update(agreement([one[1] for one in pairs], "_noisy"))
+        also["unlabelled"] = self.unlabelled.value
+        return Validation(_mean(found), len(found), len(pairs), errors, also)
 
     def _set_training(self) -> None:
         self.predictor.train()
@@ -367,24 +390,24 @@ class Alternating(_WithPredictor):
         """The loss over whole utterances; what is predicted and measured beside it."""
         epoch = step // self.epoch_steps
         losses: list[float] = []
-        pairs: list[tuple[float, float]] = []
-        for i, (batch, scored, predicted, label) in enumerate(self._validated(pause)):
-            value = float(self.loss(scored.estimate, batch).item())
+        pairs: list[Pair] = []
+        for i, (scored, found) in enumerate(self._validated(pause)):
+            value = float(self.loss(scored.estimate, scored.batch).item())
             if not math.isfinite(value):
                 raise NotFinite("the validation loss", [self.valid.mixtures[i]])
             losses.append(value)
-            if label is not None:
-                pairs.append((predicted, label))
+            pairs.append(found[0])
         mean = math.fsum(losses) / len(losses)
-        measured = [label for _, label in pairs]
+        predicted = [p for p, m in pairs if m is not None]
+        measured = [m for _, m in pairs if m is not None]
         also: dict[str, float | int | None] = {
             "epoch": epoch,
             "valid_loss": mean,
-            "predicted": math.fsum(p for p, _ in pairs) / len(pairs) if pairs else None,
-            "measured": math.fsum(measured) / len(measured) if measured else None,
+            "predicted": _mean(predicted),
+            "measured": _mean(measured),
             "labels": len(measured),
             "unlabelled": self.unlabelled.value,
-            **agreement([p for p, _ in pairs], measured),
+            **agreement(pairs),
         }
         own_epoch = epoch % 2 == 1
         return Validation(mean if own_epoch else None, len(losses), len(losses), tuple(losses), also)
