@@ -93,7 +93,9 @@ def _scatter(config: Config, plan: Plan, layout: ScatterLayout) -> Figure:
             cell = row["cells"][0]
             for prefix, symbol in (("", "s_hat"), ("noisy_", "y")):
                 given = cell[f"{prefix}predictions"], cell[f"{prefix}scores"]
-                panels.append(ScatterPanelSpec(label=f"{row['label']}, {symbol}", predictions=given[0], scores=given[1]))
+                panels.append(
+                    ScatterPanelSpec(label=f"{row['label']}, {symbol}", predictions=given[0], scores=given[1])
+                )
     metric = next(column["metric"] for column in plan.tables[layout.tables[0]].spec["columns"])
     called = config.get("metrics", study.tables[layout.tables[0]].metric).label
     read = [role for panel in panels for roles in (panel.predictions, panel.scores) for role in roles.values()]

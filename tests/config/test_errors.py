@@ -203,28 +203,33 @@ MISTAKES = {
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
         "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n        trian: { epochs: 2 }\n",
-        ["x.yaml:11", "s.scales.smoke.stages.trian", "no recipe of the study has a stage 'trian'", "did you mean 'train'"],
+        [
+            "x.yaml:12",
+            "s.scales.smoke.stages.trian",
+            "no recipe of the study has a stage 'trian'",
+            "did you mean 'train'",
+        ],
     ),
     "a scale that changes an unknown key of a stage": (
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
         "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n        train: { epoch: 2 }\n",
-        ["x.yaml:11", "unknown key 'epoch'", "did you mean 'epochs'"],
+        ["x.yaml:12", "unknown key 'epoch'", "did you mean 'epochs'"],
     ),
     "a scale that changes an unknown predictor": (
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
         "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n        pesqnt: { channels: 2 }\n",
-        ["x.yaml:11", "no predictors entry 'pesqnt'", "did you mean 'pesqnet'"],
+        ["x.yaml:12", "no predictors entry 'pesqnt'", "did you mean 'pesqnet'"],
     ),
     "a scale that changes an unknown parameter of a predictor": (
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
         "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n        pesqnet: { chanels: 2 }\n",
-        ["x.yaml:11", "no parameter 'chanels'", "did you mean 'channels'"],
+        ["x.yaml:12", "no parameter 'chanels'", "did you mean 'channels'"],
     ),
     "conditions in both forms": (
         "studies/x.yaml",

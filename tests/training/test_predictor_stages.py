@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 import test_interruption
 import torch
-from tiny_runs import LACKING, PREDICTOR, SI_SDR, Blow, alternating_run, contents, item, make_run, predictor_run, weights_path
+from tiny_runs import (
+    LACKING,
+    PREDICTOR,
+    SI_SDR,
+    Blow,
+    alternating_run,
+    contents,
+    item,
+    make_run,
+    predictor_run,
+    weights_path,
+)
 
 from sebench.artefacts import Node, Store
 from sebench.config.items import build
