@@ -53,7 +53,7 @@ def _whole(node: Node, store: Store) -> bool:
         from sebench.synthesis.render import is_whole
 
         return is_whole(state, int(node.spec["sample_rate"]))
-    from sebench.enhancement.step import AUDIO
+    from sebench.enhancement.estimates import AUDIO
 
     index = read_parquet(store.outputs(node)["index.parquet"])
     audio = state / AUDIO

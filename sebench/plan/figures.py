@@ -161,5 +161,5 @@ def _unknown(plan: Plan, name: str, layout: FigureLayout) -> Iterator[Problem]:
         yield from known(("condition",), "condition", layout.condition, _sets(plan))
         if isinstance(layout, SpectrogramsLayout):
             sources = ("clean", "noisy", *_enhanced_rows(plan, layout.condition))
-            for i, panel in enumerate(layout.panels):
-                yield from known(("panels", i), "row", panel.source, sources)
+            for i, shown in enumerate(layout.panels):
+                yield from known(("panels", i), "row", shown.source, sources)

@@ -36,7 +36,8 @@ def agreement_interval(
     import numpy as np
 
     there = np.isfinite(predicted) & np.isfinite(measured)
-    there, predicted, measured = (array[there.any(axis=1)] for array in (there, predicted, measured))
+    some = there.any(axis=1)
+    there, predicted, measured = there[some], predicted[some], measured[some]
     point = (mae if statistic == "mae" else lcc)(predicted, measured)
     scenes = len(predicted)
     if point is None or scenes < 3:

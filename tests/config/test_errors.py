@@ -150,12 +150,14 @@ MISTAKES = {
     ),
     "a stage of a predictor without labels": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n      predictor: pesqnet\n      init: { enhancer: first }\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      init: { enhancer: first }\n",
         ["x.yaml:4", "r.stages.1", "`labels` belongs to a stage of kind predictor or alternating"],
     ),
     "a stage of a predictor without a predictor": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n      labels: pesqc2\n      init: { enhancer: first }\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      labels: pesqc2\n      init: { enhancer: first }\n",
         ["x.yaml:4", "r.stages.1", "`predictor` belongs to a stage of kind predictor or alternating"],
     ),
     "a supervised stage with labels": (
@@ -165,32 +167,40 @@ MISTAKES = {
     ),
     "a stage of a predictor without an enhancer": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n      predictor: pesqnet\n      labels: pesqc2\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n",
         ["x.yaml:4", "r.stages.1", "needs `init: { enhancer: STAGE }`"],
     ),
     "an alternating stage without the predictor's optimiser": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n      utterances: whole\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n      utterances: whole\n",
         ["x.yaml:4", "r.stages.1", "`predictor_optimiser` belongs to a stage of kind alternating"],
     ),
     "an alternating stage on segments": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n      predictor_optimiser: { lr: 1.0e-3 }\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n"
+        "      predictor_optimiser: { lr: 1.0e-3 }\n",
         ["x.yaml:4", "r.stages.1", "needs `epochs` and `utterances: whole`"],
     ),
     "a frozen part of a stage that freezes whole networks": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n      predictor: pesqnet\n      labels: pesqc2\n      init: { enhancer: first }\n      freeze: [lstm]\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n      init: { enhancer: first }\n"
+        "      freeze: [lstm]\n",
         ["x.yaml:4", "r.stages.1", "`freeze` is for stages of kind supervised"],
     ),
     "an unknown predictor": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n      predictor: pesqnt\n      labels: pesqc2\n      init: { enhancer: first }\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnt\n      labels: pesqc2\n      init: { enhancer: first }\n",
         ["x.yaml:6", "r.stages.1.predictor", "no predictors entry 'pesqnt'", "did you mean 'pesqnet'"],
     ),
     "unknown labels": (
         "recipes/x.yaml",
-        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n      predictor: pesqnet\n      labels: pesqc\n      init: { enhancer: first }\n",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      labels: pesqc\n      init: { enhancer: first }\n",
         ["x.yaml:7", "r.stages.1.labels", "no metrics entry 'pesqc'", "did you mean 'pesqc2'"],
     ),
     "augmented whole utterances": (
@@ -202,7 +212,8 @@ MISTAKES = {
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
-        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n        trian: { epochs: 2 }\n",
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n"
+        "        trian: { epochs: 2 }\n",
         [
             "x.yaml:12",
             "s.scales.smoke.stages.trian",
@@ -214,21 +225,24 @@ MISTAKES = {
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
-        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n        train: { epoch: 2 }\n",
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n"
+        "        train: { epoch: 2 }\n",
         ["x.yaml:12", "unknown key 'epoch'", "did you mean 'epochs'"],
     ),
     "a scale that changes an unknown predictor": (
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
-        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n        pesqnt: { channels: 2 }\n",
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n"
+        "        pesqnt: { channels: 2 }\n",
         ["x.yaml:12", "no predictors entry 'pesqnt'", "did you mean 'pesqnet'"],
     ),
     "a scale that changes an unknown parameter of a predictor": (
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
-        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n        pesqnet: { chanels: 2 }\n",
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n"
+        "        pesqnet: { chanels: 2 }\n",
         ["x.yaml:12", "no parameter 'chanels'", "did you mean 'channels'"],
     ),
     "conditions in both forms": (
@@ -270,7 +284,8 @@ MISTAKES = {
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
-        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  tables:\n    t: { title: t, type: agreement, metric: si_sdr }\n",
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  tables:\n"
+        "    t: { title: t, type: agreement, metric: si_sdr }\n",
         ["x.yaml:10", "s.tables.t", "type agreement needs metric and predictors"],
     ),
     "unknown scheme of a schedule": (

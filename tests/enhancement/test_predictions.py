@@ -119,7 +119,7 @@ def test_a_run_that_failed_predicts_nothing_and_says_why(scene: Scene) -> None:
 
 def test_a_predictor_for_another_sample_rate_is_refused(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(scene.predictor), "sample_rate", 8000)
-    with pytest.raises(DataError, match="predicts at 8000 Hz, set .* has 16000 Hz"):
+    with pytest.raises(DataError, match=r"predicts at 8000 Hz, set .* has 16000 Hz"):
         scene.predictions(enhanced=False)
 
 

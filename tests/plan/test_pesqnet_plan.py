@@ -89,7 +89,12 @@ def test_published_rates_epochs_and_batches(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "changed"),
     [
-        ("losses/pesqnet.yaml", "pesqnet_mse: 0.5, pesqnet_predicted: 0.5", "pesqnet_mse: 0.4, pesqnet_predicted: 0.6", (1,)),
+        (
+            "losses/pesqnet.yaml",
+            "pesqnet_mse: 0.5, pesqnet_predicted: 0.5",
+            "pesqnet_mse: 0.4, pesqnet_predicted: 0.6",
+            (1,),
+        ),
         ("losses/pesqnet.yaml", "type: predicted_score", "type: predicted_score\n  params: { best: 4.5 }", (0, 1)),
         ("studies/pesqnet.yaml", "alternate: { epochs: 2 }", "alternate: { epochs: 4 }", (0, 1, 2)),
         ("studies/pesqnet.yaml", "alternate: { epochs: 2 }", "alternate: { epochs: 2, lr_factor: 3 }", (0, 1, 2)),
@@ -97,7 +102,7 @@ def test_published_rates_epochs_and_batches(folder: Path) -> None:
         ("recipes/recipes.yaml", "optimiser_state: keep", "optimiser_state: reset", (0, 1, 2)),
     ],
     ids=["alpha", "best score", "epochs", "rate", "rate of the predictor", "state of the optimisers"],
-)  # fmt: skip
+)
 def test_what_only_the_last_stage_depends_on_makes_only_that_new(
     folder: Path, file: str, old: str, new: str, changed: tuple[int, ...]
 ) -> None:
@@ -157,14 +162,34 @@ def test_tables_of_agreement_read_predictors_on_their_own_enhancer(folder: Path)
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("stage: pretrain_pesqnet", "stage: pretrain_fcrn", ["table1", "no stage 'pretrain_fcrn'", "pretrain_pesqnet, finetune_pesqnet, alternate"]),
-        ("recipe: pesqnet, stage: pretrain", "recipe: pesqnt, stage: pretrain", ["no recipe 'pesqnt'", "did you mean 'pesqnet'"]),
+        (
+            "stage: pretrain_pesqnet",
+            "stage: pretrain_fcrn",
+            ["table1", "no stage 'pretrain_fcrn'", "pretrain_pesqnet, finetune_pesqnet, alternate"],
+        ),
+        (
+            "recipe: pesqnet, stage: pretrain",
+            "recipe: pesqnt, stage: pretrain",
+            ["no recipe 'pesqnt'", "did you mean 'pesqnet'"],
+        ),
         ("over: [wsj0] }", "over: [wsjo] }", ["no over 'wsjo'", "did you mean 'wsj0'"]),
-        ("tables: [table1, table2]", "tables: [table1, table3]", ["figures.scatter", "no table of agreement 'table3'", "table1, table2"]),
-        ("alpha=0: FCRN/PESQNet alpha=0,", "alpha=0: FCRN,", ["figures.epochs", "ends in an alternating stage 'FCRN'", "alpha=0.5"]),
-        ("data: wsj0, snr_db", "data: wsj, snr_db", ["conditions.sets.wsj0.data", "no role 'wsj'", "wsj0, dns3", "did you mean 'wsj0'"]),
+        (
+            "tables: [table1, table2]",
+            "tables: [table1, table3]",
+            ["figures.scatter", "no table of agreement 'table3'", "table1, table2"],
+        ),
+        (
+            "alpha=0: FCRN/PESQNet alpha=0,",
+            "alpha=0: FCRN,",
+            ["figures.epochs", "ends in an alternating stage 'FCRN'", "alpha=0.5"],
+        ),
+        (
+            "data: wsj0, snr_db",
+            "data: wsj, snr_db",
+            ["conditions.sets.wsj0.data", "no role 'wsj'", "wsj0, dns3", "did you mean 'wsj0'"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_names_that_the_study_does_not_have(folder: Path, old: str, new: str, expected: list[str]) -> None:
     replace(folder / "studies" / "pesqnet.yaml", old, new)
     with pytest.raises(ConfigError) as caught:

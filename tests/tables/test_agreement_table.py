@@ -134,7 +134,8 @@ def test_what_is_not_defined_is_a_hole_with_its_reason(table) -> None:
     assert found["constant", "MAE(y)"].ours is not None
     assert found["constant", "LCC(y)"].ours is None
     assert found["constant", "LCC(y)"].reason == "not defined: fewer than two pairs, or scores that do not vary"
-    assert found["one", "MAE(s_hat)"].ours == pytest.approx(abs(predicted("enhanced", "0 dB")[0] - measured("enhanced", "0 dB")[0]), abs=1e-6)  # fmt: skip
+    error = abs(predicted("enhanced", "0 dB")[0] - measured("enhanced", "0 dB")[0])
+    assert found["one", "MAE(s_hat)"].ours == pytest.approx(error, abs=1e-6)
     assert (found["one", "MAE(s_hat)"].n_ok, found["one", "MAE(s_hat)"].low) == (1, None)
     assert found["one", "LCC(s_hat)"].ours is None
     assert found["no set", "MAE(s_hat)"].reason == "no test set of this row is there"

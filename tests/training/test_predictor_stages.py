@@ -286,7 +286,7 @@ def test_utterances_without_a_label_are_left_out_and_counted(store: Store, batch
 def test_a_metric_that_cannot_be_asked_is_refused_and_not_skipped(tmp_path: Path) -> None:
     """It would skip every utterance: the metric is for another sample rate, or needs a signal that labels lack."""
     signal = np.ones(100, np.float32)
-    with Labels(SI_SDR, 8000, tmp_path, "a", 1) as labels, pytest.raises(DataError, match="si_sdr .*8000"):
+    with Labels(SI_SDR, 8000, tmp_path, "a", 1) as labels, pytest.raises(DataError, match=r"si_sdr .*8000"):
         labels.ask(signal, signal).value()
 
 
