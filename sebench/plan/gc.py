@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sebench.artefacts import KINDS, Store
+from sebench.artefacts import KINDS, Node, Store, content_id
 from sebench.config.load import Config
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit
 from sebench.training.find import score_parts
+from sebench.training.step import LABELS
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Unneeded:
 def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple[set[str], list[str]]:
     """Ids that any study needs, at any scale, on its own corpus or a named one; and what could not be planned.
 
-    The parts of score files are named by keys of their own, which are among the ids.
+    Parts of score files, and the labels of predictors, are named by keys of their own, which are among the ids.
     """
     ids: set[str] = set()
     unknown = []
@@ -42,7 +43,7 @@ def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple
                     continue
                 for node in plan.nodes.by_key.values():
                     ids.add(node.id)
-                    ids.update(part.stem for part in score_parts(store, node))
+                    ids.update(_kept_beside(store, node))
     return ids, list(dict.fromkeys(unknown))
 
 
@@ -71,6 +72,15 @@ def _stored(store: Store) -> Iterator[tuple[Path, str]]:
             yield path, path.name.rpartition("-")[2]
     for path in sorted((store.root / "state" / "score-parts").glob("*.parquet")):
         yield path, path.stem
+    for path in sorted((store.root / "state" / LABELS).glob("*")):
+        yield path, path.name
+
+
+def _kept_beside(store: Store, node: Node) -> Iterator[str]:
+    """Names of what a node uses in the store that is no node: parts of scores, and the labels of a metric."""
+    yield from (part.stem for part in score_parts(store, node))
+    if node.kind == "run" and "labels" in node.spec["stage"]:
+        yield content_id(node.spec["stage"]["labels"])
 
 
 def _unneeded_responses(store: Store, ids: set[str]) -> Iterator[Unneeded]:
@@ -110,7 +120,7 @@ def _descendants_of_absent_corpora(config: Config, store: Store) -> Iterator[str
             from_absent = node.kind == "corpus" and node.spec["fingerprint"] and node.id not in here
             if from_absent or any(key.partition(":")[2] in doubtful for key in node.parents.values()):
                 doubtful.add(node.id)
-                doubtful.update(part.stem for part in score_parts(store, node))
+                doubtful.update(_kept_beside(store, node))
     yield from doubtful
 
 

@@ -38,6 +38,8 @@ def _points(node: Node, store: Store, metric: str, panel: ScatterPanelSpec) -> p
         joined = predicted.merge(measured, on="mixture", suffixes=("_predicted", "_measured"))
         there = joined[(joined["status_predicted"] == "ok") & (joined["status_measured"] == "ok")]
         parts.append(there.assign(condition=condition))
+    if not parts:  # no test set of the row is there
+        return pd.DataFrame(columns=HEADER[1:])
     points = pd.concat(parts)
     names = {"value_measured": "measured", "value_predicted": "predicted"}
     return points.rename(columns=names)[["condition", "mixture", "measured", "predicted"]]

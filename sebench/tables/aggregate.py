@@ -198,7 +198,9 @@ def agreement_value(reader: Reader, row: Row, column: AgreementColumn, paper: fl
     found = [(mae if column.statistic == "mae" else lcc)(p.to_numpy(), m.to_numpy()) for p, m in there]
     values = [value for value in found if value is not None]
     if not values:
-        return Value(paper=paper, n_ok=n_ok, n=n, reason="not defined: the scores do not vary")
+        return Value(
+            paper=paper, n_ok=n_ok, n=n, reason="not defined: fewer than two pairs, or scores that do not vary"
+        )
     mean = sum(values) / len(values)
     spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
     interval = None

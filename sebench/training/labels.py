@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 import numpy as np
 
 from sebench.config.items import build
+from sebench.errors import DataError
 from sebench.metrics.base import Metric, MetricValue
 from sebench.workers import follow_parent
 
@@ -101,7 +102,13 @@ class Labels:
         return Label(self, key, self._pool.submit(_measure, clean, estimate, self.sample_rate))
 
     def keep(self, key: str, found: MetricValue) -> float | None:
-        """Keep a measured value for whoever asks next."""
+        """Keep a measured value for whoever asks next.
+
+        Raises:
+            DataError: the metric cannot be asked here; utterance after utterance would be skipped.
+        """
+        if found.status == "not_applicable":
+            raise DataError(f"labels: metric {self.metric['type']!r} gives none: {found.reason}")
         value = None if found.value is None or not math.isfinite(found.value) else found.value
         if key not in self._kept:
             if self._file is None:

@@ -148,6 +148,146 @@ MISTAKES = {
         "  tables:\n    t: { title: t, type: conditions, metric: si_sdr, averag: mean }\n",
         ["x.yaml:10", "unknown key 'averag'", "did you mean 'average'"],
     ),
+    "a stage of a predictor without labels": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      init: { enhancer: first }\n",
+        ["x.yaml:4", "r.stages.1", "`labels` belongs to a stage of kind predictor or alternating"],
+    ),
+    "a stage of a predictor without a predictor": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      labels: pesqc2\n      init: { enhancer: first }\n",
+        ["x.yaml:4", "r.stages.1", "`predictor` belongs to a stage of kind predictor or alternating"],
+    ),
+    "a supervised stage with labels": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      labels: pesqc2\n",
+        ["x.yaml:4", "r.stages.1", "`labels` belongs to a stage of kind predictor or alternating"],
+    ),
+    "a stage of a predictor without an enhancer": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n",
+        ["x.yaml:4", "r.stages.1", "needs `init: { enhancer: STAGE }`"],
+    ),
+    "an alternating stage without the predictor's optimiser": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n      utterances: whole\n",
+        ["x.yaml:4", "r.stages.1", "`predictor_optimiser` belongs to a stage of kind alternating"],
+    ),
+    "an alternating stage on segments": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n"
+        "      predictor_optimiser: { lr: 1.0e-3 }\n",
+        ["x.yaml:4", "r.stages.1", "needs `epochs` and `utterances: whole`"],
+    ),
+    "a frozen part of a stage that freezes whole networks": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n      init: { enhancer: first }\n"
+        "      freeze: [lstm]\n",
+        ["x.yaml:4", "r.stages.1", "`freeze` is for stages of kind supervised"],
+    ),
+    "an unknown predictor": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnt\n      labels: pesqc2\n      init: { enhancer: first }\n",
+        ["x.yaml:6", "r.stages.1.predictor", "no predictors entry 'pesqnt'", "did you mean 'pesqnet'"],
+    ),
+    "unknown labels": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
+        "      predictor: pesqnet\n      labels: pesqc\n      init: { enhancer: first }\n",
+        ["x.yaml:7", "r.stages.1.labels", "no metrics entry 'pesqc'", "did you mean 'pesqc2'"],
+    ),
+    "augmented whole utterances": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n      utterances: whole\n      augment: [remix]\n",
+        ["x.yaml:3", "r.stages.0", "an augmentation is of segments"],
+    ),
+    "a scale that changes a stage that no recipe has": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n"
+        "        trian: { epochs: 2 }\n",
+        [
+            "x.yaml:12",
+            "s.scales.smoke.stages.trian",
+            "no recipe of the study has a stage 'trian'",
+            "did you mean 'train'",
+        ],
+    ),
+    "a scale that changes an unknown key of a stage": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n"
+        "        train: { epoch: 2 }\n",
+        ["x.yaml:12", "unknown key 'epoch'", "did you mean 'epochs'"],
+    ),
+    "a scale that changes an unknown predictor": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n"
+        "        pesqnt: { channels: 2 }\n",
+        ["x.yaml:12", "no predictors entry 'pesqnt'", "did you mean 'pesqnet'"],
+    ),
+    "a scale that changes an unknown parameter of a predictor": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n"
+        "        pesqnet: { chanels: 2 }\n",
+        ["x.yaml:12", "no parameter 'chanels'", "did you mean 'channels'"],
+    ),
+    "conditions in both forms": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions:\n    snr_db: [0]\n    sets: { a: { snr_db: [5] } }\n",
+        ["x.yaml:8", "s.conditions", "give `snr_db` (and `data`), or `sets`"],
+    ),
+    "no conditions": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions: {}\n",
+        ["x.yaml:8", "s.conditions", "give `snr_db` (and `data`), or `sets`"],
+    ),
+    "a test set with an unknown mixing": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions:\n    sets:\n      a: { mixing: dns33 }\n",
+        ["x.yaml:10", "s.conditions.sets.a.mixing", "no mixing entry 'dns33'", "did you mean 'dns3'"],
+    ),
+    "a test set that is neither mixed nor published": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions:\n    sets:\n      a: { mixing: none }\n",
+        ["x.yaml:10", "s.conditions.sets.a", "`mixing: none` needs a `part`"],
+    ),
+    "SNRs of a published test set": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions:\n    sets:\n      a: { part: no_reverb, snr_db: [0] }\n",
+        ["x.yaml:10", "s.conditions.sets.a", "taken as it was published"],
+    ),
+    "a table of agreement without predictors": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  tables:\n"
+        "    t: { title: t, type: agreement, metric: si_sdr }\n",
+        ["x.yaml:10", "s.tables.t", "type agreement needs metric and predictors"],
+    ),
     "unknown scheme of a schedule": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n      schedule: { type: cosin }\n",

@@ -7,16 +7,15 @@ import shutil
 import signal
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import test_interruption
 import torch
 from tiny_runs import (
+    LACKING,
     PREDICTOR,
     SI_SDR,
-    Accuracy,
     Blow,
     alternating_run,
     contents,
@@ -32,7 +31,6 @@ from sebench.enhancement.load import load_model, load_predictor
 from sebench.errors import DataError
 from sebench.files import read_json
 from sebench.losses.base import Batch
-from sebench.metrics.base import MetricValue
 from sebench.training import step
 from sebench.training.checkpoint import read
 from sebench.training.kinds import build_stage
@@ -255,24 +253,12 @@ def test_labels_are_measured_once(tmp_path: Path) -> None:
         assert labels.measured == 1
 
 
-class Late(Accuracy):
-    """No value for the shortest training utterance (1600 samples), as PESQ has none where it finds no speech."""
-
-    def compute(self, *, clean: Any, estimate: Any, noisy: Any, sample_rate: int) -> MetricValue:
-        if len(clean) < 1900:
-            return MetricValue.failed("no utterance detected")
-        return MetricValue(float(np.mean((clean - estimate) ** 2)))
-
-
-LATE = {"type": "test_predictor_stages:Late", "params": {}, "implementation": "here"}
-
-
 @pytest.mark.parametrize(("batch_size", "steps"), [(1, 5), (2, 3)])
 def test_utterances_without_a_label_are_left_out_and_counted(store: Store, batch_size: int, steps: int) -> None:
     """Alone in a batch: no step of the optimiser. Beside another: as if the batch were without it."""
     enhancer = enhancer_run(store, model=item("TinyPlain"))
     node = predictor_run(
-        store, enhancer, model=item("TinyPlain"), metric=LATE, batch_size=batch_size, steps=2 * steps,
+        store, enhancer, model=item("TinyPlain"), metric=LACKING, batch_size=batch_size, steps=2 * steps,
         validate_every=steps,
     )  # fmt: skip
     with step.labels_of(node, store, "test") as labels:
@@ -295,6 +281,13 @@ def test_utterances_without_a_label_are_left_out_and_counted(store: Store, batch
     assert [row["unlabelled"] for row in rows] == [1, 2], "one of the five utterances of each epoch"
     assert [(row["valid_scored"], row["valid_total"]) for row in rows] == [(2, 3), (2, 3)]
     assert read_json(store.outputs(node)["run.json"])["valid_scores"][0] is None
+
+
+def test_a_metric_that_cannot_be_asked_is_refused_and_not_skipped(tmp_path: Path) -> None:
+    """It would skip every utterance: the metric is for another sample rate, or needs a signal that labels lack."""
+    signal = np.ones(100, np.float32)
+    with Labels(SI_SDR, 8000, tmp_path, "a", 1) as labels, pytest.raises(DataError, match=r"si_sdr .*8000"):
+        labels.ask(signal, signal).value()
 
 
 def test_agreement() -> None:

@@ -97,7 +97,7 @@ def test_a_table_that_is_not_complete_has_holes_that_say_so(repo: Repo, command:
         ("models", ["stage1", "two_stage"]),
         ("metrics", ["pesq_nb", "si_sdr"]),
         ("corpora", ["builtin", "recordings", "tiny"]),
-        ("mixing", ["two_stage", "reverberant"]),
+        ("mixing", ["two_stage", "dns3"]),
         ("recipes", ["supervised"]),
         ("studies", ["two_stage", "tiny"]),
         ("scales", ["smoke", "paper"]),
