@@ -82,7 +82,8 @@ def _unneeded_responses(store: Store, ids: set[str]) -> Iterator[Unneeded]:
     from sebench.files import read_parquet
     from sebench.synthesis.responses import Responses  # NumPy
 
-    responses, needed = Responses(kept), set()
+    responses = Responses(kept)
+    needed: set[Path] = set()
     for path in (store.root / "frozen" / "set").glob("*.yaml"):
         node = store.load(f"set:{path.stem}")
         plan = store.outputs(store.parent(node, "mixtures"))["mixtures.parquet"]
