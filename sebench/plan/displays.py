@@ -29,13 +29,20 @@ if TYPE_CHECKING:
 
 
 def study_rows(plan: Plan) -> list[Row]:
-    """The study's rows: the unprocessed mixtures, then one per label with a cell per seed.
+    """The study's rows: the unprocessed mixtures, the external models, then one per label with a cell per seed.
 
-    Roles of parents are the parents' own keys.
+    Roles of parents are the parents' own keys. An external model whose file is not here is a row without cells.
     """
     headers = plan.headers
     noisy = Cell(scores={headers[name]: node.key for name, node in plan.noisy.items()})
     rows = [Row(label="Noisy", cells=[noisy])]
+    left_out = {cell.label: cell.reason for cell in plan.excluded}
+    for label in plan.study.entry.external:
+        if label in plan.external:
+            scores = {headers[name]: node.key for name, node in plan.external[label].scores.items()}
+            rows.append(Row(label=label, cells=[Cell(scores=scores)]))
+        else:
+            rows.append(Row(label=label, absent=left_out[label]))
     by_label = defaultdict(list)
     for planned in plan.cells:
         if planned.cell.tested:
@@ -96,9 +103,18 @@ def footer(plan: Plan) -> dict[str, Any]:
     }
     if changes is not None:
         content.update(changes_in_words(changes))
+    if plan.external:
+        told = (f"{label}: {_in_words(row.item)}" for label, row in plan.external.items())
+        content["external models"] = "; ".join(told)
     if plan.excluded:
         content["left out"] = "; ".join(f"{cell.label}: {cell.reason}" for cell in plan.excluded)
     return content
+
+
+def _in_words(external: Mapping[str, Any]) -> str:
+    return (
+        f"{external['type']}, file with SHA-256 {external['sha256'][:12]}..., as published, not trained on this corpus"
+    )
 
 
 def _steps(plan: Plan) -> str:

@@ -55,7 +55,8 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield f"{plan.study.name}: {plan.study.entry.title}"
     yield f"scale {plan.scale}, corpus {', '.join(dict.fromkeys(plan.corpora.values()))}"
     yield ""
-    width = max(len(label) for label in (*(planned.cell.label for planned in plan.cells), *plan.choices)) + 2
+    labels = (*(planned.cell.label for planned in plan.cells), *plan.choices, *plan.external)
+    width = max(map(len, labels)) + 2
     states: Counter[str] = Counter()
     for planned in plan.cells:
         work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
@@ -73,8 +74,14 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         work = [node for made in (choice.enhanced, choice.scores) for by in made.values() for node in by.values()]
         state = "done" if all(node.key in complete for node in (choice.node, *work)) else "new"
         yield f"  {label:<{width}}         {state:<9}the best {choice.node.spec['axis']} of {values}, by validation"
+    for label, row in plan.external.items():
+        work = [*row.enhanced.values(), *row.scores.values()]
+        state = "done" if all(node.key in complete for node in work) else "new"
+        made_of = f"external model {row.item['type']}, file {row.item['sha256'][:12]}"
+        yield f"  {label:<{width}}         {state:<9}{made_of}: not trained"
     for cell in plan.excluded:
-        yield f"  {cell.label:<{width}} left out: {cell.reason}"
+        hint = f"; {cell.hint}" if cell.hint else ""
+        yield f"  {cell.label:<{width}} left out: {cell.reason}{hint}"
     yield ""
     to_score = f"{states['to score']} trained and to be scored, " if states["to score"] else ""
     yield f"cells: {states['new']} new, {to_score}{states['done']} done, {states['shared']} shared with other studies"
