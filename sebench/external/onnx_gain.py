@@ -80,9 +80,11 @@ class OnnxGain(External):
         self._file, self._session = file, session
 
     def enhance(self, noisy: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `External.enhance`."""
+        """See `External.enhance`; not a number where the input is not finite."""
         import numpy as np
 
+        if not np.isfinite(noisy).all():
+            return np.full(noisy.shape, np.nan, np.float32)
         window = np.sqrt(np.hanning(self.window_length))
         spectrum = np.fft.rfft(window * self._frames(noisy))
         feature = np.log10(np.maximum(np.abs(spectrum) ** 2, self.floor)).astype(np.float32)

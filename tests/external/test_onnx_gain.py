@@ -32,7 +32,7 @@ def test_a_gain_of_one_passes_everything_in_place(tmp_path: Path, samples: int) 
     assert found.shape == noisy.shape
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[160:], noisy[160:], rtol=0.006)
-    fade = np.hanning(320)[:160][: samples]
+    fade = np.hanning(320)[:160][:samples]
     np.testing.assert_allclose(found[:160], fade * noisy[:160], atol=1e-6)
 
 
