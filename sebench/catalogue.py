@@ -10,10 +10,12 @@ from sebench.config.load import ITEM_SECTIONS, Config, Named
 from sebench.config.schema import point_name
 from sebench.errors import SebenchError, nearest
 
-LISTS = ("losses", "models", "predictors", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
+LISTS = ("losses", "models", "predictors", "external", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
 SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
     name.removesuffix("s"): name for name in ("models", "predictors", "metrics", "recipes", "scales")
 }
+#: What else an entry of an item says of itself, and its heading.
+PLACES = {"root": "folder", "root_env": "folder from", "file": "file", "file_env": "file from", "address": "published"}
 
 
 def section_of(word: str) -> str:
@@ -101,6 +103,7 @@ def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str
     item = items.find(kind, entry.type if entry is not None else name)
     if item is None:
         return
+    yield from ((PLACES[key], getattr(entry, key)) for key in PLACES if getattr(entry, key, None))
     yield from _item(item, dict(entry.params) if entry is not None else {})
 
 

@@ -245,6 +245,33 @@ def enhance(
 
 
 @app.command()
+def score(
+    estimates: Annotated[list[Path], typer.Argument(help="audio files, or folders of them")],
+    metric: Annotated[list[str], typer.Option("--metric", help="a metric, or pesqnet:RUN; may be given several times")],
+    clean: Annotated[Path | None, typer.Option(help="folder with a clean file for each, or one file for all")] = None,
+    noisy: Annotated[Path | None, typer.Option(help="the same of the unprocessed mixtures")] = None,
+    to: Annotated[Path | None, typer.Option("--csv", help="file to write to as well")] = None,
+    config_dir: ConfigDir = CONFIG,
+    results: Results = None,
+) -> None:
+    """Score audio files by any metric, or by what a trained predictor says of them."""
+    from rich.progress import track
+
+    from sebench import scoring
+
+    config, store = _load(config_dir, results)
+    asked = scoring.asked_metrics(config, store, metric)
+    found = scoring.audio_in(estimates)
+    values = scoring.score_files(asked, found, clean, noisy)
+    scored = list(track(values, "scoring", len(found), transient=True, disable=not sys.stdout.isatty()))
+    for line in scoring.in_lines(asked, scored):
+        print(line)
+    if to is not None:
+        scoring.write_scores(to, asked, scored)
+        print(f"wrote {to}")
+
+
+@app.command()
 def retry(
     run: Annotated[str, typer.Argument(help="a run that failed: its folder, the folder's name, or its id")],
     config_dir: ConfigDir = CONFIG,

@@ -16,6 +16,7 @@ from typing import Any
 
 from sebench import cluster
 from sebench.artefacts import KINDS, Node, Store
+from sebench.external.place import set_file
 from sebench.plan.groups import group
 
 logger = logging.getLogger("sebench")
@@ -147,6 +148,8 @@ class Workflow:
             self.store.freeze(node)
             if node.kind == "corpus" and node.hints.get("root"):
                 self.store.set_location(node.id, Path(str(node.hints["root"])))
+            elif node.hints.get("file"):
+                set_file(self.store, str(node.spec["external"]["sha256"]), Path(str(node.hints["file"])))
 
     def submitting(self, executor: str, jobs: Iterable[Any]) -> None:
         """Before the first job is sent to a cluster: say what an earlier driver's jobs are still at. A job that

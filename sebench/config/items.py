@@ -29,6 +29,7 @@ PACKAGES = {
     "predictor": "predictors",
     "metric": "metrics",
     "corpus": "corpora",
+    "external": "external",
 }
 
 #: What an item of a kind may leave unsaid.
@@ -64,6 +65,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "model_files": (),
         "source": "",
     },
+    "external": {"sample_rate": 16000, "source": ""},
     "corpus": {"needs_root": True, "paired": False, "packages": (), "source": "", "address": "", "archives": ()},
 }
 

@@ -22,6 +22,7 @@ SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "predictors": schema.ItemEntry,
     "metrics": schema.MetricEntry,
     "corpora": schema.CorpusEntry,
+    "external": schema.ExternalEntry,
     "mixing": Mixing,
     "recipes": schema.RecipeEntry,
     "scales": schema.ScaleEntry,
@@ -34,7 +35,10 @@ ITEM_SECTIONS = {
     "predictors": "predictor",
     "metrics": "metric",
     "corpora": "corpus",
+    "external": "external",
 }
+#: Sections whose items say nothing without the place of their files.
+NEED_AN_ENTRY = ("corpora", "external")
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Config:
         """The entry, or a registered item of that name taken with its default parameters."""
         found = self.sections[section].get(name)
         kind = ITEM_SECTIONS.get(section)
-        if found is None and kind is not None and section != "corpora":
+        if found is None and kind is not None and section not in NEED_AN_ENTRY:
             item = items.find(kind, name)
             if item is not None and not any(p.required for p in item.params.values()):
                 entry = SECTIONS[section].model_validate({"type": name})
@@ -101,7 +105,7 @@ class Config:
     def names(self, section: str) -> list[str]:
         """Entries, then registered items that need none."""
         kind = ITEM_SECTIONS.get(section)
-        extra = items.registry(kind) if kind is not None and section != "corpora" else {}
+        extra = items.registry(kind) if kind is not None and section not in NEED_AN_ENTRY else {}
         return [*self.sections[section], *(name for name in extra if name not in self.sections[section])]
 
 

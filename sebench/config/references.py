@@ -169,6 +169,8 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
             yield from refer("mixing", test.mixing, "conditions", "sets", name, "mixing")
     for index, name in enumerate(study.metrics):
         yield from refer("metrics", name, "metrics", index)
+    for label, name in study.external.items():
+        yield from refer("external", name, "external", label)
     if study.select.by != "loss":
         yield from refer("metrics", study.select.by, "select", "by")
     sections = {"model": "models", "loss": "losses", "recipe": "recipes"}

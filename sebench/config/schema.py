@@ -144,6 +144,14 @@ class CorpusEntry(ItemEntry):
     root_env: str | None = Field(None, description="environment variable that holds the folder; wins over root")
 
 
+class ExternalEntry(ItemEntry):
+    """A model that others trained: how a signal goes through it, and where its file lies."""
+
+    file: str | None = Field(None, description="the model's file; relative to the working folder")
+    file_env: str | None = Field(None, description="environment variable that holds the file; wins over file")
+    address: str = Field("", description="which file it is, and where it is published")
+
+
 class Optimiser(Strict):
     """The optimiser of a stage."""
 
@@ -415,6 +423,7 @@ class StudyEntry(Strict):
     metrics: Names
     select: Selection = Selection()
     choices: dict[str, Choice] = Field({}, description="label -> the best of a sweep, by `select.by`")
+    external: dict[str, str] = Field({}, description="label -> an external model: a row that is not trained here")
     scales: dict[str, StudyAmounts] = {}
     tables: dict[str, TableLayout] = {}
     figures: dict[str, FigureLayout] = {}

@@ -164,6 +164,7 @@ class Row(Strict):
     groups: dict[str, list[Cell]] = Field(default={}, description="group of columns -> its cells, in a matrix")
     complexity: str = Field(default="", description="role of a complexity parent")
     choice: str = Field(default="", description="role of the choice that the row is")
+    absent: str = Field(default="", description="why the row has no cells here; empty where it has")
 
     def cells_of(self, column: ScoreColumn) -> list[Cell]:
         """The cells that a column shows."""
@@ -301,7 +302,11 @@ def table_spec(
     if layout.matrix:
         picked = {label: label for label in layout.matrix}
         chosen = [
-            Row(label=label, groups={group: by_label[source].cells for group, source in row.items()})
+            Row(
+                label=label,
+                groups={group: by_label[source].cells for group, source in row.items()},
+                absent="; ".join(dict.fromkeys(by_label[s].absent for s in row.values() if by_label[s].absent)),
+            )
             for label, row in layout.matrix.items()
         ]
     else:

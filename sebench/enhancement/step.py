@@ -1,4 +1,4 @@
-"""The enhancement step: a run and a rendered set become enhanced audio and its index.
+"""The enhancement step: a run, or a model that others trained, and a rendered set become enhanced audio and its index.
 
 Each utterance passes through the model alone and whole, on one intra-op thread, so that its samples depend neither on
 its neighbours nor on what the job was granted.
@@ -35,7 +35,8 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     """Enhance the set.
 
     Args:
-        node: of kind `enhanced`, with parents `run` (a run, or a choice of one) and `set`.
+        node: of kind `enhanced`, with parents `run` (a run, or a choice of one; none where its spec has an `external`
+            model) and `set`.
         store: where these and its state are.
         threads: granted; one is used.
 
@@ -48,12 +49,11 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     # The kept index is written after the audio: where it is there, the audio is whole.
     if not (kept.exists() and audio.exists()):
         mixtures = read_parquet(store.outputs(rendered)["index.parquet"])["mixture"].tolist()
-        trained, reason = _trained(node, store)
         kept.unlink(missing_ok=True)
-        if trained is not None:
-            index = _enhance(store, trained, rendered, mixtures, audio)
+        if "external" in node.spec:
+            index = _by_others(node, store, rendered, mixtures, audio)
         else:
-            index = _failed(mixtures, reason, audio)
+            index = _by_run(node, store, rendered, mixtures, audio)
         write_parquet(kept, index)
         store.write_provenance(node, started)
     write_parquet(store.outputs(node)["index.parquet"], read_parquet(kept))
@@ -73,6 +73,19 @@ def _trained(node: Node, store: Store) -> tuple[Node | None, str]:
     return trained, ""
 
 
+def _by_others(node: Node, store: Store, rendered: Node, mixtures: list[str], audio: Path) -> pd.DataFrame:
+    from sebench.enhancement.external import open_external, outputs
+    from sebench.synthesis.store import AudioStore
+
+    model = open_external(node, store)
+    return _written(outputs(model, rendered, AudioStore.open(store, rendered)), mixtures, audio)
+
+
+def _by_run(node: Node, store: Store, rendered: Node, mixtures: list[str], audio: Path) -> pd.DataFrame:
+    trained, reason = _trained(node, store)
+    return _failed(mixtures, reason, audio) if trained is None else _enhance(store, trained, rendered, mixtures, audio)
+
+
 def _enhance(store: Store, trained: Node, rendered: Node, mixtures: list[str], audio: Path) -> pd.DataFrame:
     from sebench.enhancement.load import load_model
     from sebench.synthesis.store import AudioStore
@@ -83,9 +96,15 @@ def _enhance(store: Store, trained: Node, rendered: Node, mixtures: list[str], a
     if model.sample_rate != sample_rate:
         raise DataError(f"run {trained.stem} works at {model.sample_rate} Hz, set {rendered.stem} has {sample_rate} Hz")
     rows = AudioStore.open(store, rendered)
-    with repeatable(1), replacing(audio) as temporary, temporary.open("wb") as file:
+    with repeatable(1):
+        return _written(_outputs(model, rows, sample_rate, pick_device()), mixtures, audio)
+
+
+def _written(outputs: Iterator[np.ndarray[Any, Any]], mixtures: list[str], audio: Path) -> pd.DataFrame:
+    """Write the enhanced utterances one after the other; returns their index."""
+    with replacing(audio) as temporary, temporary.open("wb") as file:
         entries, offset = [], 0
-        for mixture, output in zip(mixtures, _outputs(model, rows, sample_rate, pick_device()), strict=True):
+        for mixture, output in zip(mixtures, outputs, strict=True):
             reason = "" if np.isfinite(output).all() else "the model's output is not finite"
             entries.append(_entry(mixture, offset, len(output), reason))
             if not reason:

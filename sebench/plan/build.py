@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sebench.artefacts import Node, Store
@@ -13,6 +14,7 @@ from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan import nodes as make
 from sebench.plan.choices import choice_nodes
 from sebench.plan.displays import publication_node, table_nodes
+from sebench.plan.external import ExternalMissing, PlannedExternal, check_labels, external_item
 from sebench.plan.figures import figure_nodes
 from sebench.plan.grid import Cell, Excluded, expand
 from sebench.plan.nodes import Nodes
@@ -55,6 +57,7 @@ class Plan:
         headers: name of a condition -> what tables call it.
         test_sets: name of a test set -> headers of its conditions, none where the corpus does not have it.
         noisy: condition -> scores of the unprocessed mixtures.
+        external: label -> row of a model that others trained; without those whose file is not here, which are excluded.
     """
 
     study: Named
@@ -64,6 +67,7 @@ class Plan:
     nodes: Nodes
     cells: list[PlannedCell]
     choices: dict[str, PlannedChoice]
+    external: dict[str, PlannedExternal]
     excluded: list[Excluded]
     conditions: dict[str, Node]
     headers: dict[str, str]
@@ -167,8 +171,8 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         for role in corpora
     }
 
-    def scored(run: Node, seed: int | None = None) -> tuple[dict[str, Node], dict[str, Node]]:
-        enhanced = {name: found.add(make.enhanced_node(run, node, seed)) for name, node in conditions.items()}
+    def scored(enhancer: Callable[[Node], Node]) -> tuple[dict[str, Node], dict[str, Node]]:
+        enhanced = {name: found.add(enhancer(node)) for name, node in conditions.items()}
         scores = {name: found.add(make.scores_node(metrics, conditions[name], node)) for name, node in enhanced.items()}
         return enhanced, scores
 
@@ -176,17 +180,28 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     for cell in cells:
         chain = make.run_nodes(config, cell, amounts, study.entry.select.by, data, changes)
         chain = [found.add(run) for run in chain]
-        enhanced, scores = scored(chain[-1]) if cell.tested else ({}, {})
+        enhanced, scores = scored(partial(make.enhanced_node, chain[-1])) if cell.tested else ({}, {})
         complexity = found.add(make.complexity_node(chain[-1].spec["model"]))
         planned.append(PlannedCell(cell, tuple(chain), enhanced, scores, complexity))
     trained = [(planned_cell.cell, planned_cell.run) for planned_cell in planned]
     choices = {}
     for label, node in choice_nodes(config, study, trained).items():
-        made = {seed: scored(found.add(node), seed) for seed in node.spec["seeds"]}
+        choice = found.add(node)
+        made = {seed: scored(partial(make.enhanced_node, choice, seed=seed)) for seed in node.spec["seeds"]}
         enhanced_by_seed, scores_by_seed = ({seed: pair[i] for seed, pair in made.items()} for i in (0, 1))
         model = found[next(iter(node.parents.values()))].spec["model"]
         complexity = found.add(make.complexity_node(model))
         choices[label] = PlannedChoice(node, enhanced_by_seed, scores_by_seed, complexity)
+
+    check_labels(study, [*(cell.label for cell in cells), *choices])
+    external = {}
+    for label, name in study.entry.external.items():
+        try:
+            item, file = external_item(config, name)
+        except ExternalMissing as missing:
+            excluded.append(Excluded(label, missing.reason, missing.hint))
+            continue
+        external[label] = PlannedExternal(item, *scored(partial(make.external_node, item, file)))
 
     plan = Plan(
         study,
@@ -196,6 +211,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         found,
         planned,
         choices,
+        external,
         excluded,
         conditions,
         headers,

@@ -31,13 +31,20 @@ if TYPE_CHECKING:
 
 
 def study_rows(plan: Plan) -> list[Row]:
-    """The study's rows: the unprocessed mixtures, then one per label with a cell per seed.
+    """The study's rows: the unprocessed mixtures, the external models, then one per label with a cell per seed.
 
-    Roles of parents are the parents' own keys.
+    Roles of parents are the parents' own keys. An external model whose file is not here is a row without cells.
     """
     headers = plan.headers
     noisy = Cell(scores={headers[name]: node.key for name, node in plan.noisy.items()})
     rows = [Row(label="Noisy", cells=[noisy])]
+    left_out = {cell.label: cell.reason for cell in plan.excluded}
+    for label in plan.study.entry.external:
+        if label in plan.external:
+            scores = {headers[name]: node.key for name, node in plan.external[label].scores.items()}
+            rows.append(Row(label=label, cells=[Cell(scores=scores)]))
+        else:
+            rows.append(Row(label=label, absent=left_out[label]))
     by_label = defaultdict(list)
     for planned in plan.cells:
         if planned.cell.tested:
@@ -99,18 +106,32 @@ def footer(plan: Plan) -> dict[str, Any]:
     }
     if changes is not None:
         content.update(changes_in_words(changes))
+    if plan.external:
+        told = (f"{label}: {_in_words(row.item)}" for label, row in plan.external.items())
+        content["external models"] = "; ".join(told)
     absent = left_out(plan)
     if absent:
         content["left out"] = "; ".join(absent)
     return content
 
 
-def left_out(plan: Plan) -> list[str]:
-    """Cells and test sets that the study names and that are not there, each with its reason."""
-    cells = [f"{cell.label}: {cell.reason}" for cell in plan.excluded]
+def left_out(plan: Plan, *, hints: bool = False) -> list[str]:
+    """Cells, external models and test sets that the study names and that are not there, each with its reason.
+
+    Args:
+        hints: say what a person can do about it, too.
+    """
+    told = ("; ".join(filter(None, (cell.reason, cell.hint if hints else ""))) for cell in plan.excluded)
+    cells = [f"{cell.label}: {reason}" for cell, reason in zip(plan.excluded, told, strict=True)]
     corpora = ", ".join(dict.fromkeys(plan.corpora.values()))
     sets = [f"test set {name}: {corpora} has none" for name, headers in plan.test_sets.items() if not headers]
     return cells + sets
+
+
+def _in_words(external: Mapping[str, Any]) -> str:
+    return (
+        f"{external['type']}, file with SHA-256 {external['sha256'][:12]}..., as published, not trained on this corpus"
+    )
 
 
 def _steps(plan: Plan) -> str:

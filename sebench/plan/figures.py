@@ -78,8 +78,9 @@ def _sweep(config: Config, plan: Plan, layout: SweepLayout) -> Figure:
 
 def _spectrograms(plan: Plan, layout: SpectrogramsLayout) -> Figure:
     roles = _enhanced_rows(plan, layout.condition)
-    panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in layout.panels]
-    read = (roles[panel.source] for panel in layout.panels if panel.source in roles)
+    shown = [panel for panel in layout.panels if panel.source not in _absent(plan)]
+    panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in shown]
+    read = (roles[panel.source] for panel in shown if panel.source in roles)
     parents = {"set": _sets(plan)[layout.condition], **{role: role for role in read}}
     return SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select), parents
 
@@ -128,12 +129,18 @@ def _enhanced_rows(plan: Plan, condition: str) -> dict[str, str]:
     """Row -> the enhanced set of its first seed in a condition."""
     by_row = [(planned.cell.label, planned.enhanced) for planned in plan.cells]
     by_row += [(label, next(iter(choice.enhanced.values()))) for label, choice in plan.choices.items()]
+    by_row += [(label, row.enhanced) for label, row in plan.external.items()]
     roles: dict[str, str] = {}
     for label, enhanced in by_row:
         for name, node in enhanced.items():
             if plan.headers[name] == condition:
                 roles.setdefault(label, node.key)
     return roles
+
+
+def _absent(plan: Plan) -> set[str]:
+    """External models whose files are not here: a figure goes without their panels."""
+    return set(plan.study.entry.external) - set(plan.external)
 
 
 def _unknown(plan: Plan, name: str, layout: FigureLayout) -> Iterator[Problem]:
@@ -160,6 +167,6 @@ def _unknown(plan: Plan, name: str, layout: FigureLayout) -> Iterator[Problem]:
     else:
         yield from known(("condition",), "condition", layout.condition, _sets(plan))
         if isinstance(layout, SpectrogramsLayout):
-            sources = ("clean", "noisy", *_enhanced_rows(plan, layout.condition))
+            sources = ("clean", "noisy", *_enhanced_rows(plan, layout.condition), *_absent(plan))
             for i, source in enumerate(shown.source for shown in layout.panels):
                 yield from known(("panels", i), "row", source, sources)

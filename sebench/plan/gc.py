@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sebench.artefacts import KINDS, Node, Store, content_id
 from sebench.config.load import Config
@@ -41,6 +42,7 @@ def needed_ids(config: Config, store: Store, corpora: list[str | None]) -> tuple
                 except CorpusMissing as error:
                     unknown.append(str(error))
                     continue
+                unknown += [f"{cell.reason}; {cell.hint}" for cell in plan.excluded if cell.hint]
                 for node in plan.nodes.by_key.values():
                     ids.add(node.id)
                     ids.update(_kept_beside(store, node))
@@ -51,7 +53,7 @@ def unneeded(config: Config, store: Store) -> tuple[list[Unneeded], list[str]]:
     """What may go, largest first; and notes on what was kept because it cannot be judged."""
     corpora: list[str | None] = [None, *config.sections["corpora"]]
     ids, notes = needed_ids(config, store, corpora)
-    absent = set(_descendants_of_absent_corpora(config, store)) if notes else set()
+    absent = set(_descendants_of_absent(config, store)) if notes else set()
     found = []
     for path, node_id in _stored(store):
         if node_id not in ids and node_id not in absent:
@@ -106,9 +108,12 @@ def _unneeded_responses(store: Store, ids: set[str]) -> Iterator[Unneeded]:
         yield Unneeded(kept, sum(path.stat().st_size for path in spare), spare)
 
 
-def _descendants_of_absent_corpora(config: Config, store: Store) -> Iterator[str]:
-    """Ids of everything made from a corpus whose folder is not here now: it cannot be judged, so it is kept."""
+def _descendants_of_absent(config: Config, store: Store) -> Iterator[str]:
+    """Ids of everything made from a corpus, or by an external model, whose files are not here now: it cannot be
+    judged, so it is kept."""
     here = {node.id for node in _present_corpora(config, store)}
+    # An entry without its file could mean any file.
+    no_file = {entry.type for entry in _external_without_file(config)}
     doubtful: set[str] = set()
     frozen = [
         store.load(f"{kind}:{path.stem}")
@@ -118,10 +123,21 @@ def _descendants_of_absent_corpora(config: Config, store: Store) -> Iterator[str
     for _ in KINDS:
         for node in frozen:
             from_absent = node.kind == "corpus" and node.spec["fingerprint"] and node.id not in here
-            if from_absent or any(key.partition(":")[2] in doubtful for key in node.parents.values()):
+            by_absent = node.spec.get("external", {}).get("type") in no_file
+            if from_absent or by_absent or any(key.partition(":")[2] in doubtful for key in node.parents.values()):
                 doubtful.add(node.id)
                 doubtful.update(_kept_beside(store, node))
     yield from doubtful
+
+
+def _external_without_file(config: Config) -> Iterator[Any]:
+    from sebench.plan.external import ExternalMissing, external_item
+
+    for name, named in config.sections["external"].items():
+        try:
+            external_item(config, name)
+        except ExternalMissing:
+            yield named.entry
 
 
 def _present_corpora(config: Config, store: Store) -> Iterator:

@@ -37,10 +37,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Excluded:
-    """A cell that the study leaves out, and why."""
+    """A row that the study leaves out, and why.
+
+    Args:
+        reason: stands in tables.
+        hint: what can be done about it here; for the plan alone.
+    """
 
     label: str
     reason: str
+    hint: str = ""
 
 
 def expand(

@@ -27,6 +27,8 @@ def group(node: Node, find: Callable[[str], Node]) -> tuple[str, str] | None:
     if node.kind == "complexity":
         return "complexity", "complexity"
     if node.kind == "enhanced":
+        if "external" in node.spec:
+            return "evaluation", f"evaluation-{node.spec['external']['sha256'][:10]}"
         return "evaluation", f"evaluation-{node.parents['run'].partition(':')[2]}"
     if node.kind == "predictions":
         return "evaluation", f"predictions-{node.parents['run'].partition(':')[2]}"

@@ -316,6 +316,19 @@ def enhanced_node(run: Node, rendered: Node, seed: int | None = None) -> Node:
     return Node("enhanced", name, spec, parents, {"threads": 1, "count": rendered.hints["count"]})
 
 
+def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
+    """A test set passed through a model that others trained.
+
+    Args:
+        item: its identity, with the SHA-256 of its file.
+        file: where that lies here; no part of any id.
+    """
+    name = f"{_slug(item)}_{item['sha256'][:6]}-{rendered.name.partition('-test')[2] or rendered.name}"
+    spec = {"version": version("enhanced"), "external": dict(item)}
+    hints = {"threads": 1, "count": rendered.hints["count"], "file": str(file)}
+    return Node("enhanced", name, spec, {"set": rendered.key}, hints)
+
+
 def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: Node | None) -> Node:
     """The scores of an enhanced set, or of the unprocessed mixtures."""
     ordered = sorted(metrics, key=lambda metric: str(metric["type"]))
@@ -342,10 +355,12 @@ def one_sample_rate(config: Config, study: Named, cells: Iterable[Cell]) -> int:
         ConfigError: the models differ.
     """
     rates: dict[int, str] = {}
-    for cell in cells:
-        item = items.find("model", config.get("models", cell.model).entry.type)
+    used = [("model", "models", cell.model) for cell in cells]
+    used += [("external", "external", name) for name in study.entry.external.values()]
+    for kind, section, name in used:
+        item = items.find(kind, config.get(section, name).entry.type)
         assert item is not None
-        rates.setdefault(int(item.sample_rate), cell.model)
+        rates.setdefault(int(item.sample_rate), name)
     if len(rates) > 1:
         found = ", ".join(f"{model} works at {rate} Hz" for rate, model in rates.items())
         raise ConfigError(

@@ -56,14 +56,14 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield f"{plan.study.name}: {plan.study.entry.title}"
     yield f"scale {plan.scale}, corpus {', '.join(dict.fromkeys(plan.corpora.values()))}"
     yield ""
-    width = max(len(label) for label in (*(planned.cell.label for planned in plan.cells), *plan.choices)) + 2
+    labels = (*(planned.cell.label for planned in plan.cells), *plan.choices, *plan.external)
+    width = max(map(len, labels)) + 2
     states: Counter[str] = Counter()
     members = Counter(run.key for planned in plan.cells for run in planned.chain)
-    stages = [run for run in plan.nodes.of_kind("run") if members[run.key] > 1]
-    for run in stages:
-        state = "done" if run.key in complete else "new"
-        about = f"trained once for {members[run.key]} cells"
-        yield f"  {run.stem:<{width}}         {state:<9}{about}"
+    for run in plan.nodes.of_kind("run"):
+        if members[run.key] > 1:
+            state = "done" if run.key in complete else "new"
+            yield f"  {'shared stage':<{width}} seed {run.spec['seed']}  {state:<9}{run.stem}  trained once for {members[run.key]} cells"
     for planned in plan.cells:
         work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
         trained = all(run.key in complete for run in planned.chain)
@@ -81,7 +81,12 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         work = [node for made in (choice.enhanced, choice.scores) for by in made.values() for node in by.values()]
         state = "done" if all(node.key in complete for node in (choice.node, *work)) else "new"
         yield f"  {label:<{width}}         {state:<9}the best {choice.node.spec['axis']} of {values}, by validation"
-    for line in left_out(plan):
+    for label, row in plan.external.items():
+        work = [*row.enhanced.values(), *row.scores.values()]
+        state = "done" if all(node.key in complete for node in work) else "new"
+        made_of = f"external model {row.item['type']}, file {row.item['sha256'][:12]}"
+        yield f"  {label:<{width}}         {state:<9}{made_of}: not trained"
+    for line in left_out(plan, hints=True):
         yield f"  left out: {line}"
     for name in plan.study.entry.tables:
         if name not in plan.tables:

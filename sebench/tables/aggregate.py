@@ -162,7 +162,7 @@ def score_value(reader: Reader, row: Row, column: ScoreColumn, paper: float | No
     reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
     reason = "; ".join(reasons)
     if not there:
-        return Value(paper=paper, n_ok=n_ok, n=n, reason=reason or "no cell in this row")
+        return Value(paper=paper, n_ok=n_ok, n=n, reason=reason or row.absent or "no cell in this row")
     without = len(cells) - len(there)
     if without:
         reason = f"{without} of {len(cells)} seeds without a value: {reason}"
@@ -224,7 +224,7 @@ def complexity_value(reader: Reader, row: Row, column: ComplexityColumn, paper: 
     """A number of the complexity file; dots in the key lead into nested mappings."""
     content: Any = reader.complexity(row.complexity)
     if content is None:
-        return Value(paper=paper, reason=NOT_COMPUTED if row.complexity else "no model in this row")
+        return Value(paper=paper, reason=NOT_COMPUTED if row.complexity else row.absent or "no model in this row")
     for part in column.key.split("."):
         content = content.get(part) if isinstance(content, Mapping) else None
     if not isinstance(content, (int, float)):

@@ -1,0 +1,6 @@
+"""Predictors are those of the tiny runs of the training tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
