@@ -63,7 +63,8 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     for run in plan.nodes.of_kind("run"):
         if members[run.key] > 1:
             state = "done" if run.key in complete else "new"
-            yield f"  {'shared stage':<{width}} seed {run.spec['seed']}  {state:<9}{run.stem}  trained once for {members[run.key]} cells"
+            about = f"{run.stem}  trained once for {members[run.key]} cells"
+            yield f"  {'shared stage':<{width}} seed {run.spec['seed']}  {state:<9}{about}"
     for planned in plan.cells:
         work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
         trained = all(run.key in complete for run in planned.chain)
