@@ -1,14 +1,14 @@
 """What rendering costs: seconds of audio per second and core, dry and in simulated rooms.
 
-    python benchmarks/synthesis.py [dry] [reverberant] [--corpus builtin] [--mixtures 128] [--processes N]
+    python benchmarks/synthesis.py [dry] [reverberant] [--corpus builtin] [--mixtures 128] [--processes N] [--rounds 3]
 
 Mixtures are drawn from a corpus of `config/corpora/` (the built-in one with 160 utterances of 2 to 6 s) and rendered by
 the step that makes sets: `dry` as the mixing `wsj0_demand_qut` of the PESQNet study, `reverberant` as its `dns3`, but
 all of them in rooms, and `reverberant, kept` the same once more, with the rooms' responses at hand. One process and N
 (all cores) render the same, so that each of N has `--mixtures`; dry, 8 times as many. Start of processes, imports,
 checks and files are included. `per_core` is audio over wall time and processes; `per_cpu_s` is audio over processor
-time, which other work on the machine hardly changes; `efficiency` is the speed with N over N times that with one.
-Writes benchmarks/synthesis.csv, unless cases are named.
+time, which other work on the machine changes less; `efficiency` is the speed with N over N times that with one.
+All are medians over `--rounds`. Writes benchmarks/synthesis.csv, unless cases are named.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from sebench.artefacts import Node, Store
@@ -94,27 +95,34 @@ def _processor_seconds() -> float:
     return sum(of.ru_utime + of.ru_stime for of in used)
 
 
-def measure(store: Store, node: Node, case: str, processes: int) -> list[dict[str, Any]]:
+def measure(store: Store, node: Node, case: str, processes: int, rounds: int) -> list[dict[str, Any]]:
     """Render with one process and with all, each time from nothing but the plan, and again with responses kept."""
     frame = render.read_parquet(store.outputs(store.parent(node, "mixtures"))["mixtures.parquet"])
     audio = float(frame["samples"].sum()) / RATE
-    times: dict[tuple[str, int], tuple[float, float]] = {}
-    for count in dict.fromkeys((1, processes)):
-        shutil.rmtree(Responses.of(store).folder, ignore_errors=True)
-        for label in (case, f"{case}, kept") if CASES[case][1] else (case,):
-            shutil.rmtree(store.state(node), ignore_errors=True)
-            times[label, count] = fresh(render_seconds, store, node, count)
+    counts = tuple(dict.fromkeys((1, processes)))
+    labels = (case, f"{case}, kept") if CASES[case][1] else (case,)
+    times: dict[tuple[str, int], list[tuple[float, float]]] = {(label, n): [] for label in labels for n in counts}
+    for _ in range(rounds):
+        for count in counts:
+            shutil.rmtree(Responses.of(store).folder, ignore_errors=True)
+            for label in labels:
+                shutil.rmtree(store.state(node), ignore_errors=True)
+                times[label, count].append(fresh(render_seconds, store, node, count))
     rows = []
-    for (label, count), (wall, processor) in times.items():
+    for (label, count), found in times.items():
+        speed = median(audio / wall / count for wall, _ in found)
+        per_cpu = median(audio / processor for _, processor in found)
         row = {"case": label, "mixtures": len(frame), "audio_s": f"{audio:.0f}", "processes": count}
-        row |= {"per_core": f"{audio / wall / count:.1f}", "per_cpu_s": f"{audio / processor:.1f}"}
+        row |= {"per_core": f"{speed:.1f}", "per_cpu_s": f"{per_cpu:.1f}"}
+        efficiency = ""
         if count > 1:
-            row["efficiency"] = f"{times[label, 1][0] / wall / count:.2f}"
+            ratios = (alone[0] / together[0] / count for alone, together in zip(times[label, 1], found, strict=True))
+            row["efficiency"] = f"{median(ratios):.2f}"
+            efficiency = f", efficiency {row['efficiency']}"
         rows.append(row)
-        efficiency = f", efficiency {row['efficiency']}" if count > 1 else ""
         print(
             f"{label:<20}{len(frame)} mixtures, {audio:.0f} s of audio, {count} process{'es' if count > 1 else ''}: "
-            f"{row['per_core']} s per second and core, {row['per_cpu_s']} s per second of processor{efficiency}",
+            f"{speed:.1f} s per second and core, {per_cpu:.1f} s per second of processor{efficiency}",
             flush=True,
         )
     return rows
@@ -128,6 +136,7 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=160, help="of the built-in corpus")
     parser.add_argument("--mixtures", type=int, default=128, help="for each process; a shard holds 64")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.cases if name not in CASES]:
         parser.error(f"{', '.join(unknown)}: no such case; there are {', '.join(CASES)}")
@@ -137,7 +146,7 @@ def main() -> None:
         source = corpus(store, arguments.corpus, arguments.utterances, arguments.processes)
         for case in arguments.cases or CASES:
             node = planned(store, source, case, arguments.mixtures * arguments.processes * CASES[case][2])
-            rows += measure(store, node, case, arguments.processes)
+            rows += measure(store, node, case, arguments.processes, arguments.rounds)
     if arguments.cases:
         return
     path = Path(__file__).with_suffix(".csv")

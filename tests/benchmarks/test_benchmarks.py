@@ -28,9 +28,11 @@ def run(name: str, *words: str) -> str:
 
 
 def test_synthesis() -> None:
-    out = run("synthesis", "dry", "reverberant", "--mixtures", "1", "--utterances", "2", "--processes", "2")
+    out = run(
+        "synthesis", "dry", "reverberant", "--mixtures", "1", "--utterances", "2", "--processes", "2", "--rounds", "1"
+    )
     assert re.findall(r"^(.*?)  +\d+ mixtures, .* (\d) process", out, re.MULTILINE) == [
-        (case, count) for cases in (("dry",), ("reverberant", "reverberant, kept")) for count in "12" for case in cases
+        (case, count) for case in ("dry", "reverberant", "reverberant, kept") for count in "12"
     ]
     assert len(re.findall(r", efficiency \d+\.\d\d$", out, re.MULTILINE)) == 3
 
