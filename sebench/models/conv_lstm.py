@@ -85,8 +85,11 @@ class ConvLstm(nn.Module):
         """
         memory, cell = state
         outputs = []
+        # One kernel for all frames: each copy made of it would be kept for the backward pass.
+        kernel = _flat(self.from_memory.weight).to(gates.dtype)
+        taps = kernel.shape[-1]
         for gate in gates.unbind(0):
-            i, f, o, g = (gate + self.from_memory(memory)).to(cell.dtype).chunk(4, dim=-1)
+            i, f, o, g = (gate + convolved(_padded(memory, taps), kernel)).to(cell.dtype).chunk(4, dim=-1)
             cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
             memory = o.sigmoid() * cell.tanh()
             outputs.append(memory)
