@@ -134,13 +134,15 @@ class Labels:
         return digest.hexdigest()[:32]
 
     def _read(self, path: Path) -> None:
-        *lines, _ = path.read_text(encoding="ascii", errors="replace").split("\n")  # the last: its writer was killed in it
+        *lines, _ = path.read_text(encoding="ascii", errors="replace").split(
+            "\n"
+        )  # the last: its writer was killed in it
         for number, line in enumerate(lines, 1):
             found = _LINE.fullmatch(line)
             if found is None:
                 raise DataError(
-                    f"{path}, line {number}: found {line[:80]!r}; accepted: 32 hexadecimal digits, a tab, and `{_ABSENT}` "
-                    "or a value as 0x1.8p+1. Delete the line, or the file: its labels are measured again"
+                    f"{path}, line {number}: found {line[:80]!r}; accepted: 32 hexadecimal digits, a tab, and "
+                    f"`{_ABSENT}` or a value as 0x1.8p+1. Delete the line, or the file: its labels are measured again"
                 )
             key, value = found.groups()
             self._kept[key] = None if value == _ABSENT else float.fromhex(value)

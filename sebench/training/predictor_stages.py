@@ -106,7 +106,9 @@ class _WithPredictor(Stage):
     def __init__(self, context: Context) -> None:
         spec, stage = context.spec, context.spec["stage"]
         if context.team.size > 1 or stage.get("devices", 1) > 1:
-            raise DataError(f"a stage of kind {stage['kind']!r} trains on one device; its plan has {stage.get('devices', 1)}")
+            raise DataError(
+                f"a stage of kind {stage['kind']!r} trains on one device; its plan has {stage.get('devices', 1)}"
+            )
         if context.labels is None:
             raise DataError(f"a stage of kind {stage['kind']!r} needs `labels`: the metric that is predicted")
         self.team = context.team

@@ -267,7 +267,7 @@ def alternating_run(
         "validate_by": "loss",
         "steps": 3 * epochs,
         "optimiser": optimiser,
-        "predictor_optimiser": optimiser,
+        "predictor_optimiser": {**optimiser, "lr": 0.02},
         "optimiser_state": "keep",
         "schedule": {"type": "constant", "warmup_steps": 0, "final_factor": 0.0, "patience": 1, "stop_lr": None},
         "clip_norm": None,
