@@ -215,7 +215,7 @@ def stage_spec(
         "keep": stage.keep,
         "precision": stage.precision,
         "threads": amounts.threads,
-        "devices": amounts.devices,
+        "devices": amounts.devices if stage.kind == "supervised" else 1,
         "freeze": sorted(stage.freeze),
     }
     if stage.labels is not None:
@@ -255,9 +255,10 @@ def run_nodes(
         sets = data[stage.data or next(iter(data))]
         parents = {"train": sets["train"].key, "valid": sets["valid"].key}
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
+        settings = stage_spec(config, stage, amounts, select_by, changes, sets["train"].hints["count"])
         spec = {
             "version": version("run"),
-            "stage": stage_spec(config, stage, amounts, select_by, changes, sets["train"].hints["count"]),
+            "stage": settings,
             **networks,
             "seed": cell.seed,
             "init": {module: f"init:{module}" for module in sorted(stage.init)},
@@ -269,7 +270,7 @@ def run_nodes(
             slugs.append(loss.slug)
         if "predictor" in networks:
             slugs.insert(stage.kind != "predictor", _slug(networks["predictor"]))
-        hints = {"label": cell.label, "stage": stage.name, "threads": amounts.threads * amounts.devices}
+        hints = {"label": cell.label, "stage": stage.name, "threads": settings["threads"] * settings["devices"]}
         chain[stage.name] = Node("run", f"{'-'.join(slugs)}-s{cell.seed}", spec, parents, hints)
     return list(chain.values())
 

@@ -148,9 +148,8 @@ class Engine:
 
     def _validate(self) -> None:
         validation = self.stage.validate(self.step, self._pause)
-        rate = max(optimiser.base_lr for optimiser in self.stage.optimisers.values()) * self.schedule.factor(
-            max(0, self.step - 1)
-        )
+        last = max(0, self.step - 1)
+        rate = self.stage.base_lr(last) * self.schedule.factor(last)
         improved = self.history.close(self.step, rate, validation)
         self.schedule.observe(self.history.score(self.history.rows[-1]))
         if improved and self.keep == "best":

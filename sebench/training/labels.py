@@ -10,6 +10,7 @@ import hashlib
 import logging
 import math
 import multiprocessing
+import re
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ABSENT = "-"
+#: What `Labels.keep` writes: the key and a value in hexadecimal.
+_LINE = re.compile(rf"([0-9a-f]{{32}})\t({_ABSENT}|-?0x[01]\.[0-9a-f]+p[+-][0-9]{{1,4}})")
 
 
 class Label:
@@ -53,9 +56,12 @@ class Labels:
         sample_rate: of the signals, in Hz.
         folder: where values are kept; made if it is not there.
         writer: name of this process's file in it.
-        workers: processes that measure; they start with the first value that is not kept.
+        workers: processes that measure, at least one; they start with the first value that is not kept.
 
     Use it as a context: the processes end with it.
+
+    Raises:
+        DataError: a kept value cannot be read.
     """
 
     def __init__(self, metric: Mapping[str, Any], sample_rate: int, folder: Path, writer: str, workers: int) -> None:
@@ -128,10 +134,18 @@ class Labels:
         return digest.hexdigest()[:32]
 
     def _read(self, path: Path) -> None:
-        for line in path.read_text(encoding="ascii").splitlines(keepends=True):
-            if line.endswith("\n"):  # else its writer was killed in the middle of it
-                key, value = line.split()
-                self._kept[key] = None if value == _ABSENT else float.fromhex(value)
+        *lines, _ = path.read_text(encoding="ascii", errors="replace").split(
+            "\n"
+        )  # the last: its writer was killed in it
+        for number, line in enumerate(lines, 1):
+            found = _LINE.fullmatch(line)
+            if found is None:
+                raise DataError(
+                    f"{path}, line {number}: found {line[:80]!r}; accepted: 32 hexadecimal digits, a tab, and "
+                    f"`{_ABSENT}` or a value as 0x1.8p+1. Delete the line, or the file: its labels are measured again"
+                )
+            key, value = found.groups()
+            self._kept[key] = None if value == _ABSENT else float.fromhex(value)
 
 
 _metric: Metric | None = None

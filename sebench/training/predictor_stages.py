@@ -30,7 +30,8 @@ from sebench.training.stages import Context, NotFinite, Stage, StepResult, build
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Batches that are enhanced before they are needed, so that their labels are there in time.
+#: Batches that are enhanced before they are needed, so that their labels are there in time: at least so many, and
+#: so many labels for each process that measures them.
 AHEAD = 3
 
 #: A predicted and a measured score; None where the signals have none.
@@ -105,7 +106,9 @@ class _WithPredictor(Stage):
     def __init__(self, context: Context) -> None:
         spec, stage = context.spec, context.spec["stage"]
         if context.team.size > 1 or stage.get("devices", 1) > 1:
-            raise DataError(f"a stage of kind {stage['kind']!r} trains on one device: set `devices: 1`")
+            raise DataError(
+                f"a stage of kind {stage['kind']!r} trains on one device; its plan has {stage.get('devices', 1)}"
+            )
         if context.labels is None:
             raise DataError(f"a stage of kind {stage['kind']!r} needs `labels`: the metric that is predicted")
         self.team = context.team
@@ -133,6 +136,7 @@ class _WithPredictor(Stage):
             signals=self._signals(context),
             augment=stage.get("augment", ()),
         )
+        self.batch_size = int(stage["batch_size"])
         self.hears_noisy = stage["hears"] == "both"
         self.unlabelled = Count()
         self._ahead: collections.OrderedDict[int, _Scored] = collections.OrderedDict()
@@ -151,6 +155,10 @@ class _WithPredictor(Stage):
         return ("noisy", "clean")
 
     # Enhancing and labelling
+
+    def _ahead_of(self, batch_size: int) -> int:
+        """Batches of that size to be enhanced ahead; what is computed does not depend on it."""
+        return max(AHEAD, math.ceil(AHEAD * self.labels.workers / batch_size))
 
     def _enhance(self, batch: Batch) -> Estimate:
         with autocast(self.device, self.precision):
@@ -178,7 +186,7 @@ class _WithPredictor(Stage):
 
     def _next(self, number: int, last: int) -> _Scored:
         """The batch of a step, scored; those after it, up to step `last`, are enhanced and their labels asked for."""
-        for step in range(number, min(number + AHEAD, last) + 1):
+        for step in range(number, min(number + self._ahead_of(self.batch_size), last) + 1):
             if step not in self._ahead:
                 self._ahead[step] = self._scored(self._to_device(self.batches.batch(step)), self.batches.ids(step))
         return self._ahead.pop(number)
@@ -216,20 +224,26 @@ class _WithPredictor(Stage):
         self._set_validating()
         try:
             waiting: collections.deque[_Scored] = collections.deque()
-            for i in range(len(self.valid.rows) + AHEAD):
+            ahead = self._ahead_of(1)
+            for i in range(len(self.valid.rows) + ahead):
                 pause()
                 if i < len(self.valid.rows):
                     batch = self._to_device(whole_row(self.valid.rows, i, self.sample_rate, self.batches.signals))
                     waiting.append(self._scored(batch, [self.valid.mixtures[i]]))
-                if i >= AHEAD:
+                if i >= ahead:
                     scored = waiting.popleft()
                     predicted = self._predict(scored).tolist()
                     if not all(map(math.isfinite, predicted)):
-                        raise NotFinite("the predicted score", [self.valid.mixtures[i - AHEAD]])
+                        raise NotFinite("the predicted score", [self.valid.mixtures[i - ahead]])
                     measured = (labels[0].value() for _, labels in scored.heard)
                     yield scored, list(zip(predicted, measured, strict=True))
         finally:
             self._set_training()
+
+    def _agreement(self, pairs: list[list[Pair]]) -> dict[str, float | None]:
+        """Of each utterance's enhanced signal, and of its noisy one where the predictor hears it."""
+        found = agreement([one[0] for one in pairs])
+        return found | agreement([one[1] for one in pairs], "_noisy") if self.hears_noisy else found
 
     def _set_validating(self) -> None:
         self.enhancer.eval()
@@ -283,10 +297,7 @@ class PredictorTraining(_WithPredictor):
         pairs = [pairs for _, pairs in self._validated(pause)]
         errors = tuple(_mean([(p - m) ** 2 for p, m in one if m is not None]) for one in pairs)
         found = [error for error in errors if error is not None]
-        also: dict[str, float | int | None] = {**agreement([one[0] for one in pairs])}
-        if self.hears_noisy:
-            also.update(agreement([one[1] for one in pairs], "_noisy"))
-        also["unlabelled"] = self.unlabelled.value
+        also = {**self._agreement(pairs), "unlabelled": self.unlabelled.value}
         return Validation(_mean(found), len(found), len(pairs), errors, also)
 
     def _set_training(self) -> None:
@@ -375,6 +386,10 @@ class Alternating(_WithPredictor):
     def _signals(self, context: Context) -> tuple[str, ...]:
         return ("noisy", "clean", *build_loss(context.spec["loss"]).needs_signals)
 
+    def base_lr(self, number: int) -> float:
+        """That of the network which the epoch of step `number` trains."""
+        return self.optimisers["predictor" if number // self.epoch_steps % 2 else "enhancer"].base_lr
+
     def step(self, number: int) -> StepResult:
         """One minibatch of the epoch that `number` falls into."""
         epoch, place = divmod(number, self.epoch_steps)
@@ -390,16 +405,18 @@ class Alternating(_WithPredictor):
         """The loss over whole utterances; what is predicted and measured beside it."""
         epoch = step // self.epoch_steps
         losses: list[float] = []
-        pairs: list[Pair] = []
+        pairs: list[list[Pair]] = []
         for i, (scored, found) in enumerate(self._validated(pause)):
-            value = float(self.loss(scored.estimate, scored.batch).item())
+            with torch.no_grad():
+                value = float(self.loss(scored.estimate, scored.batch).item())
             if not math.isfinite(value):
                 raise NotFinite("the validation loss", [self.valid.mixtures[i]])
             losses.append(value)
-            pairs.append(found[0])
+            pairs.append(found)
         mean = math.fsum(losses) / len(losses)
-        predicted = [p for p, m in pairs if m is not None]
-        measured = [m for _, m in pairs if m is not None]
+        enhanced = [one[0] for one in pairs]
+        predicted = [p for p, m in enhanced if m is not None]
+        measured = [m for _, m in enhanced if m is not None]
         also: dict[str, float | int | None] = {
             "epoch": epoch,
             "valid_loss": mean,
@@ -407,7 +424,7 @@ class Alternating(_WithPredictor):
             "measured": _mean(measured),
             "labels": len(measured),
             "unlabelled": self.unlabelled.value,
-            **agreement(pairs),
+            **self._agreement(pairs),
         }
         own_epoch = epoch % 2 == 1
         return Validation(mean if own_epoch else None, len(losses), len(losses), tuple(losses), also)

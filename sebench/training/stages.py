@@ -119,6 +119,10 @@ class Stage(ABC):
         """A copy of what is published, on the CPU: the product's weights, and others as `<network>/<name>`."""
         return snapshot(self.product)
 
+    def base_lr(self, number: int) -> float:
+        """The base rate of step `number`, which its row of the history shows times the schedule's factor."""
+        return max(optimiser.base_lr for optimiser in self.optimisers.values())
+
     @abstractmethod
     def prepare(self, pause: Callable[[], None]) -> None:
         """Put into the modules what they need of the data before the first step, where it is not there already.

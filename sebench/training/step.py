@@ -46,7 +46,8 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     Args:
         node: of kind `run`.
         store: where its parents and its state are.
-        threads: granted; the run uses the number in its spec, which its bits depend on.
+        threads: granted; the run computes with the number in its spec, which its bits depend on; all but one measure
+            labels.
 
     Raises:
         RestartNeeded: interrupted, or another process is at it; start again.
@@ -84,7 +85,7 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
         log.warning("%s: granted %d threads, its spec has %d: it uses these", node.stem, threads, stage_spec["threads"])
     with device.repeatable(stage_spec["threads"]):
         reason = parent_failure(node, store)
-        report, history, weights = _parent_failed(node, reason) if reason else _train(node, store, held)
+        report, history, weights = _parent_failed(node, reason) if reason else _train(node, store, held, threads)
     staging = held.attempt_folder / FINAL
     shutil.rmtree(staging, ignore_errors=True)
     _write_final(node, staging, report, history, weights)
@@ -125,7 +126,7 @@ def _publish(node: Node, store: Store, final: Path) -> None:
     log.info("%s: published in %s", node.stem, folder)
 
 
-def _train(node: Node, store: Store, held: Held) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
+def _train(node: Node, store: Store, held: Held, threads: int) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
     from sebench.training.checkpoint import Checkpoints
     from sebench.training.device import pick_device
     from sebench.training.engine import Engine
@@ -139,7 +140,7 @@ def _train(node: Node, store: Store, held: Held) -> tuple[dict[str, Any], list[d
     with (
         Interruption() as interruption,
         team_of(node, store, chosen) as team,
-        labels_of(node, store, f"{node.id}-{held.generation}") as labels,
+        labels_of(node, store, f"{node.id}-{held.generation}", threads) as labels,
     ):
         stage = build_stage(context_of(node, store, chosen, team, labels))
         engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption)
@@ -196,8 +197,13 @@ def context_of(node: Node, store: Store, device: torch.device, team: Team, label
 
 
 @contextlib.contextmanager
-def labels_of(node: Node, store: Store, writer: str) -> Iterator[Labels | None]:
-    """The labels of a run that trains a predictor; None for any other run."""
+def labels_of(node: Node, store: Store, writer: str, threads: int = 1) -> Iterator[Labels | None]:
+    """The labels of a run that trains a predictor; None for any other run.
+
+    Args:
+        writer: name of this process's file of labels.
+        threads: granted; one is for the process that trains, at least one measures labels beside it.
+    """
     from sebench.training.labels import Labels
 
     metric = node.spec["stage"].get("labels")
@@ -207,15 +213,8 @@ def labels_of(node: Node, store: Store, writer: str) -> Iterator[Labels | None]:
     check_implementation(metric)
     sample_rate = int(store.parent(node, "train").spec["sample_rate"])
     folder = store.root / "state" / LABELS / content_id(metric)
-    with Labels(metric, sample_rate, folder, writer, _label_workers()) as labels:
+    with Labels(metric, sample_rate, folder, writer, threads - 1) as labels:
         yield labels
-
-
-def _label_workers() -> int:
-    """Processes beside the one that trains: with a GPU all other cores that were granted, else one."""
-    from sebench.training.device import pick_device
-
-    return 1 if pick_device().type == "cpu" else max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def _rendered(node: Node, store: Store, role: str) -> Rendered:

@@ -114,6 +114,14 @@ def test_what_only_the_last_stage_depends_on_makes_only_that_new(
     assert made == {by_label[ALPHAS[i]] for i in changed}
 
 
+def test_only_supervised_stages_train_on_several_devices(folder: Path) -> None:
+    """The others train on one, and ask for the cores of one."""
+    replace(folder / "studies/pesqnet.yaml", "      batch_size: 3\n", "      batch_size: 3\n      devices: 3\n")
+    chain = next(c for c in plan(folder).cells if c.cell.label == ALPHAS[0]).chain
+    assert [run.spec["stage"]["devices"] for run in chain] == [3, 1, 3, 1, 1]
+    assert [run.hints["threads"] for run in chain] == [3, 1, 3, 1, 1]
+
+
 def test_removed_final_checkpoints_of_one_row_are_trained_again_alone(folder: Path) -> None:
     """With every declared output there but those of one alpha's last stage, that run is all that is not complete."""
     found = plan(folder)

@@ -30,13 +30,15 @@ from sebench.config.items import build
 from sebench.enhancement.load import load_model, load_predictor
 from sebench.errors import DataError
 from sebench.files import read_json
-from sebench.losses.base import Batch
-from sebench.training import step
+from sebench.losses.base import Batch, Estimate
+from sebench.training import predictor_stages, step
 from sebench.training.checkpoint import read
+from sebench.training.data import whole_row
 from sebench.training.kinds import build_stage
 from sebench.training.labels import Labels
 from sebench.training.parallel import ALONE, begin_step
 from sebench.training.predictor_stages import Alternating, agreement, hold
+from sebench.training.stages import Context, Rendered
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,22 +85,82 @@ def test_a_predictor_learns_from_labels_of_the_enhancer(store: Store) -> None:
         assert torch.equal(tensor, before[name])
 
 
-def test_labels_are_those_of_the_metric(store: Store) -> None:
-    """What the stage gets for an utterance is what the metric says of clean and enhanced, cut to its length."""
+@pytest.mark.parametrize("hears", ["enhanced", "both"])
+def test_labels_are_those_of_the_metric(store: Store, hears: str) -> None:
+    """What the stage gets for an utterance is what the metric says of clean and enhanced, cut to its length; behind
+    the batch's enhanced signals its noisy ones, and what is predicted of them in the same order."""
     enhancer = enhancer_run(store, model=item("TinyPlain"))
-    node = predictor_run(store, enhancer, model=item("TinyPlain"))
+    node = predictor_run(store, enhancer, model=item("TinyPlain"), hears=hears)
     with step.labels_of(node, store, "test") as labels:
         stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
         batch = stage.batches.batch(0)  # type: ignore[attr-defined]
-        values, present = stage._next(0, 0).values(torch.device("cpu"))  # type: ignore[attr-defined]
+        scored = stage._next(0, 0)  # type: ignore[attr-defined]
+        values, present = scored.values(torch.device("cpu"))
     assert present.all()
     model, metric = load_model(store.folder(enhancer)), build(SI_SDR, "metric")
     with torch.no_grad():
-        enhanced = model(batch).waveform.numpy()
-    for i, length in enumerate(batch.true_lengths().tolist()):
-        clean, estimate = batch.signal("clean")[i, :length].numpy(), enhanced[i, :length]
-        expected = metric.compute(clean=clean, estimate=estimate, noisy=None, sample_rate=16000).value
-        assert values[i].item() == pytest.approx(expected, rel=1e-5)
+        heard = [model(batch).waveform, batch.noisy][: 1 + (hears == "both")]
+        predicted = stage._predict(scored)  # type: ignore[attr-defined]
+        judged = [stage.predictor.of_estimate(Estimate(batch, waveform=one), batch) for one in heard]  # type: ignore[attr-defined]
+    assert len(values) == len(batch.noisy) * len(heard)
+    torch.testing.assert_close(predicted, torch.cat(judged), rtol=0, atol=0)
+    lengths = batch.true_lengths().tolist()
+    for value, (signals, (i, length)) in zip(values, itertools.product(heard, enumerate(lengths)), strict=True):
+        clean, signal_ = batch.signal("clean")[i, :length].numpy(), signals[i, :length].numpy()
+        expected = metric.compute(clean=clean, estimate=signal_, noisy=None, sample_rate=16000).value
+        assert value.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["predictor", "alternating"])
+def test_what_it_makes_of_noisy_speech_is_in_the_history(store: Store, kind: str) -> None:
+    """Beside what it makes of enhanced speech, over the same utterances."""
+    enhancer = enhancer_run(store, model=item("TinyPlain"))
+    node = predictor_run(store, enhancer, model=item("TinyPlain"), hears="both", keep="last")
+    step.run(node, store)
+    if kind == "alternating":
+        node = alternating_run(store, enhancer, node, model=item("TinyPlain"), epochs=2, hears="both", keep="last")
+        step.run(node, store)
+    rows = read_json(store.outputs(node)["history.json"])
+    assert all(row["mae_noisy"] != row["mae"] and "lcc_noisy" in row for row in rows)
+    predictor, metric = load_predictor(store.folder(node)), build(SI_SDR, "metric")
+    valid = step.context_of(node, store, torch.device("cpu"), ALONE).valid
+    errors = []
+    for i in range(len(valid.rows)):
+        batch = whole_row(valid.rows, i, valid.sample_rate, ("noisy", "clean"))
+        clean, noisy = batch.signal("clean")[0].numpy(), batch.noisy[0].numpy()
+        measured = metric.compute(clean=clean, estimate=noisy, noisy=None, sample_rate=16000).value
+        with torch.no_grad():
+            errors.append(abs(predictor.of_waveform(batch.noisy).item() - measured))
+    assert rows[-1]["mae_noisy"] == pytest.approx(np.mean(errors), rel=1e-5)
+
+
+def test_who_measures_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the number of processes, which follows what was granted, nor with it how far ahead is enhanced."""
+    enhancer = enhancer_run(store, model=item("TinyPlain"))
+    node = predictor_run(store, enhancer, model=item("TinyPlain"), hears="both")
+    other = Store(shutil.copytree(store.root, store.root.with_name("other")))
+    seen: list[int] = []
+    ahead_of = predictor_stages._WithPredictor._ahead_of
+
+    def spied(self: predictor_stages._WithPredictor, batch_size: int) -> int:
+        seen.append(ahead_of(self, batch_size))
+        return seen[-1]
+
+    monkeypatch.setattr(predictor_stages._WithPredictor, "_ahead_of", spied)
+    step.run(node, store, 1)
+    assert set(seen) == {3}
+    seen.clear()
+    step.run(node, other, 5)
+    assert set(seen) == {6, 12}, "three labels for each of four processes, in batches of two and of one"
+    assert contents(store, node) == contents(other, node)
+
+
+@pytest.mark.parametrize(("granted", "workers"), [(1, 1), (2, 1), (3, 2), (8, 7)])
+def test_labels_are_measured_by_what_was_granted(store: Store, granted: int, workers: int) -> None:
+    node = predictor_run(store, make_run(store))
+    with step.labels_of(node, store, "test", granted) as labels:
+        assert labels is not None
+        assert labels.workers == workers
 
 
 def test_the_accumulated_gradient_is_that_of_the_whole_set(store: Store) -> None:
@@ -162,7 +224,43 @@ def test_history_follows_both_over_the_epochs(store: Store) -> None:
     assert all(row["labels"] == 3 and row["mae"] is not None for row in rows)
     assert rows[0]["measured"] != rows[1]["measured"] == rows[2]["measured"], "only its own epochs change the enhancer"
     assert rows[1]["predicted"] != rows[2]["predicted"]
+    assert [row["lr"] for row in rows] == [0.01, 0.01, 0.02, 0.01, 0.02], "of the network that the epoch trained"
     assert read_json(store.outputs(node)["run.json"])["best_step"] in (3, 9)
+
+
+def test_the_validation_loss_has_no_graph(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, node = chain(store)
+    with step.labels_of(node, store, "test") as labels:
+        stage = build_stage(step.context_of(node, store, torch.device("cpu"), ALONE, labels))
+        assert isinstance(stage, Alternating)
+        seen = []
+        stage.loss.register_forward_hook(lambda module, given, found: seen.append(found.requires_grad))
+        stage.validate(0, lambda: None)
+    assert seen == [False] * 3
+
+
+@pytest.mark.parametrize("kind", ["predictor", "alternating"])
+def test_several_devices_are_refused(store: Store, kind: str) -> None:
+    """No plan asks for them; the stage would train on one."""
+    enhancer = make_run(store)
+    predictor = predictor_run(store, enhancer, devices=2)
+    node = predictor if kind == "predictor" else alternating_run(store, enhancer, predictor, devices=2)
+    context = Context(node.spec, *[Rendered((), (), 16000)] * 2, torch.device("cpu"), {})
+    with pytest.raises(DataError, match=f"{kind}.*one device; its plan has 2"):
+        build_stage(context)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_in_alternation_on_a_gpu(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bfloat16 and with kernels that repeat, twice: the same bytes."""
+    monkeypatch.setenv("SEBENCH_DEVICE", "cuda")
+    _, _, node = chain(store, epochs=2, precision="bf16-mixed", hears="both")
+    other = Store(shutil.copytree(store.root, store.root.with_name("other")))
+    for one in (store, other):
+        step.run(node, one)
+    report = read_json(store.outputs(node)["run.json"])
+    assert (report["status"], report["reason"], report["step"]) == ("ok", "", 6)
+    assert contents(store, node) == contents(other, node)
 
 
 def test_both_networks_are_published(store: Store) -> None:
@@ -197,11 +295,17 @@ def test_the_optimisers_memory_is_kept_or_forgotten(store: Store, state: str) ->
     assert counts == ({"enhancer": 1.0, "predictor": 3.0} if state == "keep" else {"enhancer": 0.0, "predictor": 0.0})
 
 
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Node, dict[str, bytes]]:
+@pytest.fixture(scope="module", params=["alternating", "alternating, both", "predictor, both"])
+def begun(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Node, dict[str, bytes]]:
     """A store whose last stage has not begun, that stage, and what it publishes where nothing interrupts it."""
     store = Store(tmp_path_factory.mktemp("begun") / "store")
-    node = chain(store, epochs=3)[2]
+    kind, _, hears = request.param.partition(", ")
+    if kind == "alternating":
+        node = chain(store, epochs=3, hears=hears or "enhanced")[2]
+    else:
+        node = predictor_run(store, enhancer_run(store, model=item("TinyPlain")), model=item("TinyPlain"), hears=hears)
     other = Store(shutil.copytree(store.root, store.root.with_name("plain")))
     assert test_interruption.child(other, node) == 0
     return store.root, node, contents(other, node)
@@ -215,7 +319,7 @@ def test_interrupted_in_any_step_the_bits_are_the_same(
 ) -> None:
     """In a sum of gradients, before and after its step of the optimiser, and among the predictor's minibatches."""
     root, node, expected = begun
-    for at in steps:
+    for at in steps if node.spec["stage"]["hears"] == "enhanced" else list(steps)[1::3]:
         store = Store(shutil.copytree(root, tmp_path / str(at)))
         code = test_interruption.child(store, node, Blow(number, at), save_seconds=0.0 if at % 2 else 20.0)
         assert code == (-signal.SIGKILL if number == signal.SIGKILL else 75)
@@ -251,6 +355,21 @@ def test_labels_are_measured_once(tmp_path: Path) -> None:
         assert labels.ask(clean, np.zeros_like(clean)).value() is None
         assert labels.ask(clean, estimate + 0.1 * clean[::-1]).value() != first
         assert labels.measured == 1
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\n", b"\0" * 38 + b"\n", b"3" * 32 + b"\n", b"3" * 32 + b"\t0x1.8\n", b"3" * 31 + b"\xff\t-\n"]
+)
+def test_damaged_labels_are_named_and_not_passed_over(tmp_path: Path, damage: bytes) -> None:
+    """But for the last line, if it does not end: see above."""
+    whole = b"0" * 32 + b"\t0x1.8p+1\n" + b"1" * 32 + b"\t-\n" + b"2" * 32 + b"\t-0x0.0p+0\n"
+    path = tmp_path / "a.tsv"
+    path.write_bytes(whole + b"3" * 32 + b"\t0x1.8")
+    with Labels(SI_SDR, 16000, tmp_path, "b", 1) as labels:
+        assert labels._kept == {"0" * 32: 3.0, "1" * 32: None, "2" * 32: 0.0}
+    path.write_bytes(whole + damage + whole)
+    with pytest.raises(DataError, match=rf"{path}, line 4: found .*measured again"):
+        Labels(SI_SDR, 16000, tmp_path, "b", 1)
 
 
 @pytest.mark.parametrize(("batch_size", "steps"), [(1, 5), (2, 3)])
@@ -294,11 +413,11 @@ def test_agreement() -> None:
     random = np.random.default_rng(0)
     measured = random.uniform(1, 4, 50)
     predicted = measured + 0.1 * random.standard_normal(50)
-    found = agreement(predicted.tolist(), measured.tolist())
+    found = agreement([*zip(predicted.tolist(), measured.tolist(), strict=True), (3.0, None)])
     assert found["lcc"] == pytest.approx(np.corrcoef(predicted, measured)[0, 1])
     assert found["mae"] == pytest.approx(np.abs(predicted - measured).mean())
-    assert agreement([1.0], [2.0]) == {"mae": 1.0, "lcc": None}
-    assert agreement([], []) == {"mae": None, "lcc": None}
+    assert agreement([(1.0, 2.0)], "_noisy") == {"mae_noisy": 1.0, "lcc_noisy": None}
+    assert agreement([]) == {"mae": None, "lcc": None}
 
 
 def test_a_held_network_computes_as_in_evaluation() -> None:

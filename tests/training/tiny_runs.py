@@ -239,24 +239,35 @@ PREDICTOR = {
 }
 
 
-def predictor_run(store: Store, enhancer: Node, metric: dict[str, Any] | None = None, **changes: Any) -> Node:
+def predictor_run(
+    store: Store, enhancer: Node, metric: dict[str, Any] | None = None, hears: str = "enhanced", **changes: Any
+) -> Node:
     """A predictor of a metric (SI-SDR) trained on a run's output."""
-    stage = {"kind": "predictor", "labels": metric or SI_SDR, "segment_seconds": None, "validate_by": "loss"}
+    stage = {
+        "kind": "predictor",
+        "labels": metric or SI_SDR,
+        "hears": hears,
+        "segment_seconds": None,
+        "validate_by": "loss",
+    }
     node = make_run(store, parents={"init:enhancer": enhancer}, init={"enhancer": "init:enhancer"}, **stage, **changes)
     return _with_networks(store, node)
 
 
-def alternating_run(store: Store, enhancer: Node, predictor: Node, epochs: int = 4, **changes: Any) -> Node:
+def alternating_run(
+    store: Store, enhancer: Node, predictor: Node, epochs: int = 4, hears: str = "enhanced", **changes: Any
+) -> Node:
     """The two in alternation: five utterances, two in a minibatch, three steps an epoch."""
     optimiser = {"type": "adam", "lr": 0.01, "weight_decay": 0.0, "betas": [0.9, 0.999]}
     stage = {
         "kind": "alternating",
         "labels": SI_SDR,
+        "hears": hears,
         "segment_seconds": None,
         "validate_by": "loss",
         "steps": 3 * epochs,
         "optimiser": optimiser,
-        "predictor_optimiser": optimiser,
+        "predictor_optimiser": {**optimiser, "lr": 0.02},
         "optimiser_state": "keep",
         "schedule": {"type": "constant", "warmup_steps": 0, "final_factor": 0.0, "patience": 1, "stop_lr": None},
         "clip_norm": None,
