@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
 import sys
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sebench.corpora.download import RETRIES, FetchError, Progress, Retries, download, origin_of, read_origin
 from sebench.corpora.unpack import extract, place
 from sebench.errors import DataError, SebenchError
-from sebench.files import read_json, write_json
+from sebench.files import read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
     from sebench.config.load import Config
@@ -156,8 +155,7 @@ def _fetch(
 
 
 def _check_sum(archive: Archive, path: Path, target: Path, record: dict[str, Any] | None) -> str:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     expected = archive.sha256 or (record["sha256"] if record else found)
     if found != expected:
         if archive.sha256:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sebench.errors import DataError
-from sebench.files import write_text
+from sebench.files import sha256_of, write_text
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +42,7 @@ def fingerprint(root: Path, files: Iterable[Path], cache: Path | None = None) ->
             kept = known.get(str(path))
             if kept is not None and kept[:2] == [status.st_size, status.st_mtime_ns]:
                 return status.st_size, status.st_mtime_ns, str(kept[2])
-            with path.open("rb") as file:
-                return status.st_size, status.st_mtime_ns, hashlib.file_digest(file, "sha256").hexdigest()
+            return status.st_size, status.st_mtime_ns, sha256_of(path)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 

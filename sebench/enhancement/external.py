@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
 from sebench.config import items
 from sebench.errors import DataError
 from sebench.external.place import file_of
+from sebench.files import sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +30,7 @@ def open_external(node: Node, store: Store) -> External:
     if file is None or not file.is_file():
         where = "it is not known where its external model's file lies" if file is None else f"{file} is no file"
         raise DataError(f"{node.stem}: {where}; name the file in config/external and plan again")
-    found = _sha256(file)
+    found = sha256_of(file)
     if found != wanted:
         raise DataError(f"{file}: its SHA-256 is {found[:12]}..., not {wanted[:12]}... as planned: plan again with it")
     model: External = items.build(described, "external")
@@ -50,8 +49,3 @@ def outputs(model: External, rendered: Node, rows: AudioStore) -> Iterator[np.nd
         raise DataError(f"{model.name} works at {model.sample_rate} Hz, set {rendered.stem} has {sample_rate} Hz")
     for i in range(len(rows)):
         yield model.enhance(rows.row(i)["noisy"])
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from sebench.errors import SebenchError
+from sebench.files import sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -190,5 +190,4 @@ def model_file(package: str, file: str) -> Path:
 
 @functools.cache
 def _sha256(package: str, file: str) -> str:
-    with model_file(package, file).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(model_file(package, file))

@@ -23,6 +23,7 @@ from sebench.workers import follow_parent
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sebench.enhancement.estimates import Estimates
     from sebench.synthesis.store import AudioStore
 
 log = logging.getLogger(__name__)
@@ -106,34 +107,25 @@ class _Scorer:
     """The signals of a set and the metrics to compute; sent to workers by fork, opened in each."""
 
     def __init__(self, node: Node, store: Store, items: Sequence[Mapping[str, Any]]) -> None:
+        from sebench.enhancement.estimates import Estimates
+
         self.node, self.store, self.items = node, store, items
         self._audio: AudioStore | None = None
-        self._estimates: Any = None
         self._metrics: list[Metric] = []
         set_node = store.parent(node, "set")
         self.sample_rate = int(set_node.spec["sample_rate"])
         self.index: pd.DataFrame = read_parquet(store.outputs(set_node)["index.parquet"])
-        self.enhanced: pd.DataFrame | None = None
+        self.estimates: Estimates | None = None
         if "enhanced" in node.parents:
-            enhanced = store.parent(node, "enhanced")
-            path = store.outputs(enhanced)["index.parquet"]
-            self.enhanced = read_parquet(path)
-            if list(self.enhanced["mixture"]) != list(self.index["mixture"]):
-                raise DataError(f"{path}: its mixtures are not those of {set_node.stem}, in that order")
+            self.estimates = Estimates(store, store.parent(node, "enhanced"), list(self.index["mixture"]))
 
     def open(self) -> None:
         """Map the audio and build the metrics, once per process."""
-        import numpy as np
-
         from sebench.config.items import build
         from sebench.synthesis.store import AudioStore
 
         self._audio = AudioStore.open(self.store, self.store.parent(self.node, "set"))
         self._metrics = [build(item, "metric") for item in self.items]
-        if self.enhanced is not None:
-            path = self.store.state(self.store.parent(self.node, "enhanced")) / "audio.f32"
-            some = path.exists() and path.stat().st_size > 0
-            self._estimates = np.memmap(path, "<f4", mode="r") if some else np.zeros(0, np.float32)
 
     def __call__(self, rows: Sequence[int]) -> list[list[MetricValue]]:
         """Scores `[row][metric]` of some rows of the index."""
@@ -144,15 +136,10 @@ class _Scorer:
     def _row(self, row: int) -> list[MetricValue]:
         assert self._audio is not None
         signals = self._audio.row(row)
-        estimate, reason = signals["noisy"], ""
-        if self.enhanced is not None:
-            entry = self.enhanced.iloc[row]
-            reason = "" if entry["status"] == "ok" else str(entry["reason"] or "not enhanced")
-            if not reason:
-                estimate = self._estimates[int(entry["offset"]) : int(entry["offset"]) + int(entry["samples"])]
+        estimate, reason = (signals["noisy"], "") if self.estimates is None else self.estimates.row(row)
         return [
             MetricValue.failed(reason)
-            if reason
+            if estimate is None
             else metric.compute(
                 clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=self.sample_rate
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from sebench.artefacts import Node
 from sebench.config.load import Config, Named
 from sebench.errors import ConfigError, Problem, SebenchError
+from sebench.files import sha256_of
 from sebench.plan.grid import RESERVED
 from sebench.plan.resolve import identity
 
@@ -64,8 +64,7 @@ def external_item(config: Config, name: str) -> tuple[dict[str, Any], Path]:
 
 @functools.lru_cache(maxsize=64)
 def _sha256(path: Path, _size: int, _modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)
 
 
 def check_labels(study: Named, taken: Iterable[str]) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 
 from sebench.artefacts import Node, Store
 from sebench.errors import RestartNeeded
-from sebench.files import read_parquet, write_bytes, write_parquet
+from sebench.files import read_parquet, sha256_of, write_bytes, write_parquet
 from sebench.synthesis.mixture import COMPONENTS, complete, render_components, render_mixture
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.responses import Responses
@@ -140,8 +140,7 @@ def _whole(shard: Shard, state: Path) -> bool:
     kept = read_parquet(part)
     if list(kept["mixture"]) != [row["mixture"] for row in shard.rows]:
         return False
-    with audio.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == kept["shard_sha256"][0]
+    return bool(sha256_of(audio) == kept["shard_sha256"][0])
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sebench.errors import DataError
+from sebench.files import sha256_of
 
 #: s; of a longer noise file only the segment that is mixed is decoded.
 LONG = 60.0
@@ -88,8 +88,7 @@ class Sources:
             raise DataError(f"{path}: cannot be read: {error.strerror}; the manifest names it") from error
         key = (str(path), sha256, state.st_size, state.st_mtime_ns)
         if key not in self._checked:
-            with file.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
+            found = sha256_of(file)
             if found != sha256:
                 raise DataError(
                     f"{path}: has SHA-256 {found[:12]}..., the manifest says {sha256[:12]}...: "
