@@ -235,8 +235,12 @@ MISTAKES = {
             "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
             "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n"
             f"        train:\n          lr_factor: 2\n          {change}: {value}\n",
-            ["x.yaml:14", f"s.scales.smoke.stages.train.{change}", f"stage 'train' of recipe 'supervised' {why}"]
-            + ["accepted: lr_factor"],
+            [
+                "x.yaml:14",
+                f"s.scales.smoke.stages.train.{change}",
+                f"stage 'train' of recipe 'supervised' {why}",
+                "accepted: lr_factor",
+            ],
         )
         for change, value, why in (
             ("hears", "both", "is supervised"),
