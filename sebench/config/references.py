@@ -7,7 +7,7 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, SECTIONS, Config, Named, missing
-from sebench.config.schema import Point, point_name
+from sebench.config.schema import Point, Stage, point_name
 from sebench.errors import Problem, nearest
 
 
@@ -242,16 +242,35 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
 
 
 def _stage_change_problems(config: Config, study: Named, scale: str) -> Iterator[Problem]:
-    """Stages that a scale changes and no recipe of the study has."""
+    """Stages that a scale changes and no recipe of the study has, and changes that a stage would not heed."""
     axes = [axes for block in study.entry.grid for axes in (block.product, block.zip)]
     recipes = [config.lookup("recipes", str(name)) for each in axes for name in each.get("recipe", [])]
-    there = list(dict.fromkeys(stage.name for recipe in recipes if recipe for stage in recipe.entry.stages))
-    for name in study.entry.scales[scale].stages:
+    stages = {(r.name, stage.name): stage for r in recipes if r for stage in r.entry.stages}
+    there = list(dict.fromkeys(stage.name for stage in stages.values()))
+    for name, own in study.entry.scales[scale].stages.items():
+        where, key = study.where("scales", scale, "stages", name), f"{study.name}.scales.{scale}.stages.{name}"
+        for recipe, stage in ((recipe, stage) for (recipe, _), stage in stages.items() if stage.name == name):
+            idle = _without_effect(stage)
+            accepted = ", ".join(change for change in type(own).model_fields if change not in idle)
+            for change in (change for change in idle if getattr(own, change) is not None):
+                place = study.where("scales", scale, "stages", name, change)
+                yield Problem(place, f"{key}.{change}", f"stage {name!r} of recipe {recipe!r} {idle[change]}", accepted)
         if name not in there:
-            where, key = study.where("scales", scale, "stages", name), f"{study.name}.scales.{scale}.stages.{name}"
             yield Problem(
                 where, key, f"no recipe of the study has a stage {name!r}", ", ".join(there), nearest(name, there)
             )
+
+
+def _without_effect(stage: Stage) -> dict[str, str]:
+    """Changes of a scale that a stage would not heed, and why."""
+    found = {}
+    if stage.epochs is None:
+        found["epochs"] = "is as long as the scale's `steps` say"
+    if stage.schedule.type != "halve_on_plateau":
+        found["patience"] = f"has a schedule that does not wait ({stage.schedule.type})"
+    if stage.kind == "supervised":
+        found["hears"] = "is supervised, and no predictor learns in it"
+    return found
 
 
 def _choice_problems(config: Config, study: Named) -> Iterator[Problem]:

@@ -242,6 +242,11 @@ class Stage(Strict):
             )
         if self.kind == "alternating" and (self.epochs is None or self.utterances != "whole"):
             raise ValueError("a stage of kind alternating needs `epochs` and `utterances: whole`")
+        if self.kind == "alternating" and not {"", "predictor"} <= set(self.init):
+            raise ValueError(
+                'a stage of kind alternating needs `init: { "": STAGE, predictor: STAGE }`: both networks are trained '
+                "before it"
+            )
         if self.kind != "supervised" and self.freeze:
             raise ValueError("`freeze` is for stages of kind supervised: the others freeze whole networks in turn")
         return self

@@ -184,6 +184,13 @@ MISTAKES = {
         "      predictor_optimiser: { lr: 1.0e-3 }\n",
         ["x.yaml:4", "r.stages.1", "needs `epochs` and `utterances: whole`"],
     ),
+    "an alternating stage from scratch": (
+        "recipes/x.yaml",
+        "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n"
+        "      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n      utterances: whole\n"
+        "      init: { predictor: first }\n      predictor_optimiser: { lr: 1.0e-3 }\n",
+        ["x.yaml:4", "r.stages.1", 'needs `init: { "": STAGE, predictor: STAGE }`'],
+    ),
     "a frozen part of a stage that freezes whole networks": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
@@ -221,6 +228,26 @@ MISTAKES = {
             "did you mean 'train'",
         ],
     ),
+    **{
+        f"a scale that changes {change} of a stage that has none": (
+            "studies/x.yaml",
+            "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+            "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+            "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      stages:\n"
+            f"        train:\n          lr_factor: 2\n          {change}: {value}\n",
+            [
+                "x.yaml:14",
+                f"s.scales.smoke.stages.train.{change}",
+                f"stage 'train' of recipe 'supervised' {why}",
+                "accepted: lr_factor",
+            ],
+        )
+        for change, value, why in (
+            ("hears", "both", "is supervised"),
+            ("patience", "2", "has a schedule that does not wait (cosine)"),
+            ("epochs", "2", "is as long as the scale's `steps` say"),
+        )
+    },
     "a scale that changes an unknown key of a stage": (
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
