@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sebench.errors import SebenchError
 from sebench.files import sha256_of
@@ -186,6 +186,12 @@ def model_file(package: str, file: str) -> Path:
     if not path.is_file():
         raise MissingPackageError(f"{path}: the package {package} {metadata.version(package)} has no such file")
     return path
+
+
+def metric_name(item: Mapping[str, Any]) -> str:
+    """What score files call a metric: its `name` in the spec if it has one, else its type (of an outside metric, its
+    class)."""
+    return str(item.get("name") or item["type"]).rpartition(":")[2]
 
 
 @functools.cache

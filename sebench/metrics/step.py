@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sebench.artefacts import Node, Store, content_id
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
-from sebench.metrics.base import Metric, MetricValue, implementation
+from sebench.metrics.base import Metric, MetricValue, implementation, metric_name
 from sebench.workers import follow_parent
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     items = [dict(item) for item in node.spec["metrics"]]
     names = [metric_name(item) for item in items]
     if len(set(names)) < len(names):
-        raise DataError(f"{node.stem}: two metrics of one name among {', '.join(names)}; give them a `name`")
+        raise DataError(f"{node.stem}: two metrics of one name among {', '.join(names)}; call their entries otherwise")
     paths = [part_path(node, store, item) for item in items]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
     if missing:
@@ -70,12 +70,6 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     rows = read_parquet(store.outputs(store.parent(node, "set"))["index.parquet"])
     write_parquet(store.outputs(node)["scores.parquet"], _assemble(rows, items, paths))
     store.write_provenance(node, started, computed=[metric_name(items[i]) for i in missing], threads=threads)
-
-
-def metric_name(item: Mapping[str, Any]) -> str:
-    """The metric's name in score files: its `name` in the spec if it has one, else its type (of an outside metric, its
-    class)."""
-    return str(item.get("name") or item["type"]).rpartition(":")[2]
 
 
 def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:

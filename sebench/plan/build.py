@@ -18,7 +18,7 @@ from sebench.plan.external import ExternalMissing, PlannedExternal, check_labels
 from sebench.plan.figures import figure_nodes
 from sebench.plan.grid import Cell, Excluded, expand
 from sebench.plan.nodes import Nodes
-from sebench.plan.resolve import metric_identity
+from sebench.plan.resolve import metric_items
 from sebench.plan.test_sets import tested
 
 
@@ -161,7 +161,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
             conditions[test.name] = rendered(test.role, "test", count, test.snr_db, test.mixing, test.part)
             headers[test.name] = test.header
             test_sets[test.set_name].append(test.header)
-    metrics = [metric_identity(config, name) for name in study.entry.metrics]
+    metrics = list(metric_items(config, study.entry.metrics).values())
     noisy = {name: found.add(make.scores_node(metrics, node, None)) for name, node in conditions.items()}
     data = {
         role: {

@@ -22,9 +22,11 @@ from sebench.config.tables import (
 )
 from sebench.config.versions import version
 from sebench.errors import ConfigError, DataError, Problem
+from sebench.metrics.base import metric_name
+from sebench.plan import stages_in_words
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
-from sebench.plan.resolve import metric_in_use
+from sebench.plan.resolve import metric_in_use, metric_items
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -70,37 +72,41 @@ def study_rows(plan: Plan) -> list[Row]:
 
 def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
     """What tables must know of the study's metrics."""
+    described = metric_items(config, names)
     facts = {}
     for name in names:
         named = metric_in_use(config, name)
         item = items.find("metric", named.entry.type)
         assert item is not None
+        label = named.label
+        if named.name != name and named.name in names:  # two columns need two names
+            label = f"{label} instead of {config.get('metrics', name).label}"
         facts[name] = MetricFacts(
-            label=named.label,
+            label=label,
             higher_is_better=item.higher_is_better,
             unit=item.unit,
             bounds=tuple(item.bounds),
-            name=item.type if item.builtin else item.cls,
+            name=metric_name(described[name]),
             instead_of="" if named.name == name else name,
         )
     return facts
 
 
-def footer(plan: Plan) -> dict[str, Any]:
+def footer(config: Config, plan: Plan) -> dict[str, Any]:
     """What every table of the study says about how its numbers were made."""
     amounts = plan.amounts
     changes = plan.study.entry.scales.get(plan.scale)
     by = plan.study.entry.select.by
+    by = by if by == "loss" else metric_in_use(config, by).name
     content: dict[str, Any] = {
         "study": plan.study.name,
         "source": plan.study.entry.source,
         "scale": plan.scale,
         "corpus": ", ".join(dict.fromkeys(plan.corpora.values())),
         "corpus ids": ", ".join(node.id for node in plan.nodes.of_kind("corpus")),
-        "selection": f"best of {amounts.validations} validations by {by} on {amounts.utterances.valid} utterances "
-        "of the validation split; the test split is never looked at before scoring",
-        "amounts": f"{amounts.utterances.train} training mixtures, steps of {amounts.batch_size} x "
-        f"{amounts.segment_seconds:g} s, {amounts.seeds} seed{'s' if amounts.seeds > 1 else ''}, "
+        "selection": stages_in_words.selection(plan, by),
+        "amounts": f"{amounts.utterances.train} training mixtures, {stages_in_words.steps(plan)}, "
+        f"{amounts.seeds} seed{'s' if amounts.seeds > 1 else ''}, "
         f"{amounts.utterances.test} test mixtures per condition",
         "steps": _steps(plan),
     }
@@ -163,7 +169,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
                 test_sets=plan.test_sets,
                 published=published,
                 claims=claims.get(name, []),
-                footer=footer(plan),
+                footer=footer(config, plan),
                 version=version("table"),
             )
         except NothingToShow:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import Node, Store, candidate
+from sebench.artefacts import Node, Store, candidate, canonical
 from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.config.schema import Amounts, Optimiser, Stage, StageAmounts, StudyAmounts
@@ -330,8 +330,9 @@ def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
 
 
 def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: Node | None) -> Node:
-    """The scores of an enhanced set, or of the unprocessed mixtures."""
-    ordered = sorted(metrics, key=lambda metric: str(metric["type"]))
+    """The scores of an enhanced set, or of the unprocessed mixtures; each metric once."""
+    distinct = {canonical(metric): metric for metric in metrics}.values()
+    ordered = sorted(distinct, key=lambda metric: (str(metric["type"]), str(metric.get("name", ""))))
     parents = {"set": rendered.key}
     if enhanced is not None:
         parents["enhanced"] = enhanced.key

@@ -11,7 +11,7 @@ from sebench.config.tables import Cell, PredictorRow, Row, TableLayout
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan import nodes as make
-from sebench.plan.resolve import metric_identity
+from sebench.plan.resolve import metric_items
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -33,7 +33,8 @@ def agreement_rows(config: Config, plan: Plan, table: str, layout: TableLayout) 
     Raises:
         ConfigError: a row names a recipe, stage or test set that the study does not have.
     """
-    metrics = [metric_identity(config, layout.metric)]
+    # As the study's other score files call it.
+    metrics = [metric_items(config, [*plan.study.entry.metrics, layout.metric])[layout.metric]]
     rows = []
     for label, wanted in layout.predictors.items():
         conditions = _conditions(plan, table, label, wanted)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from sebench.artefacts import canonical
 from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.errors import ConfigError, Problem
-from sebench.metrics.base import implementation, installed
+from sebench.metrics.base import implementation, installed, metric_name
 
 
 def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -33,6 +34,12 @@ def metric_in_use(config: Config, name: str) -> Named:
     return config.get("metrics", named.entry.instead) if named.entry.instead and not installed(item.package) else named
 
 
+def metric_label(config: Config, name: str) -> str:
+    """How a metric is called where its values are shown; marked where another one stands in for it."""
+    used = metric_in_use(config, name)
+    return used.label if used.name == name else f"{used.label}, other scale"
+
+
 def metric_identity(config: Config, name: str) -> dict[str, Any]:
     """A metric's identity with what computes it: a package, its version and its trained weights, or sebench.
 
@@ -45,6 +52,27 @@ def metric_identity(config: Config, name: str) -> dict[str, Any]:
     if not installed(item.package):
         return {**described, "implementation": f"{item.package} absent"}
     return {**described, "implementation": implementation(item.package, described["type"], tuple(item.model_files))}
+
+
+def metric_items(config: Config, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The metrics of a study by entry: what its score files have.
+
+    Entries that come to the same share an item, as a metric does with its stand-in. Two items that score files would
+    call alike (entries of one type with different parameters) get their entries' names; the others have no name, so
+    that a metric's values have one id in all studies.
+    """
+    described = {name: metric_identity(config, name) for name in names}
+    distinct: dict[str, dict[str, Any]] = {}
+    owners: dict[str, str] = {}
+    for name, item in described.items():
+        distinct.setdefault(canonical(item), item)
+        owners.setdefault(canonical(item), metric_in_use(config, name).name)
+    calls = Counter(metric_name(item) for item in distinct.values())
+    for key, item in distinct.items():
+        if calls[metric_name(item)] > 1:
+            # Of a path the whole, as classes of two packages may have one name.
+            distinct[key] = {**item, "name": owners[key].replace(":", ".")}
+    return {name: distinct[canonical(item)] for name, item in described.items()}
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sebench.artefacts import Node
+from sebench.config.load import load_config
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
 from sebench.metrics import base, step
 from sebench.metrics.base import MissingPackageError
 from sebench.metrics.step import COLUMNS, part_path, run
+from sebench.plan import resolve
+from sebench.plan.nodes import scores_node
+from sebench.plan.resolve import metric_items
 
 
 def test_rows_values_and_failures(world, make_item):
@@ -151,6 +157,36 @@ def test_two_metrics_of_one_name_are_refused(world, make_item):
     run(named, world.store, 1)
     scores = read_parquet(world.store.outputs(named)["scores.parquet"])
     assert list(scores["metric"].unique()) == ["si_sdr", "si_sdr_raw"]
+
+
+def test_two_entries_of_one_type_are_scored_and_share_their_parts(world, monkeypatch):
+    config = load_config(Path(__file__).parents[2] / "config")
+    both = world.scores(list(metric_items(config, ["dnsmos_ovrl", "dnsmos_sig"]).values()))
+    run(both, world.store, 1)
+    scores = read_parquet(world.store.outputs(both)["scores.parquet"])
+    values = scores[scores["status"] == "ok"].groupby("metric")["value"].mean()
+    assert list(values.index) == ["dnsmos_ovrl", "dnsmos_sig"]
+    assert values["dnsmos_ovrl"] != values["dnsmos_sig"]
+    monkeypatch.setattr(step, "_compute", lambda *args: pytest.fail("its part is there"))
+    alone = world.scores(list(metric_items(config, ["dnsmos_sig"]).values()))
+    run(alone, world.store, 1)
+    own = read_parquet(world.store.outputs(alone)["scores.parquet"])
+    assert set(own["metric"]) == {"dnsmos_p835"}
+    assert own["value"].equals(scores[scores["metric"] == "dnsmos_sig"]["value"].reset_index(drop=True))
+
+
+def test_a_metric_beside_its_stand_in_is_scored_once(world, monkeypatch):
+    monkeypatch.setattr(resolve, "installed", lambda package: package != "pesqc2")
+    config = load_config(Path(__file__).parents[2] / "config")
+    items = metric_items(config, ["pesqc2", "pesq_wb"])
+    node = world.scores(list(scores_node(items.values(), _with_count(world.set), None).spec["metrics"]))
+    run(node, world.store, 1)
+    scores = read_parquet(world.store.outputs(node)["scores.parquet"])
+    assert list(scores["metric"]) == ["pesq_wb"] * 6
+
+
+def _with_count(rendered):
+    return Node(rendered.kind, rendered.name, rendered.spec, rendered.parents, {"count": 6})
 
 
 @pytest.mark.parametrize(

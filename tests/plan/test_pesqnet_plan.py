@@ -221,6 +221,37 @@ def test_a_scale_computes_some_snrs_and_all_other_sets(folder: Path) -> None:
     assert list(plan(folder).headers.values()) == ["wsj0 5 dB", "no_reverb", "with_reverb", "dns2"]
 
 
+def test_footers_tell_what_each_kind_of_stage_was_given(folder: Path) -> None:
+    told = plan(folder, "demo").tables["table3"].spec["footer"]
+    assert told["amounts"] == (
+        "360 training mixtures, steps of 3 whole utterances of at most 4 s, 1 seed, 16 test mixtures per condition"
+    )
+    assert told["selection"] == (
+        "supervised stages: best of at most 7 or 4 validations by loss; "
+        "predictor stages: best of at most 10 or 5 validations by squared error; "
+        "alternating stages: best of 3 validations by loss, those after the model's own epochs; "
+        "all on 24 utterances of the validation split; the test split is never looked at before scoring"
+    )
+    smoke = plan(folder).tables["table3"].spec["footer"]
+    assert "best of at most 1 validation by loss" in smoke["selection"]
+    assert smoke["stages at this scale"].startswith("pretrain_fcrn: 1 epoch; ")
+
+
+def test_footers_tell_segments_from_whole_utterances(folder: Path) -> None:
+    replace(folder / "recipes" / "recipes.yaml", "utterances: whole\n      epochs: 200", "epochs: 200", 1)
+    told = plan(folder, "demo").tables["table3"].spec["footer"]["amounts"]
+    whole = "3 whole utterances of at most 4 s"
+    assert f"steps of 3 x 3 s or {whole} (supervised stages) and of {whole} (predictor and alternating stages)," in told
+
+
+def test_footers_of_one_kind_of_stage(folder: Path) -> None:
+    found = build_plan(load_config(folder), "two_stage", "demo", "builtin", Store(folder.parent / "results"))
+    told = next(iter(found.tables.values())).spec["footer"]
+    assert ", steps of 16 x 3 s, 1 seed, " in told["amounts"]
+    assert told["selection"].startswith("best of 4 validations by ")
+    assert "; all on" not in told["selection"]
+
+
 def test_gc_keeps_labels_that_a_study_uses(folder: Path) -> None:
     for path in (folder / "studies").glob("*.yaml"):
         if path.stem != "pesqnet":
