@@ -24,9 +24,13 @@ from sebench.config.figures import (
 from sebench.config.load import Config
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, nearest
+from sebench.plan.resolve import metric_in_use, metric_label
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
+
+#: Quantities of a figure of epochs that are in units of the metric that is predicted.
+ON_THE_SCALE = {"measured", "predicted", "mae"}
 
 Figure = tuple[Any, dict[str, str]]  # the spec, and role -> parent
 
@@ -64,12 +68,12 @@ def _resolved(config: Config, plan: Plan, layout: FigureLayout) -> Figure:
         return DistributionsSpec(**values), {"set": _sets(plan)[layout.condition]}
     if isinstance(layout, ScatterLayout):
         return _scatter(config, plan, layout)
-    return _epochs(plan, layout)
+    return _epochs(config, plan, layout)
 
 
 def _sweep(config: Config, plan: Plan, layout: SweepLayout) -> Figure:
     selected = plan.study.entry.select.by
-    by = selected if selected == "loss" else config.get("metrics", selected).label
+    by = selected if selected == "loss" else metric_label(config, selected)
     roles = {label: choice.node.key for label, choice in plan.choices.items()}
     curves = [(panel.axis, {k: roles[choice] for k, choice in panel.curves.items()}) for panel in layout.panels]
     parents = {role: role for _, shown in curves for role in shown.values()}
@@ -98,17 +102,29 @@ def _scatter(config: Config, plan: Plan, layout: ScatterLayout) -> Figure:
                     ScatterPanelSpec(label=f"{row['label']}, {symbol}", predictions=given[0], scores=given[1])
                 )
     metric = next(column["metric"] for column in plan.tables[layout.tables[0]].spec["columns"])
-    called = config.get("metrics", study.tables[layout.tables[0]].metric).label
+    called = metric_label(config, study.tables[layout.tables[0]].metric)
     read = [role for panel in panels for roles in (panel.predictions, panel.scores) for role in roles.values()]
     spec = ScatterSpec(title=layout.title, metric=metric, called=called, panels=panels)
     return spec, {role: role for role in dict.fromkeys(read)}
 
 
-def _epochs(plan: Plan, layout: EpochsLayout) -> Figure:
+def _epochs(config: Config, plan: Plan, layout: EpochsLayout) -> Figure:
     runs = _alternating(plan)
     curves = {label: runs[row] for label, row in layout.rows.items()}
-    spec = EpochsSpec(title=layout.title, curves=curves, quantities=dict(layout.quantities))
+    title = layout.title
+    if not ON_THE_SCALE.isdisjoint(layout.quantities):
+        title = "\n".join([title, *_stand_ins(config, plan, layout.rows.values())])
+    spec = EpochsSpec(title=title, curves=curves, quantities=dict(layout.quantities))
     return spec, {role: role for role in curves.values()}
+
+
+def _stand_ins(config: Config, plan: Plan, rows: Iterable[str]) -> list[str]:
+    """Metrics whose scores rows were trained on, instead of those that their last stages name."""
+    shown = set(rows)
+    recipes = dict.fromkeys(planned.cell.recipe for planned in plan.cells if planned.cell.label in shown)
+    labels = [config.get("recipes", recipe).entry.stages[-1].labels for recipe in recipes]
+    replaced = (name for name in labels if name is not None and metric_in_use(config, name).name != name)
+    return [f"scores: {called}" for called in dict.fromkeys(metric_label(config, name) for name in replaced)]
 
 
 def _sets(plan: Plan) -> dict[str, str]:

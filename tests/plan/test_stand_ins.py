@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,29 @@ def test_without_its_package_a_metric_is_replaced_everywhere(folder: Path, monke
     assert "no_reverb/STOI" in printed
     assert not printed & {"no_reverb/PESQ", "reverb/PESQ"}, "differences between two scales"
     assert found.tables["table1"].spec["published"] == []
+
+
+def test_figures_say_whose_values_they_show(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {}
+    for absent in ("none", "pesqc2"):
+        monkeypatch.setattr(resolve, "installed", installed_but(absent))
+        figures = plan(folder).figures
+        shown[absent] = figures["scatter"].spec["called"], figures["epochs"].spec["title"]
+    title = "Alternating training, on the validation set"
+    assert shown["none"] == ("PESQ (Corr. 2)", title)
+    called = "PESQ (wide-band), other scale"
+    assert shown["pesqc2"] == (called, f"{title}\nscores: {called}")
+
+
+def test_a_sweep_says_by_what_it_was_judged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = folder / "studies" / "braun_losses.yaml"
+    text = study.read_text()
+    study.write_text(re.sub(r"by: pesq\w+", "by: pesqc2", text))
+    monkeypatch.setattr(resolve, "installed", installed_but("pesqc2"))
+    found = build_plan(load_config(folder), "braun_losses", "smoke", "builtin", Store(folder.parent / "results"))
+    spec = next(figure.spec for figure in found.figures.values() if figure.spec["figure"] == "sweep")
+    assert spec["by"] == "PESQ (wide-band), other scale"
+    assert "validations by pesq_wb on" in next(iter(found.tables.values())).spec["footer"]["selection"]
 
 
 def test_with_its_package_nothing_is_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
