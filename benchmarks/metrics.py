@@ -31,6 +31,7 @@ from sebench.config.items import build, registry
 from sebench.files import write_parquet
 from sebench.metrics.base import implementation, installed
 from sebench.metrics.step import run
+from sebench.workers import follow_parent
 
 RATE, SECONDS, SNR_DB = 16000, 5.0, 5.0
 Pair = tuple[np.ndarray, np.ndarray]
@@ -55,7 +56,7 @@ def described(name: str) -> dict[str, Any]:
 
 def fresh(function: Callable[..., Any], *arguments: Any) -> Any:
     """The function's answer from a process that has imported nothing yet."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), follow_parent) as pool:
         return pool.submit(function, *arguments).result()
 
 
