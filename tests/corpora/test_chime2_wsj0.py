@@ -198,7 +198,8 @@ def test_snrs_offered_for_test(chime2_root: Path, tmp_path: Path, monkeypatch: p
     text = study.read_text(encoding="utf-8")
     study.write_text(text.replace("[-5, 0, 5, 10, 15]", "[-6, 9]"), encoding="utf-8")
     loaded = load_config(config)
-    check_published_snrs(loaded, loaded.get("studies", "two_stage"), "chime2_wsj0")
+    named = loaded.get("studies", "two_stage")
+    check_published_snrs(loaded, named, "chime2_wsj0", named.entry.conditions.snr_db, ("conditions",))
 
 
 def test_fetching_says_where_it_is_from():

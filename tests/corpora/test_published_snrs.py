@@ -37,4 +37,5 @@ def test_published_snrs_are_accepted(voicebank_root: Path, tmp_path: Path, monke
     assert "[-5, 0, 5, 10, 15]" in text
     study.write_text(text.replace("[-5, 0, 5, 10, 15]", "[2.5, 7.5]"), encoding="utf-8")
     loaded = load_config(config)
-    check_published_snrs(loaded, loaded.get("studies", "two_stage"), "voicebank_demand")
+    named = loaded.get("studies", "two_stage")
+    check_published_snrs(loaded, named, "voicebank_demand", named.entry.conditions.snr_db, ("conditions",))
