@@ -23,7 +23,7 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "predictions": (1, "sebench.enhancement.predict:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
     "table": (3, "sebench.tables.step:run"),
-    "figure": (3, "sebench.report.step:run"),
+    "figure": (4, "sebench.report.step:run"),
 }
 
 LOCK = Path(__file__).with_name("versions.lock")

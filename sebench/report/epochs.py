@@ -54,7 +54,8 @@ def draw(title: str, quantities: Mapping[str, str], histories: Mapping[str, Sequ
             axis.grid(linewidth=0.3, color="0.85")
         axes[-1].set_xlabel("epoch (odd: enhancer, filled; even: predictor, open; 0: before)")
         axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes[0].legend(fontsize=7, frameon=False)
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": len(histories)}  # no line runs there
+        axes[0].legend(fontsize=7, frameon=False, **place)
         return figure
 
 
