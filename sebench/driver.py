@@ -50,11 +50,16 @@ def claimed_by_parent(store: Store) -> bool:
 
 def release(store: Store) -> None:
     """The store's driver ends; only its own record is removed."""
-    path = store.root / "driver.json"
+    path = _record(store)
     with contextlib.suppress(OSError):
         if read_json(path)["pid"] == os.getpid():
             _grave(store).unlink(missing_ok=True)
             path.unlink()
+
+
+def _record(store: Store) -> Path:
+    """The file that says which driver works on the store."""
+    return store.root / "driver.json"
 
 
 def _grave(store: Store) -> Path:
@@ -71,7 +76,7 @@ def claim(store: Store) -> bool:
     Raises:
         DriverBusy: the recorded driver is alive, or on another host, where that cannot be seen.
     """
-    path = store.root / "driver.json"
+    path = _record(store)
     mine = {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename}
     job = mine["slurm_job_id"] = os.environ.get("SLURM_JOB_ID", "")
     while True:
@@ -99,7 +104,7 @@ def claim(store: Store) -> bool:
 
 def _bury(store: Store, dead: dict[str, object]) -> None:
     """Take a dead driver's record away, unless another one that starts now was faster."""
-    path = store.root / "driver.json"
+    path = _record(store)
     taken = path.with_name(f".driver-taken.{os.getpid()}.json")
     with contextlib.suppress(FileNotFoundError):
         path.replace(taken)
@@ -194,7 +199,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
     """
     todo = missing(plans, store)
     if not todo:
-        if (store.root / "driver.json").exists():
+        if _record(store).exists():
             _clear_up(store, settings)
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0

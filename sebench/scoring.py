@@ -14,8 +14,8 @@ from sebench.config.load import Config
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.files import replacing
-from sebench.metrics.base import Metric, MetricValue, implementation
-from sebench.plan.resolve import identity
+from sebench.metrics.base import Metric, MetricValue
+from sebench.plan.resolve import described_metric
 from sebench.tables.table import letter
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
         near = nearest(head if run else name, names)
         hint = f"; did you mean {near!r}?" if near else ""
         raise SebenchError(f"no metric {name!r}; accepted: {', '.join(names)}, package.module:Class{hint}")
-    described = identity("metric", config.get("metrics", name).entry)
+    described = described_metric(config.get("metrics", name).entry)
     metric: Metric = items.build(described, "metric")
     metric.require()
-    return Asked(name, metric, implementation(metric.package, described["type"], metric.model_files))
+    return Asked(name, metric, described["implementation"])
 
 
 def audio_in(places: Sequence[Path]) -> dict[str, Path]:

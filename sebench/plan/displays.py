@@ -157,6 +157,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     claims = _claims(plan, layouts)
     rows = study_rows(plan)
     facts = metric_facts(config, list(study.entry.metrics))
+    told = footer(config, plan)
     nodes = {}
     for name, layout in layouts.items():
         try:
@@ -169,7 +170,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
                 test_sets=plan.test_sets,
                 published=published,
                 claims=claims.get(name, []),
-                footer=footer(config, plan),
+                footer=told,
                 version=version("table"),
             )
         except NothingToShow:

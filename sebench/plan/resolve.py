@@ -41,11 +41,12 @@ def metric_label(config: Config, name: str) -> str:
 
 
 def metric_identity(config: Config, name: str) -> dict[str, Any]:
-    """A metric's identity with what computes it: a package, its version and its trained weights, or sebench.
+    """A metric as a study uses it: of its stand-in, where its package is not installed and it has one."""
+    return described_metric(metric_in_use(config, name).entry)
 
-    Of the metric that stands in for it, where its package is not installed and it has one.
-    """
-    entry = metric_in_use(config, name).entry
+
+def described_metric(entry: Any) -> dict[str, Any]:
+    """A metric's identity with what computes it: a package, its version and its trained weights, or sebench."""
     item = items.find("metric", entry.type)
     assert item is not None
     described = identity("metric", entry)

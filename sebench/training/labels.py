@@ -134,9 +134,8 @@ class Labels:
         return digest.hexdigest()[:32]
 
     def _read(self, path: Path) -> None:
-        *lines, _ = path.read_text(encoding="ascii", errors="replace").split(
-            "\n"
-        )  # the last: its writer was killed in it
+        text = path.read_text(encoding="ascii", errors="replace")
+        lines = text.split("\n")[:-1]  # what stands behind the last end of a line: its writer was killed in it
         for number, line in enumerate(lines, 1):
             found = _LINE.fullmatch(line)
             if found is None:
