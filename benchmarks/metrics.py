@@ -1,6 +1,6 @@
 """What scoring costs: seconds per utterance of 5 s of each metric, and what all cores make of it.
 
-    python benchmarks/metrics.py [METRIC ...] [--clips 48] [--processes N]
+    python benchmarks/metrics.py [METRIC ...] [--clips 128] [--processes N]
 
 Utterances are built-in speech in white noise of 5 dB, cut or repeated to 5 s. `first_s` is a metric's first utterance
 in a process that has imported NumPy and pandas only (so with imports and the loading of networks), `ms` the median of
@@ -31,7 +31,7 @@ from sebench.config.items import build, registry
 from sebench.files import write_parquet
 from sebench.metrics.base import implementation, installed
 from sebench.metrics.step import run
-from sebench.workers import follow_parent
+from sebench.workers import start_worker
 
 RATE, SECONDS, SNR_DB = 16000, 5.0, 5.0
 Pair = tuple[np.ndarray, np.ndarray]
@@ -56,7 +56,7 @@ def described(name: str) -> dict[str, Any]:
 
 def fresh(function: Callable[..., Any], *arguments: Any) -> Any:
     """The function's answer from a process that has imported nothing yet."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), follow_parent) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), start_worker) as pool:
         return pool.submit(function, *arguments).result()
 
 
@@ -118,7 +118,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("metrics", nargs="*", help="those to measure; all, and the file written, if none is named")
-    parser.add_argument("--clips", type=int, default=48, help="utterances that the score step computes")
+    parser.add_argument("--clips", type=int, default=128, help="utterances that the score step computes")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     names = arguments.metrics or [

@@ -35,7 +35,7 @@ from sebench.plan.nodes import corpus_node
 from sebench.synthesis import plan, render
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.responses import Responses
-from sebench.workers import follow_parent
+from sebench.workers import start_worker
 
 #: case -> (mixing, changes of it, mixtures of each process over `--mixtures`)
 CASES: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -47,7 +47,7 @@ COLUMNS = ["case", "mixtures", "audio_s", "processes", "per_core", "per_cpu_s", 
 
 def fresh(function: Callable[..., Any], *arguments: Any) -> Any:
     """The function's answer from a process that has imported little yet."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), follow_parent) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), start_worker) as pool:
         return pool.submit(function, *arguments).result()
 
 

@@ -1,4 +1,4 @@
-"""Processes: when they started, whether they live, and what workers have in common."""
+"""Processes: when they started, whether they live, and what the workers of a pool have in common."""
 
 from __future__ import annotations
 
@@ -47,9 +47,29 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def follow_parent() -> None:
-    """Leave signals to the parent, and end when it was killed: the pool's queues alone would keep a worker for ever."""
+def start_worker() -> None:
+    """What each process of a pool does first.
+
+    It leaves signals to its parent and ends when that was killed: the pool's queues alone would keep it for ever. And
+    it computes with one thread, since the pool has a process for each core: two processes with two threads each are
+    slower than one.
+    """
     ignore_signals()
+    one_thread()
+    follow_parent()
+
+
+def one_thread() -> None:
+    """Limit BLAS and OpenMP to one thread in this process, in libraries that are loaded and those that will be."""
+    from threadpoolctl import threadpool_limits
+
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+    threadpool_limits(1)
+
+
+def follow_parent() -> None:
+    """End when the parent does, in whatever way."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

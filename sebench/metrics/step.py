@@ -18,7 +18,7 @@ from sebench.artefacts import Node, Store, content_id
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
 from sebench.metrics.base import Metric, MetricValue, implementation, metric_name
-from sebench.workers import follow_parent
+from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +42,6 @@ COLUMNS = [
     "noise_kind",
     "speaker",
 ]
-
-_CHUNK = 4
 
 
 def run(node: Node, store: Store, threads: int = 1) -> None:
@@ -121,13 +119,10 @@ class _Scorer:
         self._audio = AudioStore.open(self.store, self.store.parent(self.node, "set"))
         self._metrics = [build(item, "metric") for item in self.items]
 
-    def __call__(self, rows: Sequence[int]) -> list[list[MetricValue]]:
-        """Scores `[row][metric]` of some rows of the index."""
+    def __call__(self, row: int) -> list[MetricValue]:
+        """The metrics' values of a row of the index."""
         if self._audio is None:
             self.open()
-        return [self._row(row) for row in rows]
-
-    def _row(self, row: int) -> list[MetricValue]:
         assert self._audio is not None
         signals = self._audio.row(row)
         estimate, reason = (signals["noisy"], "") if self.estimates is None else self.estimates.row(row)
@@ -147,12 +142,12 @@ _scorer: _Scorer | None = None
 def _start(scorer: _Scorer) -> None:
     global _scorer
     _scorer = scorer
-    follow_parent()
+    start_worker()
 
 
-def _chunk(rows: Sequence[int]) -> list[list[MetricValue]]:
+def _row(row: int) -> list[MetricValue]:
     assert _scorer is not None
-    return _scorer(rows)
+    return _scorer(row)
 
 
 def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame]:
@@ -160,14 +155,14 @@ def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame]:
     import pandas as pd
 
     count = len(scorer.index)
-    chunks = [range(first, min(first + _CHUNK, count)) for first in range(0, count, _CHUNK)]
-    if threads > 1 and len(chunks) > 1:
+    workers = min(threads, count)
+    if workers > 1:
         # An executor, not a multiprocessing.Pool: a worker that dies in C code is an error here and a hang there.
         context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(min(threads, len(chunks)), context, initializer=_start, initargs=(scorer,)) as pool:
-            results = [row for rows in pool.map(_chunk, chunks) for row in rows]
+        with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(scorer,)) as pool:
+            results = list(pool.map(_row, range(count)))
     else:
-        results = [row for rows in map(scorer, chunks) for row in rows]
+        results = [scorer(row) for row in range(count)]
     frames = []
     for position in range(len(scorer.items)):
         values = [row[position] for row in results]

@@ -29,7 +29,7 @@ from sebench.synthesis.plan import RATE
 from sebench.synthesis.responses import Responses
 from sebench.synthesis.store import shard_bytes, shard_name
 from sebench.synthesis.verify import check_mixture
-from sebench.workers import follow_parent
+from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +152,7 @@ def _each(shards: Sequence[Shard], threads: int) -> Iterator[Iterator[Shard]]:
         return
     # Spawned: a fork of a process with threads (torch, Arrow, the lease) may deadlock.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker)
     try:
         futures: list[Future[Shard]] = [pool.submit(_render_shard, shard) for shard in shards]
         yield (future.result() for future in as_completed(futures))

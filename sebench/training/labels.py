@@ -21,7 +21,7 @@ import numpy as np
 from sebench.config.items import build
 from sebench.errors import DataError
 from sebench.metrics.base import Metric, MetricValue
-from sebench.workers import follow_parent
+from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,7 +152,7 @@ _metric: Metric | None = None
 
 def _start(description: Mapping[str, Any]) -> None:
     global _metric
-    follow_parent()
+    start_worker()
     _metric = build(description, "metric")
 
 
