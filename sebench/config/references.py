@@ -259,6 +259,19 @@ def _stage_change_problems(config: Config, study: Named, scale: str) -> Iterator
             yield Problem(
                 where, key, f"no recipe of the study has a stage {name!r}", ", ".join(there), nearest(name, there)
             )
+        available = _training_mixtures(config, study, scale)
+        if own.mixtures is not None and available is not None and own.mixtures > available:
+            place = study.where("scales", scale, "stages", name, "mixtures")
+            yield Problem(place, f"{key}.mixtures", f"{own.mixtures} of {available}", f"1 to {available}")
+
+
+def _training_mixtures(config: Config, study: Named, scale: str) -> int | None:
+    """Mixtures of a study's training set at a scale; None where there is no such scale."""
+    own = study.entry.scales[scale].utterances
+    if own is not None and own.train is not None:
+        return own.train
+    named = config.lookup("scales", scale)
+    return None if named is None else int(named.entry.utterances.train)
 
 
 def _without_effect(stage: Stage) -> dict[str, str]:

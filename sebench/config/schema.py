@@ -291,6 +291,7 @@ class StageAmounts(Strict):
     """What a study changes of one stage of its recipes."""
 
     epochs: Positive | None = None
+    mixtures: Positive | None = Field(None, description="of its training set, the first so many; absent: all")
     lr_factor: float = Field(1.0, gt=0, description="times the stage's learning rates and the rate that it stops at")
     patience: Positive | None = Field(None, description="of a schedule that waits for a better validation")
     hears: Hears | None = Field(None, description="signals that a predictor learns from")
@@ -310,7 +311,7 @@ class StudyAmounts(Strict):
     devices: Positive | None = None
     models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
     predictors: dict[str, dict[str, Any]] = Field({}, description="predictor entry -> parameters at this scale")
-    stages: dict[str, StageAmounts] = Field({}, description="stage name -> its epochs, rates and patience")
+    stages: dict[str, StageAmounts] = Field({}, description="stage name -> its epochs, amounts, rates and patience")
     snr_db: list[SnrDb] | None = Field(None, min_length=1, description="those of the test SNRs that are computed")
     lr_factor: float = Field(1.0, gt=0, description="times every stage's learning rate: few steps need larger ones")
     sweeps: dict[str, Points] = Field({}, description="swept parameter -> those of its values that this scale computes")

@@ -127,6 +127,7 @@ def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
 def _stage(own: StageAmounts) -> str:
     told = {
         "epochs": own.epochs and f"{own.epochs} epoch{'s' if own.epochs > 1 else ''}",
+        "mixtures": own.mixtures and f"the first {own.mixtures} training mixtures",
         "lr_factor": own.lr_factor != 1.0 and f"{own.lr_factor:g} times the learning rates",
         "patience": own.patience and f"patience {own.patience}",
         "hears": own.hears and {"both": "hears noisy speech too", "enhanced": "hears enhanced speech alone"}[own.hears],

@@ -192,7 +192,7 @@ def stage_spec(
     own = changes.stages.get(stage.name, StageAmounts())
     lr_factor = changes.lr_factor * own.lr_factor
     epochs = own.epochs or stage.epochs
-    per_epoch = -(-rows // amounts.batch_size)
+    per_epoch = -(-(own.mixtures or rows) // amounts.batch_size)
     steps = max(1, round(amounts.steps * stage.effort)) if epochs is None else epochs * per_epoch
     by_loss = select_by == "loss" or stage.kind != "supervised"
     schedule = stage.schedule.model_dump()
@@ -218,6 +218,8 @@ def stage_spec(
         "devices": amounts.devices if stage.kind == "supervised" else 1,
         "freeze": sorted(stage.freeze),
     }
+    if own.mixtures is not None:
+        spec["mixtures"] = own.mixtures
     if stage.labels is not None:
         spec["labels"] = metric_identity(config, stage.labels)
         spec["hears"] = own.hears or stage.hears

@@ -61,10 +61,12 @@ class AudioStore:
         self._maps: dict[int, np.ndarray] = {}
 
     @classmethod
-    def open(cls, store: Store, node: Node) -> AudioStore:
-        """The store of a node of kind `set` whose index is published."""
+    def open(cls, store: Store, node: Node, first: int | None = None) -> AudioStore:
+        """The store of a node of kind `set` whose index is published; with `first`, of so many rows of it."""
         index = read_parquet(store.outputs(node)["index.parquet"])
-        return cls(index, store.state(node), int(node.spec.get("sample_rate", RATE)))
+        return cls(
+            index if first is None else index.head(first), store.state(node), int(node.spec.get("sample_rate", RATE))
+        )
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -192,7 +192,8 @@ def context_of(node: Node, store: Store, device: torch.device, team: Team, label
         parent = store.parent(node, role)
         weights = read(store.outputs(parent)["checkpoint.safetensors"]).product
         initial[path] = (f"run {parent.stem}", weights)
-    train, valid = (_rendered(node, store, role) for role in ("train", "valid"))
+    train = _rendered(store, store.parent(node, "train"), node.spec["stage"].get("mixtures"))
+    valid = _rendered(store, store.parent(node, "valid"))
     return Context(node.spec, train, valid, device, initial, team, labels)
 
 
@@ -217,11 +218,10 @@ def labels_of(node: Node, store: Store, writer: str, threads: int = 1) -> Iterat
         yield labels
 
 
-def _rendered(node: Node, store: Store, role: str) -> Rendered:
-    from sebench.files import read_parquet
+def _rendered(store: Store, node: Node, first: int | None = None) -> Rendered:
+    """A set, or so many rows of it."""
     from sebench.synthesis.store import AudioStore
     from sebench.training.stages import Rendered
 
-    parent = store.parent(node, role)
-    mixtures = read_parquet(store.outputs(parent)["index.parquet"])["mixture"].tolist()
-    return Rendered(AudioStore.open(store, parent), mixtures, int(parent.spec["sample_rate"]))
+    rows = AudioStore.open(store, node, first)
+    return Rendered(rows, rows.index["mixture"].tolist(), rows.sample_rate)

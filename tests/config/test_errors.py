@@ -239,7 +239,7 @@ MISTAKES = {
                 "x.yaml:14",
                 f"s.scales.smoke.stages.train.{change}",
                 f"stage 'train' of recipe 'supervised' {why}",
-                "accepted: lr_factor",
+                "accepted: mixtures, lr_factor",
             ],
         )
         for change, value, why in (
@@ -248,6 +248,14 @@ MISTAKES = {
             ("epochs", "2", "is as long as the scale's `steps` say"),
         )
     },
+    "a stage of more mixtures than there are": (
+        "studies/x.yaml",
+        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n"
+        "      utterances: { train: 20 }\n      stages:\n        train: { mixtures: 21 }\n",
+        ["x.yaml:13", "s.scales.smoke.stages.train.mixtures", "21 of 20", "accepted: 1 to 20"],
+    ),
     "a scale that changes an unknown key of a stage": (
         "studies/x.yaml",
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"

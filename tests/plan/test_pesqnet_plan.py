@@ -114,6 +114,19 @@ def test_what_only_the_last_stage_depends_on_makes_only_that_new(
     assert made == {by_label[ALPHAS[i]] for i in changed}
 
 
+def test_a_stage_of_a_part_of_the_training_set(folder: Path) -> None:
+    """Its epochs are of so many mixtures; other stages, and the set, are as they were."""
+    before = plan(folder)
+    replace(folder / "studies/pesqnet.yaml", "alternate: { epochs: 2 }", "alternate: { epochs: 2, mixtures: 3 }")
+    after = plan(folder)
+    chain = next(cell for cell in after.cells if cell.cell.label == ALPHAS[0]).chain
+    assert [run.key in before.nodes.by_key for run in chain] == [True, True, True, True, False]
+    stages = [run.spec["stage"] for run in chain]
+    assert [stage.get("mixtures") for stage in stages] == [None, None, None, None, 3]
+    assert [stage["validate_every"] for stage in stages] == [2, 2, 2, 2, 1]  # 6 and 3 mixtures in batches of 3
+    assert {node.key for node in after.nodes.of_kind("set")} == {node.key for node in before.nodes.of_kind("set")}
+
+
 def test_only_supervised_stages_train_on_several_devices(folder: Path) -> None:
     """The others train on one, and ask for the cores of one."""
     replace(folder / "studies/pesqnet.yaml", "      batch_size: 3\n", "      batch_size: 3\n      devices: 3\n")
@@ -232,14 +245,15 @@ def test_a_scale_computes_some_snrs_and_all_other_sets(folder: Path) -> None:
 def test_footers_tell_what_each_kind_of_stage_was_given(folder: Path) -> None:
     told = plan(folder, "demo").tables["table3"].spec["footer"]
     assert told["amounts"] == (
-        "360 training mixtures, steps of 3 whole utterances of at most 4 s, 1 seed, 16 test mixtures per condition"
+        "1200 training mixtures, steps of 3 whole utterances of at most 4 s, 1 seed, 32 test mixtures per condition"
     )
     assert told["selection"] == (
-        "supervised stages: best of at most 7 or 4 validations by loss; "
-        "predictor stages: best of at most 10 or 5 validations by squared error; "
+        "supervised stages: best of at most 3 or 2 validations by loss; "
+        "predictor stages: best of at most 5 validations by squared error; "
         "alternating stages: best of 3 validations by loss, those after the model's own epochs; "
-        "all on 24 utterances of the validation split; the test split is never looked at before scoring"
+        "all on 36 utterances of the validation split; the test split is never looked at before scoring"
     )
+    assert "; alternate: 5 epochs, the first 300 training mixtures, 100 times" in told["stages at this scale"]
     smoke = plan(folder).tables["table3"].spec["footer"]
     assert "best of at most 1 validation by loss" in smoke["selection"]
     assert smoke["stages at this scale"].startswith("pretrain_fcrn: 1 epoch; ")

@@ -21,6 +21,7 @@ from sebench.training.checkpoint import Checkpoint, read, write
 from sebench.training.data import Batches
 from sebench.training.lease import Held, Lease, LeaseLost
 from sebench.training.optimisers import build_optimiser
+from sebench.training.parallel import ALONE
 from sebench.training.schedules import build_schedule
 from sebench.training.stages import NotFinite, StepResult, Supervised
 
@@ -213,6 +214,16 @@ def test_input_statistics_are_those_of_the_training_set(store: Store) -> None:
     assert float(found["statistics.mean"]) == pytest.approx(values.mean(), rel=1e-6)
     assert float(found["statistics.deviation"]) == pytest.approx(values.std(), rel=1e-6)
     assert int(found["statistics.count"]) == len(values)
+
+
+def test_a_stage_of_a_part_of_the_training_set(store: Store) -> None:
+    node = make_run(store, model=item("TinyMeasured"), mixtures=3)
+    context = step.context_of(node, store, torch.device("cpu"), ALONE)
+    assert context.train.mixtures == ["train-0", "train-1", "train-2"]
+    assert (len(context.train.rows), len(context.valid.rows)) == (3, 3)
+    step.run(node, store)
+    rows = AudioStore.open(store, make_set(store, "train", 5, 1))
+    assert int(read(weights_path(store, node)).tensors["statistics.count"]) == rows.lengths[:3].sum()
 
 
 def test_input_statistics_are_inherited(store: Store) -> None:
