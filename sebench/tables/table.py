@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sebench.statistics.bootstrap import DECIMALS
 from sebench.statistics.claims import Verdict
+
+#: Digits behind the point that a claim's numbers have at most.
+_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,11 @@ class JudgedClaim:
     worse_column: str = ""
 
     def line(self, digits: int = 2) -> str:
-        """One sentence: outcome, claim, and the difference with its interval."""
+        """One sentence: outcome, claim, and the difference with its interval.
+
+        Args:
+            digits: behind the point; more where one of these numbers would be zero for want of them.
+        """
         verdict = self.verdict
         sides = f"{self.better} over {self.worse}, {self.column}"
         if self.worse_column:
@@ -96,6 +104,8 @@ class JudgedClaim:
         head = f"{verdict.outcome}: {self.text} ({sides})"
         if verdict.difference is None:
             return f"{head}: {verdict.reason}"
+        shown = (abs(value) for value in (verdict.difference, verdict.low, verdict.high) if value)
+        digits = max(digits, min(_MOST_DIGITS, max((-math.floor(math.log10(value)) for value in shown), default=0)))
         if verdict.low == verdict.high:
             return f"{head}: difference {verdict.difference:+.{digits}f}"
         interval = f"95% interval {verdict.low:+.{digits}f} to {verdict.high:+.{digits}f}"
