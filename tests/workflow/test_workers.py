@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -29,4 +30,4 @@ def test_a_worker_computes_with_one_thread(method: str, monkeypatch: pytest.Monk
     assert found
     assert set(found.values()) == {1}
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        assert max(pool.submit(_threads).result().values()) == 2  # what it would be
+        assert max(pool.submit(_threads).result().values()) == min(2, os.cpu_count() or 1)  # what it would be
