@@ -64,9 +64,9 @@ class AudioStore:
     def open(cls, store: Store, node: Node, first: int | None = None) -> AudioStore:
         """The store of a node of kind `set` whose index is published; with `first`, of so many rows of it."""
         index = read_parquet(store.outputs(node)["index.parquet"])
-        return cls(
-            index if first is None else index.head(first), store.state(node), int(node.spec.get("sample_rate", RATE))
-        )
+        if first is not None:
+            index = index.head(first)
+        return cls(index, store.state(node), int(node.spec.get("sample_rate", RATE)))
 
     def __len__(self) -> int:
         return len(self.lengths)
