@@ -196,7 +196,9 @@ def test_a_trained_predictor_is_a_metric(
             expected = predictor.of_waveform(wave).item()
         assert 1.04 < expected < 4.64
         for name in (run.stem, run.id, store.folder(run)):
-            code, out, err = score("--metric", f"pesqnet:{name}", "--csv", folders / "x.csv", folders / "estimates")
+            code, out, err = score(
+                "--metric", f"pesqnet:{name}", "--csv", folders / "x.csv", "--force", folders / "estimates"
+            )
             assert code == 0, err
             found = rows(folders / "x.csv")
             row = found["a.wav", f"pesqnet:{name}"]
