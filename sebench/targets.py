@@ -28,7 +28,8 @@ def check_target(path: Path, inputs: Iterable[Path] = (), force: bool = False) -
         DataError: it is an input, it is there already, or it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
         if os.path.lexists(path):
             _check_old(path, inputs, force)
         else:

@@ -29,6 +29,9 @@ Block = NDArray[np.float32]  # (samples, channels)
 CHUNK_SECONDS = 10.0
 OVERLAP_SECONDS = 1.0
 
+#: libsndfile's number of samples where a header says none: a FLAC file that was written into a pipe.
+UNKNOWN = 2**63 - 1
+
 #: Sample format of the output by file format, and whether it keeps the input's where that is one of these.
 SUBTYPES = {"WAV": "FLOAT", "FLAC": "PCM_24", "OGG": "VORBIS", "W64": "FLOAT", "AIFF": "FLOAT", "CAF": "FLOAT"}
 CLIPPING = {"PCM_16", "PCM_24", "PCM_32", "PCM_S8", "PCM_U8"}
@@ -84,9 +87,21 @@ def _device() -> torch.device:
     return named_device() or torch.device("cpu")
 
 
-def _open(source: Path) -> soundfile.SoundFile:
+class Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read from its beginning on, without the seek that soundfile adds to every read.
+
+    After such a seek an MP3 lacks what its frames borrow from those before, and a frame is silent; behind a gap more
+    samples are counted than there are. Without it all comes that decodes, also beyond what the header says.
+    """
+
+    def seekable(self) -> bool:
+        """See the class."""
+        return False
+
+
+def _open(source: Path) -> Forward:
     try:
-        reader = soundfile.SoundFile(os.fsencode(source))
+        reader = Forward(os.fsencode(source))
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that stands for samples alone
         detail = str(error).rsplit(": ", 1)[-1]
         raise DataError(f"{source}: cannot be read as audio: {detail}") from error
@@ -95,14 +110,14 @@ def _open(source: Path) -> soundfile.SoundFile:
     return reader
 
 
-def decoded_blocks(reader: soundfile.SoundFile, source: Path) -> Iterator[Block]:
+def decoded_blocks(reader: Forward, source: Path) -> Iterator[Block]:
     """What decodes of an open file, in chunks of `CHUNK_SECONDS`, and nothing else.
 
     Shape:
         yields `(samples, channels)`.
 
     Raises:
-        DataError: it cannot be read to its end, its header announces more samples than there are, or one is not finite.
+        DataError: it cannot be read to its end, its header announces another number of samples, or one is not finite.
     """
     size, count = max(1, round(CHUNK_SECONDS * reader.samplerate)), 0
     while True:
@@ -117,7 +132,7 @@ def decoded_blocks(reader: soundfile.SoundFile, source: Path) -> Iterator[Block]
             raise DataError(f"{source}: holds samples that are not finite")
         count += len(block)
         yield block
-    if count != reader.frames:
+    if count != reader.frames and reader.frames < UNKNOWN:
         announced, there = (samples / reader.samplerate for samples in (reader.frames, count))
         raise DataError(
             f"{source}: is damaged or not whole: its header announces {announced:.2f} s ({reader.frames} samples), and "
