@@ -22,7 +22,7 @@ from sebench.files import replacing
 from sebench.losses.base import Batch
 from sebench.models.base import Model
 from sebench.targets import check_target
-from sebench.training.device import device_of, named_device
+from sebench.training.device import device_of, pick_device
 
 Block = NDArray[np.float32]  # (samples, channels)
 
@@ -40,7 +40,7 @@ CLIPPING = {"PCM_16", "PCM_24", "PCM_32", "PCM_S8", "PCM_U8"}
 def enhance_file(
     checkpoint: Path | str | Model, source: Path | str, target: Path | str, *, force: bool = False
 ) -> Path:
-    """Enhance one recording, on the device that SEBENCH_DEVICE names, else on the CPU.
+    """Enhance one recording, on the device that training and enhanced sets are computed on: see `pick_device`.
 
     Args:
         checkpoint: a run's folder, its `checkpoint.safetensors`, or a model that is loaded already, which stays on its
@@ -64,7 +64,7 @@ def enhance_file(
         raise DataError(f"{source}: is a folder; accepted: an audio file")
     read = [source] if isinstance(checkpoint, Model) else [source, Path(checkpoint), Path(checkpoint) / CHECKPOINT]
     check_target(target, read, force)
-    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint).to(_device())
+    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint).to(pick_device())
     with _open(source) as reader:
         form = (reader.samplerate, reader.channels)
         enhanced = enhance_blocks(model, decoded_blocks(reader, source), *form)
@@ -81,10 +81,6 @@ def enhance_file(
             what = f"{form[1]} channels at {form[0]} Hz"
             raise DataError(f"{target}: cannot be written as {container} with {what}: {error}") from error
     return target
-
-
-def _device() -> torch.device:
-    return named_device() or torch.device("cpu")
 
 
 class Forward(soundfile.SoundFile):  # type: ignore[misc]

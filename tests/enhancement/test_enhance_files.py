@@ -232,7 +232,7 @@ def test_the_device_that_is_named_is_used(tmp_path: Path, monkeypatch: pytest.Mo
     run = make_run(store)
     training.run(run, store)
     soundfile.write(tmp_path / "in.wav", talk(1, RATE), RATE)
-    moved = []
+    moved: list[object] = []
     to = Model.to
     monkeypatch.setattr(Model, "to", lambda self, device: (moved.append(device), to(self, device))[1])
     monkeypatch.setenv("SEBENCH_DEVICE", "cpu:0")
