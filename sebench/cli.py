@@ -252,7 +252,7 @@ def enhance(
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
 ) -> None:
-    """Enhance a recording with a trained run, on the device that SEBENCH_DEVICE names, else the first GPU, else the CPU."""
+    """Enhance a recording with a trained run, on the device of SEBENCH_DEVICE, else the first GPU, else the CPU."""
     from sebench.enhancement.files import enhance_file
     from sebench.training.find import find_run
 
