@@ -70,8 +70,8 @@ class Metric:
     the distribution that computes the metric, `install` the command that installs it where plain `pip install` does
     not, `model_files` the files of the package that hold trained weights (paths as in its list of files).
 
-    A value beyond `bounds` is refused. `other_rates` says how files at another rate than `sample_rate` are scored, where
-    the definition says how: "own" (at their own rate), "down" (higher rates are resampled) or "" (not at all);
+    A value beyond `bounds` is refused. `other_rates` says how files at another rate than `sample_rate` are scored,
+    where the definition says how: "own" (at their own rate), "down" (higher rates are resampled) or "" (not at all);
     `own_rates` are rates that it is defined at beside `sample_rate`. Sets of a study have `sample_rate`.
     """
 
@@ -140,8 +140,6 @@ class Metric:
 
     def _valued(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> MetricValue:
         """What `score` gives, or how it failed: one metric's failure is a hole for that metric alone."""
-        import numpy as np
-
         try:
             with warnings.catch_warnings():  # a value that is not finite is told below
                 warnings.simplefilter("ignore", RuntimeWarning)
@@ -161,7 +159,9 @@ class Metric:
         if not math.isfinite(value):
             return MetricValue.failed(f"{self.name} is not finite ({value})")
         low, high = self.bounds
-        if (low is not None and value < low - _tolerance(low)) or (high is not None and value > high + _tolerance(high)):
+        if (low is not None and value < low - _tolerance(low)) or (
+            high is not None and value > high + _tolerance(high)
+        ):
             told = " to ".join("..." if bound is None else f"{bound:g}" for bound in (low, high))
             return MetricValue.failed(f"{self.name} gave {value:g}, and its values are {told}")
         return MetricValue(value, self.note(estimate))
@@ -177,11 +177,7 @@ class Metric:
             MissingPackageError: with what installs it.
         """
         if not installed(self.package):
-            command = self.install or f"pip install {self.package}"
-            raise MissingPackageError(
-                f"metric {self.name!r} needs the package {self.package!r}, which is not installed here; `make env` "
-                f"installs it, or, in this environment: {command}"
-            )
+            raise missing_package(self.name, self.package, self.install)
 
 
 def _tolerance(bound: float) -> float:
@@ -222,6 +218,19 @@ def _unusable(signals: Mapping[str, Signal]) -> str:
         if not np.isfinite(signal).all():
             return f"the {role} signal is not finite"
     return ""
+
+
+def missing_package(name: str, package: str, install: str = "") -> MissingPackageError:
+    """What is said where a metric's package is not installed: what installs it."""
+    return MissingPackageError(
+        f"metric {name!r} needs the package {package!r}, which is not installed here; `make env` "
+        f"installs it, or, in this environment: {install or f'pip install {package}'}"
+    )
+
+
+def absent(package: str) -> str:
+    """What an id has in the place of `implementation` where the package is not installed."""
+    return f"{package} absent"
 
 
 @functools.cache

@@ -50,7 +50,9 @@ class Dnsmos(Metric):
         if estimate.size < SHORTEST_SECONDS * sample_rate:
             raise Unscorable(f"DNSMOS needs {SHORTEST_SECONDS} s, has {estimate.size / sample_rate:.3f} s")
         network = _session(str(model_file(self.package, self.model_files[0])))
-        opinions = [self.opinion(network, window) for window in _windows(estimate / max(1.0, _peak(estimate)), sample_rate)]
+        opinions = [
+            self.opinion(network, window) for window in _windows(estimate / max(1.0, _peak(estimate)), sample_rate)
+        ]
         return float(np.mean(opinions))
 
     def note(self, estimate: Signal) -> str:

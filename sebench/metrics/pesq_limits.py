@@ -5,8 +5,8 @@ a wrong score:
 
 - 50 utterances (`MAXNUTTERANCES`): stretches of speech of at least 0.2 s between pauses of at least 0.2 s. Each one
   that begins after the fiftieth, however short, is written past the arrays.
-- 1000 bad intervals (`MAX_NUMBER_OF_BAD_INTERVALS`): at least five disturbed frames of 16 ms, which smearing keeps three
-  frames apart. So 128 s hold no more, the 0.32 s that the program appends among them.
+- 1000 bad intervals (`MAX_NUMBER_OF_BAD_INTERVALS`): at least five disturbed frames of 16 ms, which smearing keeps
+  three frames apart. So 128 s hold no more, the 0.32 s that the program appends among them.
 
 Utterances are counted on the program's own activity detection, by its own functions, before it is asked for a score.
 """
@@ -53,14 +53,13 @@ def check(package: str, clean: Signal, sample_rate: int, *, wide: bool) -> None:
         raise Unscorable(f"PESQ needs {SHORTEST_SECONDS} s, has {seconds:.3f} s")
     if seconds > LONGEST_SECONDS:
         raise Unscorable(
-            f"PESQ's code is safe for up to {LONGEST_SECONDS:.0f} s (it has room for 1000 disturbed intervals), and this "
-            f"has {seconds:.1f} s"
+            f"PESQ's code is safe for up to {LONGEST_SECONDS:.0f} s (it has room for 1000 disturbed intervals), and "
+            f"this has {seconds:.1f} s"
         )
     if seconds < SAFE_SECONDS:
         return
-    count = long = 0
-    for start, end in stretches(active_windows(package, clean, sample_rate, wide=wide)):
-        count += 1
+    long = 0
+    for count, (start, end) in enumerate(stretches(active_windows(package, clean, sample_rate, wide=wide)), 1):
         if long >= UTTERANCES:
             raise Unscorable(
                 f"PESQ's code has room for {UTTERANCES} utterances, and the reference has more: number "

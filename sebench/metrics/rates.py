@@ -37,9 +37,7 @@ def _computed(metric: Metric, signals: Mapping[str, Signal | None], rate: int, t
     metric.require()
     estimate = signals["estimate"]
     assert estimate is not None
-    found = metric.compute_at(
-        clean=signals["clean"], estimate=estimate, noisy=signals["noisy"], sample_rate=rate
-    )
+    found = metric.compute_at(clean=signals["clean"], estimate=estimate, noisy=signals["noisy"], sample_rate=rate)
     if found.value is None or not told:
         return found
     return MetricValue(found.value, "; ".join(filter(None, (told, found.reason))))
