@@ -65,7 +65,8 @@ class IsolatedPool:
         self._processes: list[BaseProcess] = []
         self._threads: list[threading.Thread] = []
         self._workers = max(1, workers)
-        self._setup = (multiprocessing.get_context(method), initializer, initargs)
+        self._closed = threading.Event()
+        self._setup = (self._closed, multiprocessing.get_context(method), initializer, initargs)
         weakref.finalize(self, _kill, self._processes)
 
     def __enter__(self) -> Self:
@@ -92,7 +93,9 @@ class IsolatedPool:
                 task[0].cancel()
         for _ in self._threads:
             self._tasks.put(None)
-        _kill(self._processes)
+        self._closed.set()
+        with _starting:
+            _kill(self._processes)
         for thread in self._threads:
             thread.join()
         self._threads.clear()
@@ -105,6 +108,7 @@ _starting = threading.Lock()
 def _drive(
     tasks: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]] | None],
     processes: list[BaseProcess],
+    closed: threading.Event,
     context: Any,
     initializer: Callable[..., None],
     initargs: tuple[Any, ...],
@@ -116,7 +120,10 @@ def _drive(
         if not future.set_running_or_notify_cancel():
             continue
         for last in (False, True):
-            worker = worker or _start(context, processes, initializer, initargs)
+            worker = worker or _start(closed, context, processes, initializer, initargs)
+            if worker is None:
+                future.set_exception(WorkerDied(-signal.SIGKILL))
+                break
             process, connection = worker
             try:
                 connection.send((function, args))
@@ -125,7 +132,7 @@ def _drive(
                 process.join()
                 connection.close()
                 worker = None
-                if last or process not in processes:  # the second time, or the pool was closed
+                if last or closed.is_set():
                     future.set_exception(WorkerDied(process.exitcode or 0))
                     break
             except Exception as error:  # what cannot be sent; the process waits for the next
@@ -139,9 +146,16 @@ def _drive(
 
 
 def _start(
-    context: Any, processes: list[BaseProcess], initializer: Callable[..., None], initargs: tuple[Any, ...]
-) -> tuple[BaseProcess, Connection]:
+    closed: threading.Event,
+    context: Any,
+    processes: list[BaseProcess],
+    initializer: Callable[..., None],
+    initargs: tuple[Any, ...],
+) -> tuple[BaseProcess, Connection] | None:
+    """A new process and the parent's end of its pipe; None where the pool is closed."""
     with _starting:
+        if closed.is_set():
+            return None
         own, other = context.Pipe()
         process = context.Process(target=_serve, args=(other, initializer, initargs))
         process.start()

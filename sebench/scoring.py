@@ -14,9 +14,12 @@ from sebench.config.load import Config
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.files import replacing
-from sebench.metrics.base import Metric, MetricValue
+from sebench.isolated import IsolatedPool
+from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, told_implementation
+from sebench.metrics.rates import score_at_any_rate
 from sebench.plan.resolve import described_metric
 from sebench.tables.table import letter
+from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal
@@ -73,7 +76,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     described = described_metric(config.get("metrics", name).entry)
     metric: Metric = items.build(described, "metric")
     metric.require()
-    return Asked(name, metric, described["implementation"])
+    return Asked(name, metric, told_implementation(described))
 
 
 def audio_in(places: Sequence[Path]) -> dict[str, Path]:
@@ -148,7 +151,9 @@ def _stem(name: str) -> str:
 def score_files(
     asked: Sequence[Asked], estimates: Mapping[str, Path], clean: Path | None, noisy: Path | None
 ) -> Iterator[Scored]:
-    """Score files at their own rate, one after the other; a metric that is defined at another one says so.
+    """Score files one after the other; a metric says where it is defined at another rate than theirs, or what was done.
+
+    Metrics are computed in a process of their own, so that native code that crashes costs one score.
 
     Args:
         estimates: from `audio_in`.
@@ -167,12 +172,28 @@ def score_files(
     references = {
         role: References(role, place, names) for role, place in places.items() if needs[role] and place is not None
     }
-    for name, path in estimates.items():
-        yield Scored(name, _scored(asked, name, path, references))
+    with IsolatedPool(1, _start, ([each.metric if each.metric.isolated else None for each in asked],)) as pool:
+        for name, path in estimates.items():
+            yield Scored(name, _scored(asked, name, path, references, pool))
+
+
+_metrics: list[Metric | None] = []
+
+
+def _start(metrics: list[Metric | None]) -> None:
+    global _metrics
+    _metrics = metrics
+    start_worker()
+
+
+def _value(position: int, signals: Mapping[str, Signal | None], sample_rate: int) -> MetricValue:
+    metric = _metrics[position]
+    assert metric is not None
+    return score_at_any_rate(metric, signals, sample_rate)
 
 
 def _scored(
-    asked: Sequence[Asked], name: str, path: Path, references: Mapping[str, References]
+    asked: Sequence[Asked], name: str, path: Path, references: Mapping[str, References], pool: IsolatedPool
 ) -> tuple[MetricValue, ...]:
     estimate, rate, fault = _read(path)
     if estimate is None:
@@ -182,15 +203,20 @@ def _scored(
     for role, reference in references.items():
         signals[role], faults[role] = _partner(reference, name, rate)
     values = []
-    for each in asked:
+    for position, each in enumerate(asked):
         needs = {"clean": each.metric.needs_reference, "noisy": each.metric.needs_noisy}
         lacking = [faults[role] for role, needed in needs.items() if needed and faults[role]]
-        given = {role: signal if needs[role] else None for role, signal in signals.items()}
-        values.append(
-            MetricValue.failed("; ".join(lacking))
-            if lacking
-            else each.metric.compute(clean=given["clean"], estimate=estimate, noisy=given["noisy"], sample_rate=rate)
-        )
+        given = {role: signal if needs[role] else None for role, signal in signals.items()} | {"estimate": estimate}
+        if lacking:
+            values.append(MetricValue.failed("; ".join(lacking)))
+            continue
+        try:
+            if each.metric.isolated:
+                values.append(awaited(each.name, pool.submit(_value, position, given, rate)))
+            else:
+                values.append(score_at_any_rate(each.metric, given, rate))
+        except Unavailable as error:  # the other metrics have their values
+            values.append(MetricValue.failed(str(error)))
     return tuple(values)
 
 
@@ -259,8 +285,10 @@ def in_lines(asked: Sequence[Asked], scored: Sequence[Scored]) -> Iterator[str]:
 
 
 def _cell(value: MetricValue, notes: dict[str, str]) -> str:
-    if value.value is not None:
+    if value.value is not None and not value.reason:
         return f"{value.value:.3f}"
+    if value.value is not None:  # of signals that were brought into what the metric knows
+        return f"{value.value:.3f} [{notes.setdefault(value.reason, letter(len(notes)))}]"
     return f"- [{notes.setdefault(value.reason, letter(len(notes)))}]"
 
 

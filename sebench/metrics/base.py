@@ -89,6 +89,8 @@ class Metric:
     source: ClassVar[str] = ""
     other_rates: ClassVar[Literal["", "own", "down"]] = ""
     own_rates: ClassVar[tuple[int, ...]] = ()
+    #: Whether it may be computed in a process that is forked for it; not a network on torch's threads.
+    isolated: ClassVar[bool] = True
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """The value for float64 signals `(samples,)` that were checked.
