@@ -15,6 +15,7 @@ from tiny_runs import alternating_run, item, make_run, predictor_run
 
 from sebench.artefacts import Node, Store
 from sebench.cli import main
+from sebench.corpora.audio import resample
 from sebench.enhancement.load import load_predictor
 from sebench.files import read_json, write_json
 from sebench.metrics.si_sdr import SiSdr
@@ -153,10 +154,10 @@ def test_what_was_done_to_a_file_is_said(folders: Path, score: Command) -> None:
     time = np.arange(3 * 48000) / 48000
     voice = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 20)) * np.sin(2 * np.pi * 2 * time).clip(0) / 4
     hiss = 0.003 * np.random.default_rng(0).standard_normal(time.size)
-    for name, factor, gain in (("wide", 1, 1.0), ("plain", 3, 1.0), ("loud", 3, 4.0), ("phone", 6, 1.0)):
-        write(estimates / f"{name}.wav", gain * (voice + hiss)[::factor], 48000 // factor)
-        write(clean / f"{name}.wav", voice[::factor], 48000 // factor)
-    write(estimates / "constant.wav", (voice + hiss)[::3])
+    for name, rate, gain in (("wide", 48000, 1.0), ("plain", RATE, 1.0), ("loud", RATE, 4.0), ("phone", 8000, 1.0)):
+        write(estimates / f"{name}.wav", gain * resample(voice + hiss, 48000, rate), rate)
+        write(clean / f"{name}.wav", resample(voice, 48000, rate), rate)
+    write(estimates / "constant.wav", resample(voice + hiss, 48000, RATE))
     write(clean / "constant.wav", np.full(RATE * 3, 0.1))
     write(estimates / "one.wav", np.full(1, 0.1))
     write(clean / "one.wav", np.full(1, 0.1))
