@@ -14,9 +14,12 @@ from sebench.config.load import Config
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.files import replacing
-from sebench.metrics.base import Metric, MetricValue
+from sebench.isolated import IsolatedPool
+from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, told_implementation
+from sebench.metrics.rates import score_at_any_rate
 from sebench.plan.resolve import described_metric
 from sebench.tables.table import letter
+from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal
@@ -81,7 +84,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     described = described_metric(config.get("metrics", name).entry)
     metric: Metric = items.build(described, "metric")
     metric.require()
-    return Asked(name, metric, described["implementation"])
+    return Asked(name, metric, told_implementation(described))
 
 
 def audio_in(places: Sequence[Path]) -> dict[str, Path]:
@@ -179,7 +182,9 @@ def score_files(
     noisy: Path | None,
     align: Align | None = None,
 ) -> Iterator[Scored]:
-    """Score files at their own rate, one after the other; a metric that is defined at another one says so.
+    """Score files one after the other; a metric says where it is defined at another rate than theirs, or what was done.
+
+    Metrics are computed in a process of their own, so that native code that crashes costs one score.
 
     Args:
         estimates: from `audio_in`.
@@ -201,12 +206,33 @@ def score_files(
     references = {
         role: References(role, place, names) for role, place in places.items() if needs[role] and place is not None
     }
-    for name, path in estimates.items():
-        yield _scored(asked, name, path, references, align)
+    with IsolatedPool(1, _start, ([each.metric if each.metric.isolated else None for each in asked],)) as pool:
+        for name, path in estimates.items():
+            yield _scored(asked, name, path, references, align, pool)
+
+
+_metrics: list[Metric | None] = []
+
+
+def _start(metrics: list[Metric | None]) -> None:
+    global _metrics
+    _metrics = metrics
+    start_worker()
+
+
+def _value(position: int, signals: Mapping[str, Signal | None], sample_rate: int) -> MetricValue:
+    metric = _metrics[position]
+    assert metric is not None
+    return score_at_any_rate(metric, signals, sample_rate)
 
 
 def _scored(
-    asked: Sequence[Asked], name: str, path: Path, references: Mapping[str, References], align: Align | None
+    asked: Sequence[Asked],
+    name: str,
+    path: Path,
+    references: Mapping[str, References],
+    align: Align | None,
+    pool: IsolatedPool,
 ) -> Scored:
     estimate, rate, fault = _read(path)
     if estimate is None:
@@ -219,20 +245,25 @@ def _scored(
         if signal is not None:
             faults[role] = _length_fault(role, len(signal), len(estimate), rate, align)
     values, differences = [], [0]
-    for each in asked:
+    for position, each in enumerate(asked):
         needs = {"clean": each.metric.needs_reference, "noisy": each.metric.needs_noisy}
         lacking = [faults[role] for role, needed in needs.items() if needed and faults[role]]
         if lacking:
             values.append(MetricValue.failed("; ".join(lacking)))
             continue
-        given = {role: signal for role, signal in signals.items() if needs[role] and signal is not None}
-        fitted, told = _fitted({"estimate": estimate, **given}, align)
-        value = each.metric.compute(
-            clean=fitted.get("clean"), estimate=fitted["estimate"], noisy=fitted.get("noisy"), sample_rate=rate
-        )
+        compared = {role: signal for role, signal in signals.items() if needs[role] and signal is not None}
+        fitted, told = _fitted({"estimate": estimate, **compared}, align)
+        given: dict[str, Signal | None] = {"clean": None, "noisy": None, **fitted}
+        try:
+            if each.metric.isolated:
+                value = awaited(each.name, pool.submit(_value, position, given, rate))
+            else:
+                value = score_at_any_rate(each.metric, given, rate)
+        except Unavailable as error:  # the other metrics have their values
+            value = MetricValue.failed(str(error))
         if told and value.value is not None:
-            value = replace(value, reason=told)
-            differences += [len(estimate) - len(signal) for signal in given.values()]
+            value = replace(value, reason="; ".join(part for part in (told, value.reason) if part))
+            differences += [len(estimate) - len(signal) for signal in compared.values()]
         values.append(value)
     return Scored(name, tuple(values), max(differences, key=abs))
 
@@ -333,8 +364,10 @@ def in_lines(asked: Sequence[Asked], scored: Sequence[Scored]) -> Iterator[str]:
 
 
 def _cell(value: MetricValue, notes: dict[str, str]) -> str:
-    if value.value is not None:
+    if value.value is not None and not value.reason:
         return f"{value.value:.3f}"
+    if value.value is not None:  # of signals that were brought into what the metric knows
+        return f"{value.value:.3f} [{notes.setdefault(value.reason, letter(len(notes)))}]"
     return f"- [{notes.setdefault(value.reason, letter(len(notes)))}]"
 
 

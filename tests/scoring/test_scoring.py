@@ -15,6 +15,7 @@ from tiny_runs import alternating_run, item, make_run, predictor_run
 
 from sebench.artefacts import Node, Store
 from sebench.cli import main
+from sebench.corpora.audio import resample
 from sebench.enhancement.load import load_predictor
 from sebench.files import read_json, write_json
 from sebench.metrics.si_sdr import SiSdr
@@ -140,9 +141,63 @@ def test_files_without_a_score_say_why(folders: Path, score: Command) -> None:
     for name, reason in expected.items():
         assert reason in found[name, "si_sdr"]["reason"]
     assert found["rate.wav", "srmr"]["status"] == "not_applicable"
-    assert found["rate.wav", "srmr"]["reason"] == "srmr is defined here at 16000 Hz, not 8000"
+    assert found["rate.wav", "srmr"]["reason"] == (
+        "srmr is defined here at 16000 Hz, not 8000, and a lower rate lacks the band that it scores"
+    )
     assert found["short.wav", "srmr"]["status"] == "ok"
     assert found["mean", "si_sdr"]["reason"] == "1 of 5 files"
+
+
+def test_what_was_done_to_a_file_is_said(folders: Path, score: Command) -> None:
+    """Another rate where the metric defines it, samples beyond full scale, half a second of one value."""
+    estimates, clean = folders / "odd", folders / "references"
+    time = np.arange(3 * 48000) / 48000
+    voice = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 20)) * np.sin(2 * np.pi * 2 * time).clip(0) / 4
+    hiss = 0.003 * np.random.default_rng(0).standard_normal(time.size)
+    for name, rate, gain in (("wide", 48000, 1.0), ("plain", RATE, 1.0), ("loud", RATE, 4.0), ("phone", 8000, 1.0)):
+        write(estimates / f"{name}.wav", gain * resample(voice + hiss, 48000, rate), rate)
+        write(clean / f"{name}.wav", resample(voice, 48000, rate), rate)
+    write(estimates / "constant.wav", resample(voice + hiss, 48000, RATE))
+    write(clean / "constant.wav", np.full(RATE * 3, 0.1))
+    write(estimates / "one.wav", np.full(1, 0.1))
+    write(clean / "one.wav", np.full(1, 0.1))
+    names = ("pesq_wb", "pesq_nb", "si_sdr", "dnsmos_ovrl")
+    options = [word for name in names for word in ("--metric", name)]
+    _, out, _ = score(*options, "--clean", clean, estimates, "--csv", folders / "x.csv")
+    found = rows(folders / "x.csv")
+    assert found["wide.wav", "pesq_wb"]["reason"] == "resampled from 48000 Hz"
+    assert found["wide.wav", "si_sdr"]["reason"] == "scored at 48000 Hz"
+    assert found["phone.wav", "pesq_nb"]["reason"] == "scored at 8000 Hz"
+    assert found["phone.wav", "pesq_wb"]["status"] == "not_applicable"
+    assert found["loud.wav", "dnsmos_ovrl"]["reason"].startswith("scaled to full scale: its peak is ")
+    assert not found["plain.wav", "dnsmos_ovrl"]["reason"]
+    assert "resampled from 48000 Hz" in out
+    values = {key: float(row["value"]) for key, row in found.items() if row["value"]}
+    assert values["wide.wav", "pesq_wb"] == pytest.approx(values["plain.wav", "pesq_wb"], abs=0.1)
+    assert found["constant.wav", "pesq_wb"]["reason"] == "the clean reference is constant"
+    assert {found["one.wav", name]["status"] for name in names} == {"failed"}
+
+
+def test_an_outside_metric_that_crashes_costs_its_scores_alone(
+    folders: Path, score: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folders / "crashing_metric.py").write_text(
+        "import os, signal\n"
+        "from sebench.metrics.base import Metric\n"
+        "class Crashing(Metric):\n"
+        "    name = 'crashing'\n"
+        "    needs_reference = False\n"
+        "    def score(self, clean, estimate, noisy, sample_rate):\n"
+        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+    )
+    monkeypatch.syspath_prepend(str(folders))
+    name = "crashing_metric:Crashing"
+    score("--metric", name, "--metric", "si_sdr", "--clean", folders / "clean", folders / "estimates",
+          "--csv", folders / "x.csv")  # fmt: skip
+    found = rows(folders / "x.csv")
+    assert found["a.wav", name]["reason"].endswith("was ended by SIGSEGV, twice")
+    assert found["a.wav", name]["implementation"].startswith("crashing_metric:Crashing (code ")
+    assert found["a.wav", "si_sdr"]["status"] == found["deep/b.wav", "si_sdr"]["status"] == "ok"
 
 
 def test_wrong_words(folders: Path, score: Command) -> None:
