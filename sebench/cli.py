@@ -51,9 +51,10 @@ FOLDER_HINTS = {
 def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
     from sebench.artefacts import Store
     from sebench.config.load import load_config
+    from sebench.files import expanded
 
     config = load_config(config_dir)
-    return config, Store(results or config.settings.results)
+    return config, Store(expanded(results, "--results") if results else config.settings.results)
 
 
 def _plans(
