@@ -60,8 +60,8 @@ class Workflow:
         self.config = dict(config)
         if BRACES & set(str(Path.cwd())):
             raise SebenchError(
-                f"{Path.cwd()}: Snakemake takes the braces in this folder's name for wildcards: move the working folder "
-                "to one without them (results may lie under any name)"
+                f"{Path.cwd()}: Snakemake takes the braces in this folder's name for wildcards; work in a folder "
+                "without them (results may lie under any name)"
             )
         self.store = Store(expanded(str(config.get("results") or "results"), "results"))
         self.results = without_braces(self.store.root)
@@ -184,7 +184,8 @@ class Workflow:
             jobs: Snakemake's, that are to be done.
 
         Raises:
-            SebenchError: there is no client of that cluster here, or it does not have what jobs ask for.
+            SebenchError: there is no client of that cluster here, it does not have what jobs ask for, or a
+                folder's name cannot be handed to it.
         """
         if self.inside_job:
             return
@@ -194,6 +195,7 @@ class Workflow:
         if executor != "slurm":
             return
         cluster.require_client()
+        cluster.check_folders([Path.cwd(), self.store.root.absolute()])
         asked = (job.resources for job in jobs if not job.is_local)
         cluster.check_wishes(
             cluster.Wish(str(found.get("slurm_partition") or ""), int(found.get("gpu") or 0)) for found in asked
