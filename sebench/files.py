@@ -33,10 +33,10 @@ def expanded(text: str | Path, what: str = "path") -> Path:
     literal = next((part for part in [*reversed(path.parents), path] if "$" in part.name), None)
     filled = path
     if literal is not None and not os.path.lexists(literal):
+        for variable in re.finditer(r"\$(?:(\w+)|\{(\w+)\})", str(path)):
+            if (variable[1] or variable[2]) not in os.environ:
+                raise SebenchError(f"{what} {str(text)!r}: the variable {variable[0]} is not set")
         filled = Path(os.path.expandvars(path))
-        unset = re.search(r"\$(\w+|\{[^}]*\})", str(filled))
-        if unset is not None:
-            raise SebenchError(f"{what} {str(text)!r}: the variable {unset[0]} is not set")
     try:
         return filled.expanduser()
     except RuntimeError:

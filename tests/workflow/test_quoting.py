@@ -13,6 +13,7 @@ from repo import ROOT
 RULES = sorted([ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")])
 #: What follows a directive, up to the next line that is indented as it is or less.
 DIRECTIVE = r"^( +)shell:(.*(?:\n(?:\1 +.*|\s*))*)"
+BY_SHELL = ("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput")
 INTERPOLATED = re.compile(r"(?<!\{)\{([^{}]+)\}")
 
 
@@ -49,9 +50,8 @@ def test_dvc_quotes_the_names_of_its_stages() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     for name, stage in stages.items():
         words = shlex.split(stage["cmd"].replace("${item.study}", "two words"))
-        assert [word for word in words if "two" in word or "words" in word] == [w for w in words if "two words" in w], (
-            name
-        )
+        assert [word for word in words if "two" in word] == [word for word in words if "two words" in word], name
+        assert set(re.findall(r"\$\{[^}]*\}", stage["cmd"])) <= {"${item.study}"}, name
 
 
 def test_no_code_of_ours_goes_through_a_shell() -> None:
@@ -61,12 +61,7 @@ def test_no_code_of_ours_goes_through_a_shell() -> None:
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 by_shell = any(k.arg == "shell" and ast.unparse(k.value) != "False" for k in node.keywords)
-                if by_shell or called in (
-                    "os.system",
-                    "os.popen",
-                    "subprocess.getoutput",
-                    "subprocess.getstatusoutput",
-                ):
+                if by_shell or called in BY_SHELL:
                     found.append(f"{path}:{node.lineno}")
     assert found == []
 

@@ -84,7 +84,7 @@ def corpus(repo: Repo) -> None:
     repo.change_study(corpus="my_voices")
 
 
-def test_set(repo: Repo) -> None:
+def condition_set(repo: Repo) -> None:
     repo.change_study(conditions={"sets": {"mine": {"snr_db": STUDY["conditions"]["snr_db"]}}})
     repo.change_study(figures={})
 
@@ -105,7 +105,7 @@ RENAMES: list[Callable[[Repo], None]] = [
     row,
     recipe,
     corpus,
-    test_set,
+    condition_set,
     scale,
 ]
 
