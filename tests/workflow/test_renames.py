@@ -27,13 +27,6 @@ def entry(repo: Repo, section: str, old: str, new: str) -> None:
     raise AssertionError(f"no {section} entry {old}")
 
 
-def mentions(repo: Repo, section: str, old: str, new: str, key: str) -> None:
-    """Replace `key: old` where another section names the entry."""
-    for path in (repo.config / section).glob("*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(f"{key}: {old}\n", f"{key}: {new}\n"), encoding="utf-8")
-
-
 def first(**axes: Any) -> list[Any]:
     return [{**STUDY["grid"][0], "product": {**STUDY["grid"][0]["product"], **axes}}, STUDY["grid"][1]]
 
@@ -78,6 +71,37 @@ def recipe(repo: Repo) -> None:
         path.write_text(path.read_text(encoding="utf-8").replace("supervised", "plain"), encoding="utf-8")
 
 
+def model(repo: Repo) -> None:
+    entry(repo, "models", "stage1", "first_stage")
+    repo.change_study(grid=first(model="first_stage"))
+    alone(repo)
+
+
+def mixing(repo: Repo) -> None:
+    entry(repo, "mixing", "two_stage", "streets")
+    repo.change_study(mixing="streets")
+    alone(repo)
+
+
+def stage(repo: Repo) -> None:
+    path = repo.config / "recipes" / "recipes.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["supervised"]["stages"][0]["name"] = "only"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    alone(repo)
+
+
+def alone(repo: Repo) -> None:
+    """Other studies and recipes go, which would name the entry as it was."""
+    for path in (repo.config / "studies").glob("*.yaml"):
+        if path.stem != "tiny":
+            path.unlink()
+    path = repo.config / "recipes" / "recipes.yaml"
+    text = path.read_text(encoding="utf-8").replace("model: stage1", "model: first_stage")
+    if (repo.config / "models" / "two_stage.yaml").read_text(encoding="utf-8").count("first_stage"):
+        path.write_text(text, encoding="utf-8")
+
+
 def corpus(repo: Repo) -> None:
     entry(repo, "corpora", "tiny", "my_voices")
     repo.change_study(corpus="my_voices")
@@ -103,6 +127,9 @@ RENAMES: list[Callable[[Repo], None]] = [
     loss_label,
     row,
     recipe,
+    model,
+    mixing,
+    stage,
     corpus,
     condition_set,
     scale,
