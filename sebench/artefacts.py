@@ -24,6 +24,7 @@ import yaml
 
 from sebench.errors import DataError
 from sebench.files import read_json, write_json, write_text
+from sebench.names import in_path
 
 ID_LENGTH = 10
 
@@ -86,7 +87,7 @@ class Node:
     @property
     def stem(self) -> str:
         """The folder's name: readable name, then id."""
-        return f"{self.name}-{self.id}"
+        return f"{in_path(self.name)}-{self.id}"
 
 
 def candidate(value: str, seed: int) -> str:
@@ -133,26 +134,30 @@ class Store:
             return False
         if node.kind != "publication":
             return True
-        return all((self.folder(node) / name).exists() for name in paths[0].read_text(encoding="utf-8").split())
+        return all((self.folder(node) / name).exists() for name in paths[0].read_text(encoding="utf-8").splitlines())
 
     def frozen_path(self, kind: str, node_id: str) -> Path:
         """The file that holds a node for the jobs."""
         return self.root / "frozen" / kind / f"{node_id}.yaml"
 
     def freeze(self, node: Node) -> None:
-        """Write the node's frozen file once."""
+        """Write the node's frozen file, unless it says the same already.
+
+        The name and the hints are the plan's, not those of the first plan that had a node of this id: a table is
+        called differently after its key was renamed, and a job must look for it where the plan does. What lies under
+        an earlier name moves.
+        """
         path = self.frozen_path(node.kind, node.id)
+        named = {"kind": node.kind, "id": node.id, "name": node.name}
+        head = _dumped({**named, "parents": dict(node.parents), "hints": dict(node.hints)})
         if path.exists():
-            return
-        content = {
-            "kind": node.kind,
-            "id": node.id,
-            "name": node.name,
-            "parents": dict(node.parents),
-            "hints": dict(node.hints),
-            "spec": dict(node.spec),
-        }
-        write_text(path, yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+            frozen = path.read_text(encoding="utf-8")
+            if frozen.startswith(f"{head}spec:"):
+                return
+            before = Node(node.kind, str(yaml.load(frozen, Loader=_Loader)["name"]), node.spec, node.parents)
+            if node.kind != "publication" and self.folder(before).is_dir() and not self.folder(node).exists():
+                self.folder(before).rename(self.folder(node))
+        write_text(path, head + _dumped({"spec": dict(node.spec)}))
 
     def load(self, key: str) -> Node:
         """Read a node back from 'kind:id'.
@@ -208,6 +213,11 @@ class Store:
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def _dumped(value: Mapping[str, Any]) -> str:
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
 
 _PACKAGES = [
     "sebench",

@@ -59,11 +59,12 @@ FOLDER_HINTS = {
 def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
     from sebench.artefacts import Store
     from sebench.config.load import load_config
+    from sebench.files import expanded
 
     if config_dir.exists() and not config_dir.is_dir():
         raise SebenchError(f"--config-dir {config_dir}: is a file; accepted: a folder with config.yaml")
     config = load_config(config_dir)
-    root = Path(results or config.settings.results)
+    root = expanded(results, "--results") if results else Path(config.settings.results)
     if root.exists() and not root.is_dir():
         raise SebenchError(f"results in {root}: is a file; accepted: a folder, also one that is not there yet")
     return config, Store(root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -162,16 +163,20 @@ def end_orphans(store: Store, seconds: float = 30.0) -> None:
 
 def snakemake_command(plans: Sequence[Plan], settings: dict[str, str], cores: str, extra: Sequence[str]) -> list[str]:
     """The command that a person could type."""
-    pairs = [f"{key}={value}" for key, value in settings.items()]
-    return [sys.executable, "-m", "snakemake", "--config", *pairs, "--keep-going", "--cores", cores, *extra]
+    return [sys.executable, "-m", "snakemake", "--config", *_pairs(settings), "--keep-going", "--cores", cores, *extra]
+
+
+def _pairs(settings: dict[str, str]) -> list[str]:
+    """Settings for Snakemake's `--config`, which takes quotes off both ends, reads `010` as 10 and the rest as YAML: a
+    tag before the quoted text and a comment after it keep that a text."""
+    return [f"{key}=!!str {json.dumps(value, ensure_ascii=False)} #" for key, value in settings.items()]
 
 
 def unlock(settings: dict[str, str]) -> None:
     """Remove the lock of a Snakemake that was killed."""
     locks = Path(".snakemake/locks")
     if locks.is_dir() and any(locks.iterdir()):
-        pairs = [f"{key}={value}" for key, value in settings.items()]
-        command = [sys.executable, "-m", "snakemake", "--config", *pairs, "--unlock"]
+        command = [sys.executable, "-m", "snakemake", "--config", *_pairs(settings), "--unlock"]
         subprocess.run(command, capture_output=True, check=False)
 
 

@@ -77,5 +77,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str, str, list[str]]]:
 
 def _paths(line: str) -> Iterator[Path]:
     match = _LOG.match(line)
-    if match:
+    if match and Path(match[1]).exists():  # whatever its name has, commas too
+        yield Path(match[1])
+    elif match:
         yield from (Path(name.strip()) for name in match[1].split(","))

@@ -21,6 +21,7 @@ import pydantic
 
 from sebench.config.source import Module, code_hash, lookup, read_module
 from sebench.errors import SebenchError, nearest
+from sebench.files import visible
 
 #: kind -> the package of sebench that holds its items, and the group of entry points.
 PACKAGES = {
@@ -169,7 +170,7 @@ def registry(kind: str) -> dict[str, Item]:
     """All items of a kind: sebench's own, then those of installed packages' entry points."""
     found: dict[str, Item] = {}
     folder = Path(__file__).parents[1] / PACKAGES[kind]
-    for path in sorted(folder.glob("*.py")):
+    for path in visible(folder, "*.py"):
         module = read_module(f"sebench.{PACKAGES[kind]}.{path.stem}")
         if module is None:
             continue

@@ -15,6 +15,9 @@ from sebench.config import items, schema
 from sebench.config.mixing import Mixing
 from sebench.config.yaml_lines import Document, Location, load
 from sebench.errors import ConfigError, Problem, nearest
+from sebench.files import expanded as expanded_path
+from sebench.files import visible
+from sebench.names import ACCEPTED, is_name
 
 SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "losses": schema.LossEntry,
@@ -121,7 +124,7 @@ def load_config(folder: Path | str = "config") -> Config:
     Raises:
         ConfigError: with every mistake found.
     """
-    folder = Path(folder)
+    folder = expanded_path(folder, "configuration folder")
     problems: list[Problem] = []
     settings: schema.Settings | None = None
     try:
@@ -137,9 +140,8 @@ def load_config(folder: Path | str = "config") -> Config:
                 continue
             for name, content in document.data.items():
                 name = str(name)
-                if "@" in name:
-                    accepted = "a name without @, which stands between a sweep and its value"
-                    problems.append(Problem(document.where((name,)), name, "the name holds @", accepted))
+                if not is_name(name):
+                    problems.append(Problem(document.where((name,)), section, f"the name {name!r}", ACCEPTED))
                     continue
                 if name in sections[section]:
                     other = sections[section][name].where()
@@ -199,7 +201,7 @@ def load_file(model: type[Model], path: Path) -> Model:
 
 
 def _documents(folder: Path, problems: list[Problem]) -> Iterator[Document]:
-    for path in sorted(folder.glob("*.y*ml")):
+    for path in (path for path in visible(folder, "*") if path.suffix in (".yaml", ".yml")):
         try:
             yield load(path)
         except ConfigError as error:

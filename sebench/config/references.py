@@ -9,6 +9,7 @@ from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, SECTIONS, Config, Named, missing
 from sebench.config.schema import Point, Stage, point_name
 from sebench.errors import Problem, nearest
+from sebench.names import ACCEPTED, is_name
 
 
 def check_references(config: Config) -> Iterator[Problem]:
@@ -156,6 +157,8 @@ def _metric_problems(config: Config, named: Named) -> Iterator[Problem]:
 def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
     study = named.entry
 
+    yield from _display_name_problems(named)
+
     def refer(section: str, name: str, *keys: str | int) -> Iterator[Problem]:
         if config.lookup(section, name) is None:
             yield missing(config, section, name, named.where(*keys), ".".join(map(str, (named.name, *keys))))
@@ -239,6 +242,18 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
                 f"the corpora's: {sorted(roles)}",
             )
     assert set(SECTIONS) >= set(sections.values())
+
+
+def _display_name_problems(study: Named) -> Iterator[Problem]:
+    """Tables and figures are files of one folder, by their names."""
+    for part, shown in (("tables", study.entry.tables), ("figures", study.entry.figures)):
+        for name in shown:
+            where, key = study.where(part, name), f"{study.name}.{part}"
+            if not is_name(name) or name.endswith(".provenance"):
+                yield Problem(where, key, f"the name {name!r}", ACCEPTED)
+            elif part == "figures" and name in study.entry.tables:
+                found = f"a table is called {name!r} too, and both would write {name}.csv"
+                yield Problem(where, key, found, "names that differ")
 
 
 def _stage_change_problems(config: Config, study: Named, scale: str) -> Iterator[Problem]:

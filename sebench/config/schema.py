@@ -5,10 +5,12 @@ from __future__ import annotations
 import string
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sebench.config.figures import FigureLayout
 from sebench.config.tables import ClaimLayout, TableLayout
+from sebench.errors import SebenchError
+from sebench.files import expanded
 
 
 class Strict(BaseModel):
@@ -25,8 +27,16 @@ def _by_role(value: Any) -> Any:
     return {"": value} if isinstance(value, str) else value
 
 
+def _path(text: str) -> str:
+    try:
+        return str(expanded(text))
+    except SebenchError as error:
+        raise ValueError(str(error)) from None
+
+
 Names = Annotated[list[str], BeforeValidator(_listed)]
 ByRole = Annotated[dict[str, str], BeforeValidator(_by_role)]
+PathText = Annotated[str, AfterValidator(_path)]
 Positive = Annotated[int, Field(gt=0)]
 SnrDb = Annotated[float, Field(ge=-60, le=100)]
 
@@ -442,4 +452,4 @@ class Settings(Strict):
     study: Names
     scale: str = "demo"
     corpus: str | None = None
-    results: str = "results"
+    results: PathText = "results"

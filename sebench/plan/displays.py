@@ -23,6 +23,7 @@ from sebench.config.tables import (
 from sebench.config.versions import version
 from sebench.errors import ConfigError, DataError, Problem
 from sebench.metrics.base import installed, metric_name, missing_package
+from sebench.names import in_path
 from sebench.plan import stages_in_words
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
@@ -30,6 +31,9 @@ from sebench.plan.resolve import metric_in_use, metric_items
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
+
+#: Bytes of a study's place, which several corpora can make long.
+PLACE = 160
 
 
 def study_rows(plan: Plan) -> list[Row]:
@@ -233,7 +237,7 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
 
 def plan_place(plan: Plan) -> str:
     """`<study>-<scale>-<corpus>`: the folder's name of the study's current tables."""
-    return "-".join([plan.study.name, plan.scale, "+".join(dict.fromkeys(plan.corpora.values()))])
+    return in_path("-".join([plan.study.name, plan.scale, "+".join(dict.fromkeys(plan.corpora.values()))]), PLACE)
 
 
 def publication_node(plan: Plan) -> Node:

@@ -14,8 +14,13 @@ from sebench.config.load import Config, Named
 from sebench.config.schema import Amounts, Optimiser, Stage, StageAmounts, StudyAmounts
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
+from sebench.files import expanded
+from sebench.names import in_path
 from sebench.plan.grid import Cell
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
+
+#: Bytes of what a name says of one item, and of a run's network and loss: the rest of a name still fits.
+PART, RUN = 48, 150
 
 
 @dataclass
@@ -60,7 +65,7 @@ def corpus_root(config: Config, named: Named) -> Path | None:
     hint = f"set `root:` at {named.where('root')}" + (f" or the variable {entry.root_env}" if entry.root_env else "")
     if not root:
         raise CorpusMissing(f"corpus {named.name!r} has no root folder: {hint}")
-    path = Path(root)
+    path = expanded(root, f"corpus {named.name!r}: root")
     if not path.is_dir():
         raise CorpusMissing(f"corpus {named.name!r}: {path} is no folder: {hint}. {item.source}")
     return path.resolve()
@@ -82,7 +87,7 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
         adapter = items.build(described, "corpus")
         fingerprint = fingerprint_of(root, adapter.files(root), store.root / "state" / "fingerprints.json")
     packages = {package: importlib.metadata.version(package) for package in item.packages}
-    slug = item.type if item.builtin else item.cls
+    slug = in_path(item.type if item.builtin else item.cls, PART)
     spec = {"item": described, "fingerprint": fingerprint, "packages": packages}
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
@@ -167,7 +172,7 @@ def mixtures_node(
         "part": part,
         "mixing": dict(mixing),
     }
-    conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([part] if part else [])
+    conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([in_path(part, PART)] if part else [])
     name = "-".join([corpus.name, f"{split}{count}", *conditions])
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
 
@@ -273,7 +278,7 @@ def run_nodes(
         if "predictor" in networks:
             slugs.insert(stage.kind != "predictor", _slug(networks["predictor"]))
         hints = {"label": cell.label, "stage": stage.name, "threads": settings["threads"] * settings["devices"]}
-        chain[stage.name] = Node("run", f"{'-'.join(slugs)}-s{cell.seed}", spec, parents, hints)
+        chain[stage.name] = Node("run", f"{in_path('-'.join(slugs), RUN)}-s{cell.seed}", spec, parents, hints)
     return list(chain.values())
 
 
@@ -298,7 +303,7 @@ def choice_node(axis: str, by: Mapping[str, Any], runs: Mapping[tuple[str, int],
         "seeds": sorted({seed for _, seed in runs}),
     }
     parents = {candidate(value, seed): run.key for (value, seed), run in runs.items()}
-    return Node("choice", f"best-{axis}", spec, parents, {"label": label, "threads": 1})
+    return Node("choice", f"best-{in_path(axis, PART)}", spec, parents, {"label": label, "threads": 1})
 
 
 def enhanced_node(run: Node, rendered: Node, seed: int | None = None) -> Node:
@@ -326,7 +331,7 @@ def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
         item: its identity, with the SHA-256 of its file.
         file: where that lies here; no part of any id.
     """
-    name = f"{_slug(item)}_{item['sha256'][:6]}-{rendered.name.partition('-test')[2] or rendered.name}"
+    name = f"{in_path(_slug(item), PART)}_{item['sha256'][:6]}-{rendered.name.partition('-test')[2] or rendered.name}"
     spec = {"version": version("enhanced"), "external": dict(item)}
     hints = {"threads": 1, "count": rendered.hints["count"], "file": str(file)}
     return Node("enhanced", name, spec, {"set": rendered.key}, hints)

@@ -63,7 +63,7 @@ MISTAKES = {
         "mine:\n  type: sdw\n  sweep:\n    wieght: [0.5]\n",
         ["x.yaml:4: mine.params.wieght", "no parameter 'wieght'", "did you mean 'weight'"],
     ),
-    "a name with @": ("braun_comp@0.3:\n  type: lsd\n", ["x.yaml:1", "the name holds @"]),
+    "a name with @": ("braun_comp@0.3:\n  type: lsd\n", ["x.yaml:1", "the name 'braun_comp@0.3'"]),
     "a misspelt range": (
         "mine:\n  type: sdw\n  sweep: { weight: { from: 0, til: 1, step: 0.5 } }\n",
         ["x.yaml:3", "keys from, to, step"],
