@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -10,12 +11,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sebench.artefacts import Node, Store
 from sebench.cluster import job_is_over
 from sebench.errors import SebenchError
 from sebench.failures import describe, failures
-from sebench.files import read_json, write_json
+from sebench.files import write_json
+from sebench.once import make_once, read_record, remove_record
 from sebench.plan.build import Plan
 from sebench.workers import process_start
 
@@ -52,14 +55,31 @@ def release(store: Store) -> None:
     """The store's driver ends; only its own record is removed."""
     path = _record(store)
     with contextlib.suppress(OSError):
-        if read_json(path)["pid"] == os.getpid():
+        recorded = _recorded(path)
+        if recorded is not None and recorded["pid"] == os.getpid():
             _grave(store).unlink(missing_ok=True)
-            path.unlink()
+            remove_record(path)
 
 
 def _record(store: Store) -> Path:
-    """The file that says which driver works on the store."""
+    """The record that says which driver works on the store."""
     return store.root / "driver.json"
+
+
+def _recorded(path: Path) -> dict[str, Any] | None:
+    """What the record says; None where there is none.
+
+    Raises:
+        DriverBusy: it is no driver's record.
+    """
+    text = read_record(path)
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+        return {**value, "pid": int(value["pid"]), "start": str(value["start"]), "host": str(value["host"])}
+    except (ValueError, TypeError, KeyError):
+        raise DriverBusy(f"{path} is no driver's record; if no driver works on {path.parent}, remove it") from None
 
 
 def _grave(store: Store) -> Path:
@@ -79,25 +99,19 @@ def claim(store: Store) -> bool:
     path = _record(store)
     mine = {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename}
     job = mine["slurm_job_id"] = os.environ.get("SLURM_JOB_ID", "")
-    while True:
-        fresh = path.with_name(f".driver.{os.getpid()}.json")
-        write_json(fresh, mine)
-        try:
-            os.link(fresh, path)  # of several that start together, one makes the file
-            break
-        except FileExistsError:
-            recorded = read_json(path)
-            where = f"process {recorded['pid']} on {recorded['host']}"
-            other = recorded.get("slurm_job_id", "")
-            requeued = bool(other) and (other == job or job_is_over(other))  # a driver that is itself a job
-            if recorded["host"] != mine["host"] and not requeued:
-                hint = f"if it is dead, remove {path}"
-                raise DriverBusy(f"another driver ({where}) works on {store.root}; {hint}") from None
-            if recorded["host"] == mine["host"] and recorded["start"] == process_start(int(recorded["pid"])):
-                raise DriverBusy(f"another driver ({where}) works on {store.root}; wait for it or stop it") from None
-            _bury(store, recorded)
-        finally:
-            fresh.unlink(missing_ok=True)
+    while not make_once(path, json.dumps(mine)):
+        recorded = _recorded(path)
+        if recorded is None:  # it was removed meanwhile
+            continue
+        where = f"process {recorded['pid']} on {recorded['host']}"
+        other = recorded.get("slurm_job_id", "")
+        requeued = bool(other) and (other == job or job_is_over(other))  # a driver that is itself a job
+        if recorded["host"] != mine["host"] and not requeued:
+            hint = f"if it is dead, remove {path}"
+            raise DriverBusy(f"another driver ({where}) works on {store.root}; {hint}")
+        if recorded["host"] == mine["host"] and recorded["start"] == process_start(recorded["pid"]):
+            raise DriverBusy(f"another driver ({where}) works on {store.root}; wait for it or stop it")
+        _bury(store, recorded)
     end_orphans(store)
     return _grave(store).exists()
 
@@ -108,12 +122,11 @@ def _bury(store: Store, dead: dict[str, object]) -> None:
     taken = path.with_name(f".driver-taken.{os.getpid()}.json")
     with contextlib.suppress(FileNotFoundError):
         path.replace(taken)
-        if read_json(taken) == dead:
-            taken.replace(_grave(store))
+        if _recorded(taken) == dead:
+            write_json(_grave(store), dead)
         else:  # the faster one's own
-            with contextlib.suppress(FileExistsError):
-                os.link(taken, path)
-            taken.unlink()
+            make_once(path, read_record(taken) or "")
+        remove_record(taken)
 
 
 def mark(store: Store) -> str:
