@@ -73,7 +73,7 @@ def _make_folder(path: Path, text: str, temporary: Path) -> bool:
                 return False
             if error.errno in _UNABLE:
                 raise SebenchError(
-                    f"{path.parent}: its file system can neither link files nor rename folders ({error.strerror}), so that "
+                    f"{path.parent}: its file system can neither link files nor rename folders ({error.strerror}): "
                     "nothing keeps two processes apart there; name a results folder on another one"
                 ) from error
             raise
