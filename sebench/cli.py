@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sebench import locales
 from sebench.errors import RestartNeeded, SebenchError
 
 if TYPE_CHECKING:
@@ -406,6 +407,8 @@ def step(
 
 def main() -> None:
     """Entry point: errors made for people are printed without a traceback."""
+    locales.use_utf8()
+    locales.print_what_can_be_shown()
     try:
         app(standalone_mode=True)
     except RestartNeeded as error:

@@ -228,7 +228,8 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
     command = snakemake_command(plans, settings, cores, extra)
     try:
         with log.open("w", encoding="utf-8") as sink:
-            environment = {**os.environ, MARK: mark(store)}
+            environment = {**os.environ, MARK: mark(store), "PYTHONUTF8": "1"}
+            environment.pop("PYTHONIOENCODING", None)  # the terminal's; the log is UTF-8
             process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
             try:
                 with _passing_on_sigterm(process):

@@ -51,6 +51,7 @@ class Workflow:
             cluster.enter_job()
         # Jobs call `python`: the one that runs Snakemake, also where its environment was not activated.
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        os.environ["PYTHONUTF8"] = "1"  # a job's log is UTF-8 in any locale
         self.nodes: dict[str, Node] = {}
         if not inside_job:
             from sebench.plan.build import plan_from_settings
