@@ -18,6 +18,7 @@ from sebench.cluster import job_is_over
 from sebench.errors import SebenchError
 from sebench.failures import describe, failures
 from sebench.files import write_json
+from sebench.machine import make_workable
 from sebench.once import make_once, read_record, remove_record
 from sebench.plan.build import Plan
 from sebench.workers import process_start
@@ -190,7 +191,7 @@ def unlock(settings: dict[str, str]) -> None:
 
 def _clear_up(store: Store, settings: dict[str, str]) -> None:
     """End what a dead driver left, where there is nothing else to do: its Snakemake may still be at its last lines."""
-    with contextlib.suppress(DriverBusy):
+    with contextlib.suppress(DriverBusy, OSError):  # a store that may only be read is none to clear up
         try:
             if claim(store):
                 unlock(settings)
@@ -217,6 +218,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0
     store.root.mkdir(parents=True, exist_ok=True)
+    make_workable(Path(".snakemake/cache"))
     if claim(store):
         unlock(settings)
     for plan in plans:

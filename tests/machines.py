@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,40 +45,30 @@ def without_hard_links(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def as_nobody(
-    code: str, *words: str, folder: Path, environment: dict[str, str] | None = None
+    *command: str, folder: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python code as a user without an entry in passwd, with this interpreter's modules.
+    """Run a command as a user without an entry in passwd, who may read everything and write nothing of ours.
 
     The test is skipped where this process may not become another user.
 
     Args:
-        code: for `python -c`.
-        words: its arguments.
-        folder: where it starts; opened for that user to read.
+        command: words of `python -m`.
+        folder: where it starts.
         environment: added to this process's; HOME, USER and the like are taken from it alone.
     """
-    if os.geteuid() != 0:
-        pytest.skip("only root can start a process of another user")
-    kept = {k: v for k, v in os.environ.items() if k not in ("HOME", "USER", "LOGNAME", "LNAME", "XDG_CACHE_HOME")}
-    become = f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("another user can only be played by root, with setpriv")
+    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    # Our interpreter may lie in a home that others cannot enter.
+    reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    personal = ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_CACHE_HOME", "TMPDIR", "PYTHONPYCACHEPREFIX")
+    kept = {name: value for name, value in os.environ.items() if name not in personal}
     return subprocess.run(
-        [sys.executable, "-c", become + code, *words],
+        [*user, *reading, sys.executable, "-m", *command],
         cwd=folder,
         env=kept | (environment or {}),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
-
-
-def open_to_all(folder: Path, *, write: Sequence[Path] = ()) -> None:
-    """Let other users read all of a folder and reach it, and write in some folders of it."""
-    for path in [folder, *folder.parents]:
-        if path != Path(path.anchor):
-            path.chmod(path.stat().st_mode | 0o055)
-    for path in folder.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
-    for path in write:
-        path.chmod(0o777)
