@@ -92,6 +92,12 @@ def test_seeds_of_the_scale_count(folder: Path) -> None:
     assert ", 3 seeds, " in check(study(folder, scales={"smoke": {"seeds": 3}}))["amounts"]
 
 
-def test_snrs_that_nothing_is_tested_at_are_not_told(folder: Path) -> None:
-    footer = check(study(folder, scales={"smoke": {"snr_db": [-5, 0, 5, 10, 15, 33]}}))
-    assert footer["test SNRs at this scale"] == "-5 dB, 0 dB, 5 dB, 10 dB, 15 dB"
+def test_a_length_that_nothing_has_is_not_told(folder: Path) -> None:
+    """A mixing's own limit is the shorter one."""
+    own = {"smoke": {"max_seconds": 2.0}}
+    assert check(study(folder, scales=own))["utterances at this scale"] == "the first 2 s"
+    path = folder / "mixing" / "two_stage.yaml"
+    entry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entry["two_stage"]["max_seconds"] = 1.5
+    path.write_text(yaml.safe_dump(entry, sort_keys=False), encoding="utf-8")
+    assert "utterances at this scale" not in check(study(folder, scales=own))
