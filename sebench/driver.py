@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,9 @@ PHASES = {
 class DriverBusy(SebenchError):
     """Another driver works on this store."""
 
+
+#: For so long a run without a terminal may say nothing; each time that this is over, it doubles.
+QUIET_SECONDS = 10.0
 
 #: Environment variable of everything that a driver starts: its pid, its start, the store.
 MARK = "SEBENCH_DRIVER"
@@ -225,7 +228,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
         if not store.complete(plan.publication):  # a copy was deleted: its marker must not vouch for it
             for marker in store.outputs(plan.publication).values():
                 marker.unlink(missing_ok=True)
-    log = store.root / "logs" / "snakemake.log"
+    log = _log(store)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = snakemake_command(plans, settings, cores, extra)
     try:
@@ -270,16 +273,36 @@ def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> 
         watch_live(process, todo, store)
         return
     remaining = {node.key: node for node in todo}
-    started = time.monotonic()
+    clock, since = time.monotonic(), time.time()
+    said, patience = clock, QUIET_SECONDS
+    print(f"{len(todo)} artefacts to make; starting Snakemake, whose log is {_log(store)}", flush=True)
     while True:
         over = process.poll() is not None
+        now = time.monotonic()
         for node in [node for node in remaining.values() if store.complete(node)]:
             del remaining[node.key]
             done = len(todo) - len(remaining)
-            print(f"[{time.monotonic() - started:5.0f} s] {done}/{len(todo)} {node.kind} {node.stem}", flush=True)
+            print(f"[{now - clock:5.0f} s] {done}/{len(todo)} {node.kind} {node.stem}", flush=True)
+            said, patience = now, QUIET_SECONDS
         if over:
             return
+        if now - said > patience:
+            work = ", ".join(_at_work(remaining.values(), store, since)) or "Snakemake plans"
+            print(f"[{now - clock:5.0f} s] {len(todo) - len(remaining)}/{len(todo)} at work: {work}", flush=True)
+            said, patience = now, min(2 * patience, 300.0)
         time.sleep(0.5)
+
+
+def _at_work(nodes: Iterable[Node], store: Store, since: float) -> list[str]:
+    """Jobs of these nodes that have a log from this run: begun, and not done."""
+    stems = {node.stem for node in nodes}
+    found = sorted((store.root / "logs").glob("*/*.log"))
+    return [f"{path.parent.name} {path.stem}" for path in found if path.stem in stems and path.stat().st_mtime >= since]
+
+
+def _log(store: Store) -> Path:
+    """What Snakemake says."""
+    return store.root / "logs" / "snakemake.log"
 
 
 def _explain(log: Path) -> None:

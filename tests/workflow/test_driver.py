@@ -12,7 +12,7 @@ import pytest
 from machines import without_hard_links
 
 from sebench import driver
-from sebench.artefacts import Store
+from sebench.artefacts import Node, Store
 from sebench.once import read_record, remove_record
 
 
@@ -86,7 +86,7 @@ COMPETITOR = """
 import sys, threading
 from pathlib import Path
 from sebench import driver
-from sebench.artefacts import Store
+from sebench.artefacts import Node, Store
 print("ready", flush=True)
 sys.stdin.readline()
 try:
@@ -123,3 +123,35 @@ def test_what_is_no_record_is_refused_by_name(store: Store) -> None:
     (store.root / "driver.json").write_text("[]")
     with pytest.raises(driver.DriverBusy, match=r"driver\.json is no driver's record; .*remove it"):
         driver.claim(store)
+
+
+def test_without_a_terminal_silence_is_broken(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(driver, "QUIET_SECONDS", 0.0)
+    node = Node("complexity", "stage1", {"model": {}})
+    log = store.root / "logs" / "complexity" / f"{node.stem}.log"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        moments = iter(range(100))
+
+        def pass_time(seconds: float) -> None:
+            moment = next(moments)
+            if moment == 1:
+                log.parent.mkdir(parents=True)
+                log.write_text("begun")
+            elif moment == 2:
+                output = store.outputs(node)["complexity.json"]
+                output.parent.mkdir(parents=True)
+                output.write_text("{}")
+                process.communicate(b"\n")
+
+        monkeypatch.setattr("time.sleep", pass_time)
+        driver._watch(process, [node], store)
+    said = [line.partition("] ")[2] or line for line in capsys.readouterr().out.splitlines()]
+    assert said == [
+        f"1 artefacts to make; starting Snakemake, whose log is {store.root}/logs/snakemake.log",
+        "0/1 at work: Snakemake plans",
+        "0/1 at work: Snakemake plans",
+        f"0/1 at work: complexity {node.stem}",
+        f"1/1 complexity {node.stem}",
+    ]
