@@ -16,6 +16,7 @@ from typing import Any
 
 from sebench import cluster
 from sebench.artefacts import KINDS, Node, Store
+from sebench.errors import SebenchError
 from sebench.external.place import set_file
 from sebench.plan.groups import group
 
@@ -59,6 +60,22 @@ class Workflow:
             self.plans = plan_from_settings(self.config, self.store)
             for plan in self.plans:
                 self.nodes.update(plan.nodes.by_key)
+            if any(word.partition("=")[0] == "--report" for word in sys.argv):
+                self._refuse_report()
+
+    def _refuse_report(self) -> None:
+        """Say what a report of an unfinished study lacks: Snakemake names a file that it did not find, or nothing.
+
+        Raises:
+            SebenchError: something is not made yet.
+        """
+        missing = [node for node in self.nodes.values() if not self.store.complete(node)]
+        if missing:
+            raise SebenchError(
+                f"--report shows a finished study, and {len(missing)} of {len(self.nodes)} artefacts are not made yet "
+                f"({missing[0].kind} {missing[0].stem}, ...): first the same command without --report; until then, "
+                "`sebench table` shows what there is"
+            )
 
     def node(self, kind: str, stem: str) -> Node:
         """A node by the end of its folder's name: from the plan, or from its frozen file."""
