@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -269,12 +270,26 @@ def _processor() -> str:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit and dirty flag of the working folder; empty where there is no git."""
+    """Commit of the code, and whether it was changed since; empty where git does not have it.
+
+    The code is this package, wherever it lies. A repository around it that does not track it (a thesis in which a ZIP
+    was unpacked, a checkout that holds the environment) says nothing about it.
+    """
+    package = Path(__file__).parent
+    # Within a hook, git's own variables name the repository of that hook.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def ask(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+        command = ["git", "-C", str(package), *words]
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True, env=environment
+        )
+        return done.stdout.strip()
 
     try:
-        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain", "--untracked-files=no"))}
+        ask("ls-files", "--error-unmatch", "--", Path(__file__).name)
+        changed = ask("status", "--porcelain", "--untracked-files=no", ":/")
+        added = ask("status", "--porcelain", "--", ".")
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(changed or added)}
     except (OSError, subprocess.CalledProcessError):
         return {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sebench import locales
 from sebench.errors import RestartNeeded, SebenchError
 
 if TYPE_CHECKING:
@@ -95,12 +95,15 @@ def run(
     """Make a study: everything that is missing, through Snakemake; then print its tables."""
     from sebench import driver
     from sebench.config.params import read_params
+    from sebench.run_options import snakemake_words
     from sebench.tables.show import show_tables
 
     if params is not None:
         read = read_params(params)
         study, scale = study or ",".join(read.studies), scale or read.scale
         corpus, profile = corpus or read.corpus or None, profile or read.profile
+    extra = snakemake_words(cores, profile, snakemake)
+    print("planning", flush=True)
     config, store = _load(config_dir, results)
     plans, chosen = _plans(config, store, study, scale, corpus)
     settings = {
@@ -111,7 +114,6 @@ def run(
     }
     if chosen:
         settings["corpus"] = chosen
-    extra = [*(["--profile", profile] if profile else []), *shlex.split(snakemake)]
     if params is not None:
         store.make_folders()  # they are outputs for DVC, also where these studies have nothing for one
     status = driver.run(plans, store, settings, cores, extra)
@@ -434,6 +436,8 @@ def step(
 
 def main() -> None:
     """Entry point: errors made for people are printed without a traceback."""
+    locales.use_utf8()
+    locales.print_what_can_be_shown()
     try:
         app(standalone_mode=True)
     except RestartNeeded as error:

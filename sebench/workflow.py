@@ -71,6 +71,7 @@ class Workflow:
             cluster.enter_job()
         # Jobs call `python`: the one that runs Snakemake, also where its environment was not activated.
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        os.environ["PYTHONUTF8"] = "1"  # a job's log is UTF-8 in any locale
         self.nodes: dict[str, Node] = {}
         if not inside_job:
             from sebench.plan.build import plan_from_settings
@@ -78,6 +79,22 @@ class Workflow:
             self.plans = plan_from_settings(self.config, self.store)
             for plan in self.plans:
                 self.nodes.update(plan.nodes.by_key)
+            if any(word.partition("=")[0] == "--report" for word in sys.argv):
+                self._refuse_report()
+
+    def _refuse_report(self) -> None:
+        """Say what a report of an unfinished study lacks: Snakemake names a file that it did not find, or nothing.
+
+        Raises:
+            SebenchError: something is not made yet.
+        """
+        missing = [node for node in self.nodes.values() if not self.store.complete(node)]
+        if missing:
+            raise SebenchError(
+                f"--report shows a finished study, and {len(missing)} of {len(self.nodes)} artefacts are not made yet "
+                f"({missing[0].kind} {missing[0].stem}, ...): first the same command without --report; until then, "
+                "`sebench table` shows what there is"
+            )
 
     def _outputs(self, node: Node) -> list[str]:
         """A node's declared outputs, by the name that Snakemake has for the store's folder."""

@@ -98,7 +98,6 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
 
 def footer(config: Config, plan: Plan) -> dict[str, Any]:
     """What every table of the study says about how its numbers were made."""
-    amounts = plan.amounts
     changes = plan.study.entry.scales.get(plan.scale)
     by = plan.study.entry.select.by
     by = by if by == "loss" else metric_in_use(config, by).name
@@ -109,13 +108,11 @@ def footer(config: Config, plan: Plan) -> dict[str, Any]:
         "corpus": ", ".join(dict.fromkeys(plan.corpora.values())),
         "corpus ids": ", ".join(node.id for node in plan.nodes.of_kind("corpus")),
         "selection": stages_in_words.selection(plan, by),
-        "amounts": f"{amounts.utterances.train} training mixtures, {stages_in_words.steps(plan)}, "
-        f"{amounts.seeds} seed{'s' if amounts.seeds > 1 else ''}, "
-        f"{amounts.utterances.test} test mixtures per condition",
-        "steps": _steps(plan),
+        "amounts": stages_in_words.amounts(plan),
+        "steps": stages_in_words.steps_by_recipe(plan),
     }
     if changes is not None:
-        content.update(changes_in_words(changes))
+        content.update(changes_in_words(stages_in_words.in_effect(plan, changes)))
     if plan.external:
         told = (f"{label}: {_in_words(row.item)}" for label, row in plan.external.items())
         content["external models"] = "; ".join(told)
@@ -142,12 +139,6 @@ def _in_words(external: Mapping[str, Any]) -> str:
     return (
         f"{external['type']}, file with SHA-256 {external['sha256'][:12]}..., as published, not trained on this corpus"
     )
-
-
-def _steps(plan: Plan) -> str:
-    """Steps by recipe, stage after stage: rows of one table need not have had the same training."""
-    found = {cell.cell.recipe: [run.spec["stage"]["steps"] for run in cell.chain] for cell in plan.cells}
-    return "; ".join(f"{recipe} {' + '.join(map(str, steps))}" for recipe, steps in found.items())
 
 
 def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:

@@ -63,12 +63,23 @@ def corpus_root(config: Config, named: Named) -> Path | None:
     from_env = os.environ.get(entry.root_env) if entry.root_env else None
     root = from_env or entry.root
     hint = f"set `root:` at {named.where('root')}" + (f" or the variable {entry.root_env}" if entry.root_env else "")
+    hint += _other_corpora(config, named.name)
     if not root:
         raise CorpusMissing(f"corpus {named.name!r} has no root folder: {hint}")
     path = expanded(root, f"corpus {named.name!r}: root")
     if not path.is_dir():
         raise CorpusMissing(f"corpus {named.name!r}: {path} is no folder: {hint}. {item.source}")
     return path.resolve()
+
+
+def _other_corpora(config: Config, name: str) -> str:
+    """Corpora that need nothing published: what to use instead of one that is not here, in words for a hint."""
+    found = {other: items.find("corpus", named.entry.type) for other, named in config.sections["corpora"].items()}
+    told = [f"`--corpus {other}` (needs no files)" for other, item in found.items() if item and not item.needs_root]
+    own = [other for other, named in config.sections["corpora"].items() if named.entry.type == "folder"]
+    told += [f"`--corpus {other}` (a folder of your own)" for other in own]
+    told = [text for text in told if f" {name}`" not in text]
+    return f"; or use {' or '.join(told)}" if told else ""
 
 
 def corpus_node(config: Config, store: Store, name: str) -> Node:
