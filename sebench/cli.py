@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sebench.errors import RestartNeeded, SebenchError
+from sebench.errors import ConfigError, RestartNeeded, SebenchError
 
 if TYPE_CHECKING:
     from sebench.artefacts import Store
@@ -52,18 +52,20 @@ def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
     from sebench.artefacts import Store
     from sebench.config.load import load_config
 
-    config = load_config(config_dir)
+    config = load_config(config_dir, strict=False)
     return config, Store(results or config.settings.results)
 
 
 def _plans(
     config: Config, store: Store, study: str | None, scale: str | None, corpus: str | None
 ) -> tuple[list[Plan], str | None]:
-    from sebench.plan.build import build_plan
+    from sebench.plan.build import build_plan, warn_of_the_unused
 
     names = [name.strip() for name in study.split(",")] if study else config.settings.study
     chosen = corpus or config.settings.corpus
-    return [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names], chosen
+    plans = [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names]
+    warn_of_the_unused(config)
+    return plans, chosen
 
 
 @app.command()
@@ -215,6 +217,8 @@ def gc(
     from sebench.plan.gc import delete, unneeded
 
     config, store = _load(config_dir, results)
+    if config.problems:  # what a study needs that cannot be read, nobody knows
+        raise ConfigError(config.problems)
     items, notes = unneeded(config, store)
     for note in notes:
         print(f"kept, since it cannot be judged: {note}")

@@ -12,6 +12,8 @@ from sebench.config.load import Config
 from sebench.config.tables import (
     Cell,
     ClaimLayout,
+    LayoutMistake,
+    LayoutMistakes,
     MetricFacts,
     NothingToShow,
     Row,
@@ -21,12 +23,12 @@ from sebench.config.tables import (
     table_spec,
 )
 from sebench.config.versions import version
-from sebench.errors import ConfigError, DataError, Problem
+from sebench.errors import DataError, Problem, choices, nearest
 from sebench.metrics.base import metric_name
 from sebench.plan import stages_in_words
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
-from sebench.plan.resolve import metric_in_use, metric_items
+from sebench.plan.resolve import metric_in_use, metric_items, raise_problems
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -159,6 +161,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     facts = metric_facts(config, list(study.entry.metrics))
     told = footer(config, plan)
     nodes = {}
+    problems: list[Problem] = []
     for name, layout in layouts.items():
         try:
             published = read_published(config.folder / "published" / layout.published) if layout.published else []
@@ -175,12 +178,28 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
             )
         except NothingToShow:
             continue
+        except LayoutMistakes as error:
+            problems += [_problem(plan, name, mistake) for mistake in error.mistakes]
+            continue
         except DataError as error:
-            where = study.where("tables", name)
-            raise ConfigError([Problem(where, f"{study.name}.tables.{name}", str(error))]) from None
+            where = study.where("tables", name, "published")
+            problems.append(Problem(where, f"{study.name}.tables.{name}.published", str(error)))
+            continue
         parents = {role: role for role in sorted(parents_read(spec))}
         nodes[name] = Node("table", f"{plan_place(plan)}-{name}", spec, parents)
+    raise_problems(problems)
     return nodes
+
+
+def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
+    """A mistake of a layout or a claim with its line."""
+    keys: tuple[str | int, ...] = ("tables", table, *mistake.keys)
+    if mistake.claim is not None:
+        keys = ("claims", plan.study.entry.claims.index(mistake.claim), *mistake.keys)
+    elif not plan.study.has(*keys):  # a list of names, or of columns
+        keys = ("tables", table, mistake.keys[0], mistake.position, *mistake.keys[1:])
+    key = ".".join(map(str, (plan.study.name, *keys)))
+    return Problem(plan.study.where(*keys), key, mistake.found, mistake.accepted, mistake.nearest)
 
 
 def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[ClaimLayout]]:
@@ -190,13 +209,13 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
     for index, claim in enumerate(plan.study.entry.claims):
         table = claim.table or (next(iter(layouts)) if len(layouts) == 1 else "")
         if table not in layouts:
-            where = plan.study.where("claims", index)
+            where = plan.study.where("claims", index, "table")
             key = f"{plan.study.name}.claims.{index}.table"
-            problems.append(Problem(where, key, f"no table {table!r}", ", ".join(layouts)))
+            what = f"no table {table!r}" if table else f"no table is named, and the study has {len(layouts) or 'none'}"
+            problems.append(Problem(where, key, what, choices(layouts, table), nearest(table, layouts)))
             continue
         found[table].append(claim)
-    if problems:
-        raise ConfigError(problems)
+    raise_problems(problems)
     return found
 
 
