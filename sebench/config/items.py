@@ -338,6 +338,9 @@ def _relation(path: str, text: str) -> tuple[frozenset[str], types.CodeType]:
         strange = [type(node).__name__ for node in ast.walk(tree) if not isinstance(node, _RELATION)]
         if strange:
             raise ValueError(f"{strange[0]} is not for a relation of parameters")
+        calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        if not set(calls) <= set(_FUNCTIONS):
+            raise ValueError(f"a call of {choices(calls)}; accepted: {', '.join(_FUNCTIONS)}")
         names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         bound = {node.id for node in names if isinstance(node.ctx, ast.Store)} | set(_FUNCTIONS)
         return frozenset(node.id for node in names) - bound, compile(tree, text, "eval")

@@ -197,7 +197,8 @@ def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
     if mistake.claim is not None:
         keys = ("claims", plan.study.entry.claims.index(mistake.claim), *mistake.keys)
     elif not plan.study.has(*keys):  # a list of names, or of columns
-        keys = ("tables", table, mistake.keys[0], mistake.position, *mistake.keys[1:])
+        of_column = mistake.keys[1:] if mistake.keys[0] in ("extra", "metrics") else ()
+        keys = ("tables", table, mistake.keys[0], mistake.position, *of_column)
     key = ".".join(map(str, (plan.study.name, *keys)))
     return Problem(plan.study.where(*keys), key, mistake.found, mistake.accepted, mistake.nearest)
 
