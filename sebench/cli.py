@@ -182,8 +182,10 @@ def list_(
     from rich.table import Table
 
     from sebench.catalogue import rows, section_of
+    from sebench.plan.build import warn_of_the_unused
 
     config, _ = _load(config_dir, None)
+    warn_of_the_unused(config)
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("name", "made of", "what it is"):
         grid.add_column(column, overflow="fold")
