@@ -15,7 +15,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -198,6 +198,17 @@ class Store:
         value = {"root": str(root)}
         if not path.exists() or read_json(path) != value:
             write_json(path, value)
+
+    def set_python_path(self, folders: Sequence[str]) -> None:
+        """Remember where this person's own modules lie (`python_path:`), for steps, which do not read `config/`."""
+        path = self.root / "locations" / "python_path.json"
+        if folders or path.exists():
+            write_json(path, {"folders": list(folders)})
+
+    def python_path(self) -> list[str]:
+        """Folders with modules of this person's own."""
+        path = self.root / "locations" / "python_path.json"
+        return list(read_json(path)["folders"]) if path.exists() else []
 
     def location(self, corpus: Node) -> Path:
         """Root folder of a corpus: the user's, or the folder in `state/` for a corpus that is generated."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sebench import locales
-from sebench.errors import RestartNeeded, SebenchError
+from sebench.errors import ConfigError, RestartNeeded, SebenchError
 
 if TYPE_CHECKING:
     from sebench.artefacts import Store
@@ -63,7 +63,7 @@ def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
 
     if config_dir.exists() and not config_dir.is_dir():
         raise SebenchError(f"--config-dir {config_dir}: is a file; accepted: a folder with config.yaml")
-    config = load_config(config_dir)
+    config = load_config(config_dir, strict=False)
     root = expanded(results, "--results") if results else Path(config.settings.results)
     if root.exists() and not root.is_dir():
         raise SebenchError(f"results in {root}: is a file; accepted: a folder, also one that is not there yet")
@@ -73,11 +73,13 @@ def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
 def _plans(
     config: Config, store: Store, study: str | None, scale: str | None, corpus: str | None
 ) -> tuple[list[Plan], str | None]:
-    from sebench.plan.build import build_plan
+    from sebench.plan.build import build_plan, warn_of_the_unused
 
     names = [name.strip() for name in study.split(",")] if study else config.settings.study
     chosen = corpus or config.settings.corpus
-    return [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names], chosen
+    plans = [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names]
+    warn_of_the_unused(config)
+    return plans, chosen
 
 
 @app.command()
@@ -199,8 +201,10 @@ def list_(
     from rich.table import Table
 
     from sebench.catalogue import rows, section_of
+    from sebench.plan.build import warn_of_the_unused
 
     config, _ = _load(config_dir, None)
+    warn_of_the_unused(config)
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("name", "made of", "what it is"):
         grid.add_column(column, overflow="fold")
@@ -234,6 +238,8 @@ def gc(
     from sebench.plan.gc import delete, unneeded
 
     config, store = _load(config_dir, results)
+    if config.problems:  # what a study needs that cannot be read, nobody knows
+        raise ConfigError(config.problems)
     items, notes = unneeded(config, store)
     for note in notes:
         print(f"kept, since it cannot be judged: {note}")

@@ -17,6 +17,7 @@ from typing import Any
 
 from sebench import cluster
 from sebench.artefacts import KINDS, Node, Store, content_id
+from sebench.config import own_code
 from sebench.errors import SebenchError
 from sebench.external.place import set_file
 from sebench.files import expanded
@@ -185,6 +186,7 @@ class Workflow:
         if not claimed_by_parent(self.store):
             self.store.root.mkdir(parents=True, exist_ok=True)
             claim(self.store)
+        self.store.set_python_path(own_code.added())
         for node in self.nodes.values():
             self.store.freeze(node)
             if node.kind == "corpus" and node.hints.get("root"):

@@ -27,6 +27,7 @@ class Corpus:
         address: the folder on the web that `archives` lie in.
         archives: what `sebench corpus fetch` fetches: (file name, published SHA-256 or an empty text) of each `.zip`,
             which is unpacked into a folder of its name.
+        parts: every name that `published_parts` can give.
     """
 
     name = ""
@@ -37,6 +38,7 @@ class Corpus:
     source = ""
     address = ""
     archives: tuple[tuple[str, str], ...] = ()
+    parts: tuple[str, ...] = ()
 
     def files(self, root: Path) -> Iterable[Path]:
         """Every file under `root` that the manifest depends on.

@@ -68,6 +68,7 @@ class DnsChallenge(Corpus):
     """
 
     name = "dns_challenge"
+    parts = ("no_reverb", "with_reverb", "dns2", "dns3_real")
     version = 1
     needs_root = True
     paired = True

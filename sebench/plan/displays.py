@@ -13,6 +13,8 @@ from sebench.config.published import read_published
 from sebench.config.tables import (
     Cell,
     ClaimLayout,
+    LayoutMistake,
+    LayoutMistakes,
     MetricFacts,
     NothingToShow,
     Row,
@@ -21,13 +23,13 @@ from sebench.config.tables import (
     table_spec,
 )
 from sebench.config.versions import version
-from sebench.errors import ConfigError, DataError, Problem
+from sebench.errors import DataError, Problem, choices, nearest
 from sebench.metrics.base import installed, metric_name, missing_package
 from sebench.names import in_path
 from sebench.plan import stages_in_words
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
-from sebench.plan.resolve import metric_in_use, metric_items
+from sebench.plan.resolve import metric_in_use, metric_items, raise_problems
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -154,6 +156,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     facts = metric_facts(config, list(study.entry.metrics))
     told = footer(config, plan)
     nodes = {}
+    problems: list[Problem] = []
     for name, layout in layouts.items():
         try:
             published = read_published(config.folder / "published" / layout.published) if layout.published else []
@@ -170,11 +173,16 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
             )
         except NothingToShow:
             continue
+        except LayoutMistakes as error:
+            problems += [_problem(plan, name, mistake) for mistake in error.mistakes]
+            continue
         except DataError as error:
-            where = study.where("tables", name)
-            raise ConfigError([Problem(where, f"{study.name}.tables.{name}", str(error))]) from None
+            where = study.where("tables", name, "published")
+            problems.append(Problem(where, f"{study.name}.tables.{name}.published", str(error)))
+            continue
         parents = {role: role for role in sorted(parents_read(spec))}
         nodes[name] = Node("table", f"{plan_place(plan)}-{name}", spec, parents)
+    raise_problems(problems)
     return nodes
 
 
@@ -209,6 +217,18 @@ def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
             yield f"{missing_package(name, own.package, own.install)}. {stand_in} stands in for it, on another scale"
 
 
+def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
+    """A mistake of a layout or a claim with its line."""
+    keys: tuple[str | int, ...] = ("tables", table, *mistake.keys)
+    if mistake.claim is not None:
+        keys = ("claims", plan.study.entry.claims.index(mistake.claim), *mistake.keys)
+    elif not plan.study.has(*keys):  # a list of names, or of columns
+        of_column = mistake.keys[1:] if mistake.keys[0] in ("extra", "metrics") else ()
+        keys = ("tables", table, mistake.keys[0], mistake.position, *of_column)
+    key = ".".join(map(str, (plan.study.name, *keys)))
+    return Problem(plan.study.where(*keys), key, mistake.found, mistake.accepted, mistake.nearest)
+
+
 def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[ClaimLayout]]:
     """Claims by table; one that names no table belongs to the study's only one."""
     found: dict[str, list[ClaimLayout]] = defaultdict(list)
@@ -216,13 +236,13 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
     for index, claim in enumerate(plan.study.entry.claims):
         table = claim.table or (next(iter(layouts)) if len(layouts) == 1 else "")
         if table not in layouts:
-            where = plan.study.where("claims", index)
+            where = plan.study.where("claims", index, "table")
             key = f"{plan.study.name}.claims.{index}.table"
-            problems.append(Problem(where, key, f"no table {table!r}", ", ".join(layouts)))
+            what = f"no table {table!r}" if table else f"no table is named, and the study has {len(layouts) or 'none'}"
+            problems.append(Problem(where, key, what, choices(layouts, table), nearest(table, layouts)))
             continue
         found[table].append(claim)
-    if problems:
-        raise ConfigError(problems)
+    raise_problems(problems)
     return found
 
 
