@@ -312,11 +312,11 @@ def table_spec(
     _known(f"table {layout.title!r}: published_rows", layout.published_rows, picked)
     printed = {(entry["row"], entry["column"]): entry for entry in published}
     if published:
-        _known(f"{layout.published}: row", layout.published_rows.values(), {row for row, _ in printed})
+        _known(f"{layout.published}: row", layout.published_rows.values(), dict.fromkeys(row for row, _ in printed))
         _known(
             f"{layout.published}: column",
             itertools.chain(*layout.published_columns.values()),
-            {column for _, column in printed},
+            dict.fromkeys(column for _, column in printed),
         )
     found = []
     own_scale = [column.name for column in columns if isinstance(column, ComplexityColumn) or not column.note]
@@ -328,7 +328,7 @@ def table_spec(
             if entry is not None and entry["value"]:  # a place that is empty in print
                 value = float(entry["value"])
                 found.append(Published(row=row, column=name, value=value, note=entry.get("note") or ""))
-    if published and own_scale and not found:
+    if published and len(own_scale) == len(columns) and not found:
         rows_there = ", ".join(dict.fromkeys(row for row, _ in printed))
         raise DataError(
             f"table {layout.title!r}: shows no number of {layout.published}, whose rows are {rows_there}; accepted: "
