@@ -159,7 +159,7 @@ def test_names_of_printed_numbers_that_the_file_does_not_have():
         made(published_rows={"Noisy": "Nosy"})
     with pytest.raises(DataError, match=r"two_stage_pesq\.csv: column 'PESQ@4dB' is not there"):
         made(published_columns={SNRS[0]: "PESQ@4dB"})
-    columns = {header: "PESQ@0dB" for header in SNRS}
+    columns = dict.fromkeys(SNRS, "PESQ@0dB")
     with pytest.raises(DataError, match=r"shows no number of two_stage_pesq\.csv, whose rows are Noisy, Stage1"):
         table_spec(
             TableLayout(title="T", type="conditions", metric="pesq_nb", published_columns=columns, rows={"a": "a"},
