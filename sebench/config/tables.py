@@ -348,7 +348,7 @@ def table_spec(
             if entry is not None and entry["value"]:  # a place that is empty in print
                 value = float(entry["value"])
                 found.append(Published(row=row, column=name, value=value, note=entry.get("note") or ""))
-    if published and own_scale and not found:
+    if published and len(own_scale) == len(columns) and not found:
         rows_there = ", ".join(dict.fromkeys(row for row, _ in printed))
         raise DataError(
             f"table {layout.title!r}: shows no number of {layout.published}, whose rows are {rows_there}; accepted: "
