@@ -83,7 +83,9 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
         fingerprint = fingerprint_of(root, adapter.files(root), store.root / "state" / "fingerprints.json")
     packages = {package: importlib.metadata.version(package) for package in item.packages}
     slug = item.type if item.builtin else item.cls
-    spec = {"item": described, "fingerprint": fingerprint, "packages": packages}
+    spec: dict[str, Any] = {"item": described, "fingerprint": fingerprint, "packages": packages}
+    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are
+        spec["strict"] = True
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 

@@ -2,9 +2,10 @@
 
 Definitions (ours; the papers leave them open). The dry target is the speech through the direct path of the same room:
 aligned with the reverberant speech and with its gain. The SNR is the level of the (reverberant) speech over that of the
-noise segment actually mixed. An offset of the speech or the noise is taken off what was cut (`levels.heard`), so that
-levels, the SNR and every metric are of what is heard; published mixtures stay as they are. What is cut out of a file is
-as active as the file (`activity`): from the drawn place, or the next one that is. Where a signal would exceed `PEAK_LIMIT`, all components are scaled together.
+noise segment actually mixed. An offset is taken off what was cut (`levels.heard`), so that levels, the SNR and every
+metric are of what is heard; published mixtures stay as they are. What is cut out of a file is as active as the file
+(`corpora.activity`): from the drawn place, or the next one that is. Where a signal would exceed `PEAK_LIMIT`, all
+components are scaled together.
 """
 
 from __future__ import annotations

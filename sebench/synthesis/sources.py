@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from sebench.corpora.activity import Activity, frame_powers
 from sebench.errors import DataError
 from sebench.files import sha256_of
-from sebench.synthesis.activity import Activity, frame_powers
 
 #: s; of a longer noise file only the segment that is mixed is decoded.
 LONG = 60.0

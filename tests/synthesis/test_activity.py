@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from sebench.config.mixing import Mixing
 from sebench.corpora import manifest
+from sebench.corpora.activity import Activity, frame_powers
 from sebench.seeding import generator
-from sebench.synthesis.activity import Activity, frame_powers
 from sebench.synthesis.levels import rms_level
 from sebench.synthesis.mixture import render_mixture
 from sebench.synthesis.plan import plan_mixtures
