@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from sebench.corpora.audio import offset
+
 Level = Callable[[np.ndarray, int], float]
 
 TIME_CONSTANT = 0.03  # s, of the envelope's two identical smoothings
 HANGOVER = 0.2  # s, for which a signal stays active after its envelope fell below the threshold
 MARGIN_DB = 15.9  # between the active level and the threshold that defines activity
-OFFSET_DB = -40.0  # relative to the rest; an offset below changes no level by 0.001 dB and no SNR by more
 
 
 def decibels(power: float) -> float:
@@ -43,11 +44,8 @@ def heard(signal: np.ndarray) -> np.ndarray:
     """
     if not len(signal) or float(signal.max()) == float(signal.min()):
         return np.zeros_like(signal)
-    mean = float(np.mean(signal, dtype=np.float64))
-    rest = mean_power(signal - np.float64(mean))
-    if mean * mean <= rest * 10.0 ** (OFFSET_DB / 10.0):
-        return signal
-    return np.asarray(signal - np.float64(mean))
+    constant = offset(signal)
+    return np.asarray(signal - np.float64(constant)) if constant else signal
 
 
 def rms_level(signal: np.ndarray, sample_rate: int = 16000) -> float:
