@@ -196,7 +196,9 @@ def test_a_trained_predictor_is_a_metric(
             expected = predictor.of_waveform(wave).item()
         assert 1.04 < expected < 4.64
         for name in (run.stem, run.id, store.folder(run)):
-            code, out, err = score("--metric", f"pesqnet:{name}", "--csv", folders / "x.csv", folders / "estimates")
+            code, out, err = score(
+                "--metric", f"pesqnet:{name}", "--csv", folders / "x.csv", "--force", folders / "estimates"
+            )
             assert code == 0, err
             found = rows(folders / "x.csv")
             row = found["a.wav", f"pesqnet:{name}"]
@@ -218,3 +220,96 @@ def test_a_trained_predictor_is_a_metric(
     code, _, err = score("--metric", f"pesqnet:{predictors[0].id}", folders / "estimates")
     assert code == 1
     assert "failed: it blew up" in err
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Path:
+    """Estimates that are equally long, 7 samples shorter, 98 longer, and 2000 shorter than their reference."""
+    for name, difference in {"same": 0, "shorter": -7, "longer": 98, "other": -2000}.items():
+        estimate = np.concatenate([noisy(0), np.full(200, 0.01)])[: RATE + difference]
+        write(tmp_path / "estimates" / f"{name}.wav", estimate)
+        write(tmp_path / "clean" / f"{name}.wav", tone(0))
+    return tmp_path
+
+
+def test_estimates_of_another_length_name_the_option(uneven: Path, score: Command) -> None:
+    _, out, _ = score(
+        "--metric", "si_sdr", "--clean", uneven / "clean", uneven / "estimates", "--csv", uneven / "x.csv"
+    )
+    found = rows(uneven / "x.csv")
+    assert found["mean", "si_sdr"]["reason"] == "1 of 4 files"
+    for name, samples in {"shorter": RATE - 7, "longer": RATE + 98}.items():
+        reason = found[f"{name}.wav", "si_sdr"]["reason"]
+        assert reason.startswith(f"the clean signal has {RATE} samples, the estimate {samples}; --align cut or ")
+        assert reason in out
+    assert "0.125 s apart, and --align is for 0.1 s at most" in found["other.wav", "si_sdr"]["reason"]
+    assert "made equally long" not in out
+
+
+@pytest.mark.parametrize("how", ["cut", "pad"])
+def test_ends_are_cut_or_padded_when_asked(uneven: Path, score: Command, how: str) -> None:
+    code, out, err = score(
+        "--metric", "si_sdr", "--metric", "srmr", "--align", how, "--clean", uneven / "clean", uneven / "estimates",
+        "--csv", uneven / "x.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    found = rows(uneven / "x.csv")
+    clean, _ = soundfile.read(uneven / "clean" / "same.wav", dtype="float32")
+    for name, difference in {"same": 0, "shorter": -7, "longer": 98}.items():
+        estimate, _ = soundfile.read(uneven / "estimates" / f"{name}.wav", dtype="float32")
+        length = (min if how == "cut" else max)(len(estimate), len(clean))
+        fitted = [np.concatenate([signal, np.zeros(200)])[:length].astype("f4") for signal in (estimate, clean)]
+        row = found[f"{name}.wav", "si_sdr"]
+        assert float(row["value"]) == pytest.approx(si_sdr(*fitted), abs=1e-9)
+        shorter = "estimate" if difference < 0 else "clean"
+        changed = shorter if how == "pad" else {"estimate": "clean", "clean": "estimate"}[shorter]
+        told = f"{changed} {'cut' if how == 'cut' else 'padded'} by {abs(difference)} samples at the end"
+        assert row["reason"] == (told if difference else "")
+        assert found[f"{name}.wav", "srmr"]["reason"] == "", "needs no reference: its file is as it is"
+    assert found["mean", "si_sdr"]["reason"] == "3 of 4 files"
+    assert found["other.wav", "si_sdr"]["status"] == "failed"
+    assert "made equally long: 2 of 4 files, 7 to 98 samples off" in out
+
+
+def test_nothing_scored_is_an_error(uneven: Path, score: Command) -> None:
+    words = ("--metric", "si_sdr", "--clean", uneven / "clean", uneven / "estimates" / "shorter.wav")
+    code, out, err = score(*words, "--csv", uneven / "x.csv")
+    assert code == 1
+    assert "--align cut" in out, "the reasons are there all the same"
+    assert rows(uneven / "x.csv")["mean", "si_sdr"]["status"] == "failed"
+    assert err == "sebench: nothing was scored: none of 1 files has a value; the reasons stand above\n"
+    code, _, err = score(*words, "--align", "stretch")
+    assert (code, err) == (1, "sebench: --align stretch: accepted: cut, pad\n")
+
+
+def test_scores_are_never_written_onto_what_is_read(
+    folders: Path, score: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimate, clean = folders / "estimates" / "a.wav", folders / "clean" / "a.flac"
+    (folders / "link.csv").symlink_to(estimate)
+    (folders / "hard.csv").hardlink_to(clean)
+    (folders / "mine.csv").write_text("mine")
+    (folders / "folder.csv").mkdir()
+    monkeypatch.setattr("sebench.scoring.score_files", lambda *_: pytest.fail("work was begun"))
+    before = [path.read_bytes() for path in (estimate, clean)]
+    words = ("--metric", "si_sdr", "--clean", folders / "clean", folders / "estimates", "--csv")
+    cases = {
+        estimate: "is read and cannot be written onto",
+        folders / "estimates" / ".." / "clean" / "a.flac": "cannot be written onto",
+        folders / "link.csv": f"is read, as {estimate}, and cannot",
+        folders / "hard.csv": f"is read, as {clean}, and cannot",
+        folders / "folder.csv": "is a folder; accepted: the name of a file",
+        "/dev/null": "is no regular file",
+        estimate / "x.csv": "cannot be written",
+        folders / f"{'n' * 300}.csv": "File name too long",
+    }
+    for target, reason in cases.items():
+        for force in ((), ("--force",)):
+            code, _, err = score(*words, target, *force)
+            assert code == 1, target
+            assert reason in err
+            assert len(err.splitlines()) == 1
+    code, _, err = score(*words, folders / "mine.csv")
+    assert "is there already; --force replaces it" in err
+    assert (folders / "mine.csv").read_text() == "mine"
+    assert [path.read_bytes() for path in (estimate, clean)] == before
