@@ -171,6 +171,7 @@ class CorpusEntry(ItemEntry):
 
     root: str | None = Field(None, description="folder; relative to the working folder")
     root_env: str | None = Field(None, description="environment variable that holds the folder; wins over root")
+    strict: bool = Field(False, description="stop where any file or pair cannot be used, instead of leaving it out")
 
 
 class ExternalEntry(ItemEntry):

@@ -60,6 +60,13 @@ class Corpus:
         """Names of published test sets whose files are there, as column `part` has them: asked while planning."""
         return ()
 
+    def is_additive(self, part: str) -> bool:
+        """Whether noisy files are the clean file, as it is, and noise, so that their SNR can be measured.
+
+        Not so where the clean file of reverberant speech is dry: its SNR is then not compared with the log.
+        """
+        return True
+
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """The manifest.
 

@@ -124,6 +124,10 @@ class DnsChallenge(Corpus):
             raise DataError(f"{root}: no usable file; first that is left out: {rejected[:1]}; {WHERE}")
         return make(rows, rejected)
 
+    def is_additive(self, part: str) -> bool:
+        """Of `with_reverb`, only with the reverberant reference."""
+        return part != "with_reverb" or self.reverb_reference != "dry"
+
     def _recordings(self, root: Path) -> list[Recording | tuple[str, str]]:
         """All files, each once: two test sets have the same references."""
         return list(dict.fromkeys([*self._training(root), *self._tests(root)]))

@@ -154,7 +154,8 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         if snr_db is not None:  # the training SNRs say nothing about a test set
             mixing["snr_db"] = snr_db
         mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db, part))
-        return found.add(make.set_node(mixtures, sample_rate))
+        published = make.is_published(config, corpora[role], split, part)
+        return found.add(make.set_node(mixtures, sample_rate, published))
 
     # Test sets come first: the order of nodes is the order in which Snakemake meets equals.
     conditions: dict[str, Node] = {}

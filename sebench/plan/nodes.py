@@ -99,7 +99,9 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
         fingerprint = fingerprint_of(root, adapter.files(root), store.root / "state" / "fingerprints.json")
     packages = {package: importlib.metadata.version(package) for package in item.packages}
     slug = in_path(item.type if item.builtin else item.cls, PART)
-    spec = {"item": described, "fingerprint": fingerprint, "packages": packages}
+    spec: dict[str, Any] = {"item": described, "fingerprint": fingerprint, "packages": packages}
+    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are
+        spec["strict"] = True
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 
@@ -188,9 +190,22 @@ def mixtures_node(
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
 
 
-def set_node(mixtures: Node, sample_rate: int) -> Node:
-    """The rendered set of a mixture plan."""
-    spec = {"version": version("set"), "sample_rate": sample_rate}
+def is_published(config: Config, corpus: str, split: str, part: str | None) -> bool:
+    """Whether a corpus's mixtures of a split are its own files, which are rendered as they are."""
+    if part is not None:
+        return True
+    adapter, root = _adapter(config, corpus)
+    return root is not None and adapter.paired and bool(adapter.published_snr_db(root, split))
+
+
+def set_node(mixtures: Node, sample_rate: int, published: bool = False) -> Node:
+    """The rendered set of a mixture plan.
+
+    Args:
+        published: its mixtures are files of the corpus. How mixtures are made here has a version of its own, so that a
+            change of it leaves these sets, and what was trained on them, as they are.
+    """
+    spec = {"version": version("published set" if published else "set"), "sample_rate": sample_rate}
     parents = {"mixtures": mixtures.key, "corpus": mixtures.parents["corpus"]}
     hints = {"threads": _all_cores(), "count": mixtures.spec["count"]}
     return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
