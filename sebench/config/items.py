@@ -19,7 +19,8 @@ from typing import Any
 import annotated_types
 import pydantic
 
-from sebench.config.source import Module, code_hash, lookup, read_module
+from sebench.config.code import code_hash
+from sebench.config.source import Module, lookup, read_module
 from sebench.errors import SebenchError, nearest
 
 #: kind -> the package of sebench that holds its items, and the group of entry points.

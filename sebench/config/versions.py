@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sebench.config import items
-from sebench.config.source import code_hash
+from sebench.config.code import code_hash
 from sebench.files import read_json, write_json
 
 #: algorithm -> (version, where its code starts)

@@ -143,6 +143,11 @@ def _candidates(state: Path) -> Iterator[tuple[str, int, Path]]:
             yield path.name, generation, path
 
 
+def started(state: Path) -> bool:
+    """Whether any checkpoint was written in a state folder."""
+    return any(_candidates(state))
+
+
 def latest(state: Path) -> Checkpoint | None:
     """The newest checkpoint in a state folder that can be read; torn and damaged ones are passed over."""
     for _, _, path in sorted(_candidates(state), reverse=True):
