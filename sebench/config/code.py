@@ -23,12 +23,15 @@ from sebench.config.source import (
     Imported,
     Module,
     binary_path,
+    dotted,
     further,
     imports_of,
     lookup,
+    member,
     module_path,
     normalised,
     read_module,
+    search_folders,
 )
 
 OWN = __name__.partition(".")[0]
@@ -106,6 +109,8 @@ class _Walk:
         self.code.modules.add(owner.name)
         self.parts[owner.name, what] = normalised(statement)
         self._refer(owner, statement)
+        if what in owner.imports:  # an import in a `try`, and what stands in for it
+            self._names([owner.imports[what]])
         for number, more in enumerate(further(owner, what), 1):
             self.parts[owner.name, f"{what} #{number}"] = normalised(more)
             self._refer(owner, more)
@@ -130,7 +135,7 @@ class _Walk:
                 if node.id not in owner.imports:
                     self._imported(local.get(node.id))
             elif isinstance(node, ast.Attribute):
-                self._attribute(local, _dotted(node))
+                self._attribute(local, dotted(node))
             elif isinstance(node, ast.ImportFrom):
                 self._names(imports_of(node, owner.package).values())
             elif isinstance(node, ast.Call):
@@ -140,19 +145,10 @@ class _Walk:
                 self._file(path, path.name)
 
     def _attribute(self, local: Mapping[str, Imported], words: list[str]) -> None:
-        """`a.b.c`: the longest beginning that is a module, and what is taken of it."""
-        if not words or words[0] not in local:
-            return
-        base, attribute = local[words[0]]
-        full = [*base.split("."), *([attribute] if attribute else []), *words[1:]]
-        least = len(base.split("."))
-        if not self._follows(base):
-            return
-        for count in range(len(full) - 1, least - 1, -1):
-            other = read_module(".".join(full[:count]))
-            if other is not None:
-                self.queue.append((other, full[count]))
-                return
+        if words and words[0] in local and self._follows(local[words[0]][0]):
+            taken = member(local, words)
+            if taken is not None:
+                self.queue.append(taken)
 
     def _names(self, targets: Iterable[Imported]) -> None:
         for base, attribute in targets:
@@ -162,11 +158,9 @@ class _Walk:
 
     def _call(self, call: ast.Call) -> None:
         """A module that is asked for by its name as text: all of it."""
-        if self.package == OWN or (_dotted(call.func) or [""])[-1] not in ("import_module", "__import__", "getattr"):
+        if self.package == OWN or (dotted(call.func) or [""])[-1] not in ("import_module", "__import__"):
             return
         first = call.args[0] if call.args else None
-        if (_dotted(call.func) or [""])[-1] == "getattr":
-            return
         if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
             self.code.unseen.add(ast.unparse(call))
             return
@@ -193,15 +187,6 @@ class _Walk:
             self.code.packages.add(distribution)
             self.parts["distribution", distribution.partition(" ")[0]] = distribution
         return False
-
-
-def _dotted(node: ast.expr) -> list[str]:
-    """["a", "b", "c"] of `a.b.c`; empty for any other expression."""
-    words: list[str] = []
-    while isinstance(node, ast.Attribute):
-        words.append(node.attr)
-        node = node.value
-    return [node.id, *reversed(words)] if isinstance(node, ast.Name) else []
 
 
 @functools.lru_cache(maxsize=256)
@@ -255,13 +240,7 @@ def _place(top: str) -> Path | None:
     path = module_path(top) or binary_path(top)
     if path is not None:
         return path
-    return next(iter(_folders(top)), None)
-
-
-def _folders(top: str) -> list[Path]:
-    from sebench.config.source import search_folders
-
-    return search_folders(top)
+    return next(iter(search_folders(top)), None)
 
 
 @functools.cache

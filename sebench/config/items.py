@@ -20,7 +20,7 @@ import annotated_types
 import pydantic
 
 from sebench.config.code import code_hash
-from sebench.config.source import Module, lookup, read_module
+from sebench.config.source import Module, dotted, lookup, read_module, resolve
 from sebench.errors import SebenchError, nearest
 
 #: kind -> the package of sebench that holds its items, and the group of entry points.
@@ -270,8 +270,8 @@ def describe(kind: str, module_name: str, cls: str, *, builtin: bool, type_name:
 def _ancestry(module: Module, statement: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
     yield module, statement
     for base in statement.bases:
-        if isinstance(base, ast.Name):
-            found = lookup(module, base.id)
+        if isinstance(base, (ast.Name, ast.Attribute)):
+            found = resolve(module, dotted(base))
             if found is not None and isinstance(found[1], ast.ClassDef) and not found[0].name.startswith("torch"):
                 yield from _ancestry(found[0], found[1])
 

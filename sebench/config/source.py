@@ -6,7 +6,7 @@ import ast
 import functools
 import importlib.machinery
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -192,6 +192,36 @@ def lookup(module: Module, name: str) -> tuple[Module, ast.stmt] | None:
         if attribute is None:
             return None
         current, name = read_module(target), attribute
+    return None
+
+
+def dotted(node: ast.expr) -> list[str]:
+    """["a", "b", "c"] of `a.b.c`; empty for any other expression."""
+    words: list[str] = []
+    while isinstance(node, ast.Attribute):
+        words.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(words)] if isinstance(node, ast.Name) else []
+
+
+def resolve(module: Module, words: list[str]) -> tuple[Module, ast.stmt] | None:
+    """Where `a` or `a.b.c`, as a module's top level writes it, is defined."""
+    if len(words) < 2:
+        return lookup(module, words[0]) if words else None
+    taken = member(module.imports, words)
+    return lookup(*taken) if taken is not None else None
+
+
+def member(imports: Mapping[str, Imported], words: list[str]) -> tuple[Module, str] | None:
+    """Of `a.b.c` the longest beginning that is a module, and the name that is taken of it."""
+    if words[0] not in imports:
+        return None
+    base, attribute = imports[words[0]]
+    full = [*base.split("."), *([attribute] if attribute else []), *words[1:]]
+    for count in range(len(full) - 1, len(base.split(".")) - 1, -1):
+        other = read_module(".".join(full[:count]))
+        if other is not None:
+            return other, full[count]
     return None
 
 

@@ -22,7 +22,7 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "scores": (1, "sebench.metrics.step:run"),
     "predictions": (1, "sebench.enhancement.predict:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
-    "table": (4, "sebench.tables.step:run"),
+    "table": (5, "sebench.tables.step:run"),
     "figure": (4, "sebench.report.step:run"),
 }
 
