@@ -6,9 +6,9 @@ the input's rate, length and channels, sample n of it belongs to sample n of the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -16,54 +16,124 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from sebench.enhancement.load import load_model
+from sebench.enhancement.load import CHECKPOINT, load_model
 from sebench.errors import DataError
 from sebench.files import replacing
 from sebench.losses.base import Batch
 from sebench.models.base import Model
+from sebench.targets import check_target
+from sebench.training.device import device_of, pick_device
 
 Block = NDArray[np.float32]  # (samples, channels)
 
 CHUNK_SECONDS = 10.0
 OVERLAP_SECONDS = 1.0
 
+#: libsndfile's number of samples where a header says none: a FLAC file that was written into a pipe.
+UNKNOWN = 2**63 - 1
+
 #: Sample format of the output by file format, and whether it keeps the input's where that is one of these.
 SUBTYPES = {"WAV": "FLOAT", "FLAC": "PCM_24", "OGG": "VORBIS", "W64": "FLOAT", "AIFF": "FLOAT", "CAF": "FLOAT"}
 CLIPPING = {"PCM_16", "PCM_24", "PCM_32", "PCM_S8", "PCM_U8"}
 
 
-def enhance_file(checkpoint: Path | str | Model, source: Path | str, target: Path | str) -> Path:
-    """Enhance one recording.
+def enhance_file(
+    checkpoint: Path | str | Model, source: Path | str, target: Path | str, *, force: bool = False
+) -> Path:
+    """Enhance one recording, on the device that training and enhanced sets are computed on: see `pick_device`.
 
     Args:
-        checkpoint: a run's folder, its `checkpoint.safetensors`, or a model that is loaded already.
+        checkpoint: a run's folder, its `checkpoint.safetensors`, or a model that is loaded already, which stays on its
+            device.
         source: any file that libsndfile reads.
         target: its suffix chooses the format: float32 WAV, 24-bit FLAC, Ogg Vorbis, ...
+        force: whether a file that is there may be replaced. The source never is.
 
     Returns:
-        the file that was written.
+        the file that was written; it is there only if all of the source was enhanced.
 
     Raises:
-        DataError: the source cannot be read or holds no finite audio, or the target's format is not known.
+        DataError: the source cannot be read, is not whole or holds no finite audio; the target may not or cannot be
+            written, or its format is not known; the model's output is not finite; the device cannot be used.
     """
-    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint)
     source, target = Path(source), Path(target)
     container = _container(target)
     if not source.exists():
         raise DataError(f"{source}: no such file")
-    try:
-        with soundfile.SoundFile(str(source)) as reader:
-            if reader.frames == 0:
-                raise DataError(f"{source}: holds no samples")
-            with replacing(target) as temporary:
-                with soundfile.SoundFile(
-                    str(temporary), "w", reader.samplerate, reader.channels, SUBTYPES[container], format=container
-                ) as writer:
-                    for block in enhance_blocks(model, _read(reader, source), reader.samplerate, reader.channels):
-                        writer.write(_within_range(block, container))
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{source}: cannot be read or {target} written: {error}") from error
+    if source.is_dir():
+        raise DataError(f"{source}: is a folder; accepted: an audio file")
+    read = [source] if isinstance(checkpoint, Model) else [source, Path(checkpoint), Path(checkpoint) / CHECKPOINT]
+    check_target(target, read, force)
+    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint).to(pick_device())
+    with _open(source) as reader:
+        form = (reader.samplerate, reader.channels)
+        enhanced = enhance_blocks(model, decoded_blocks(reader, source), *form)
+        try:
+            with (
+                replacing(target) as temporary,
+                soundfile.SoundFile(os.fsencode(temporary), "w", *form, SUBTYPES[container], format=container) as file,
+            ):
+                for block in enhanced:
+                    if not np.isfinite(block).all():
+                        raise DataError(f"{source}: what the model makes of it is not finite")
+                    file.write(_within_range(block, container))
+        except (soundfile.LibsndfileError, ValueError) as error:
+            what = f"{form[1]} channels at {form[0]} Hz"
+            raise DataError(f"{target}: cannot be written as {container} with {what}: {error}") from error
     return target
+
+
+class Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read from its beginning on, without the seek that soundfile adds to every read.
+
+    After such a seek an MP3 lacks what its frames borrow from those before, and a frame is silent; behind a gap more
+    samples are counted than there are. Without it all comes that decodes, also beyond what the header says.
+    """
+
+    def seekable(self) -> bool:
+        """See the class."""
+        return False
+
+
+def _open(source: Path) -> Forward:
+    try:
+        reader = Forward(os.fsencode(source))
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that stands for samples alone
+        detail = str(error).rsplit(": ", 1)[-1]
+        raise DataError(f"{source}: cannot be read as audio: {detail}") from error
+    if reader.frames == 0:
+        raise DataError(f"{source}: holds no samples")
+    return reader
+
+
+def decoded_blocks(reader: Forward, source: Path) -> Iterator[Block]:
+    """What decodes of an open file, in chunks of `CHUNK_SECONDS`, and nothing else.
+
+    Shape:
+        yields `(samples, channels)`.
+
+    Raises:
+        DataError: it cannot be read to its end, its header announces another number of samples, or one is not finite.
+    """
+    size, count = max(1, round(CHUNK_SECONDS * reader.samplerate)), 0
+    while True:
+        try:
+            # `reader.blocks` fills a short last block up with the samples of the block before.
+            block: Block = reader.read(size, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise DataError(f"{source}: cannot be read after {count / reader.samplerate:.2f} s: {error}") from error
+        if not len(block):
+            break
+        if not np.isfinite(block).all():
+            raise DataError(f"{source}: holds samples that are not finite")
+        count += len(block)
+        yield block
+    if count != reader.frames and reader.frames < UNKNOWN:
+        announced, there = (samples / reader.samplerate for samples in (reader.frames, count))
+        raise DataError(
+            f"{source}: is damaged or not whole: its header announces {announced:.2f} s ({reader.frames} samples), and "
+            f"{there:.2f} s ({count} samples) can be decoded"
+        )
 
 
 def enhance_blocks(model: Model, blocks: Iterable[Block], sample_rate: int, channels: int) -> Iterator[Block]:
@@ -107,14 +177,6 @@ class _Count:
             yield block
 
 
-def _read(reader: Any, source: Path) -> Iterator[Block]:
-    size = max(1, round(CHUNK_SECONDS * reader.samplerate))
-    for block in reader.blocks(blocksize=size, dtype="float32", always_2d=True):
-        if not np.isfinite(block).all():
-            raise DataError(f"{source}: holds samples that are not finite")
-        yield block
-
-
 def _resample(blocks: Iterable[Block], source: int, target: int, channels: int) -> Iterator[Block]:
     # soxr's stream compensates its filter's delay: its first output sample belongs to the first input sample.
     resampler = soxr.ResampleStream(source, target, channels, dtype="float32", quality="VHQ")
@@ -131,10 +193,10 @@ def _streamed(model: Model, blocks: Iterable[Block], channels: int) -> Iterator[
         for block in blocks:
             if not len(block):
                 continue
-            output, state = model.stream(torch.from_numpy(np.ascontiguousarray(block.T)), state)
+            output, state = model.stream(_on_device_of(model, block), state)
             output, late = output[:, late:], max(0, late - output.shape[1])
-            yield output.T.numpy()
-        yield model.flush(state)[:, late:].T.numpy()
+            yield output.T.cpu().numpy()
+        yield model.flush(state)[:, late:].T.cpu().numpy()
 
 
 def _overlapped(model: Model, blocks: Iterable[Block], channels: int) -> Iterator[Block]:
@@ -143,14 +205,19 @@ def _overlapped(model: Model, blocks: Iterable[Block], channels: int) -> Iterato
     fade = ((np.arange(overlap, dtype=np.float32) + 0.5) / overlap)[:, None]
     kept: Block | None = None  # the enhanced end of the last piece
     for piece, last in _pieces(blocks, size, overlap, channels):
-        batch = Batch(torch.from_numpy(np.ascontiguousarray(piece.T)), sample_rate=model.sample_rate)
+        batch = Batch(_on_device_of(model, piece), sample_rate=model.sample_rate)
         with torch.inference_mode():
-            output = model(batch).waveform.float().T.numpy().copy()
+            output = model(batch).waveform.float().T.cpu().numpy().copy()
         if kept is not None:
             count = min(overlap, len(output))
             output[:count] = kept[:count] * (1.0 - fade[:count]) + output[:count] * fade[:count]
         yield output if last else output[: size - overlap]
         kept = output[size - overlap :]
+
+
+def _on_device_of(model: Model, block: Block) -> torch.Tensor:
+    """`(channels, samples)`."""
+    return torch.from_numpy(np.ascontiguousarray(block.T)).to(device_of(model))
 
 
 def _pieces(blocks: Iterable[Block], size: int, overlap: int, channels: int) -> Iterator[tuple[Block, bool]]:
