@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sebench.errors import SebenchError
+
 #: (module, attribute or None for the module itself)
 Imported = tuple[str, str | None]
 
@@ -65,6 +67,8 @@ def binary_path(name: str) -> Path | None:
 
 def _found(name: str, suffixes: tuple[str, ...]) -> Path | None:
     head, *rest = name.split(".")
+    if not all(part.isidentifier() for part in (head, *rest)):
+        return None
     if not rest:
         spec = _spec(head)
         return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(suffixes) else None
@@ -77,8 +81,16 @@ def _found(name: str, suffixes: tuple[str, ...]) -> Path | None:
     return None
 
 
+class SourceError(SebenchError):
+    """A module whose source is no Python."""
+
+
 def read_module(name: str) -> Module | None:
-    """Parse a module's source, or None where there is none (an extension, a namespace, not installed)."""
+    """Parse a module's source, or None where there is none (an extension, a namespace, not installed).
+
+    Raises:
+        SourceError: the file cannot be read or is no Python; says where.
+    """
     path = module_path(name)
     if path is None:
         return None
@@ -87,7 +99,12 @@ def read_module(name: str) -> Module | None:
 
 @functools.lru_cache(maxsize=512)
 def _parse(name: str, path: Path, _mtime: int) -> Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    except SyntaxError as error:
+        raise SourceError(f"module {name!r}: {path}:{error.lineno or 1}: no Python: {error.msg}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise SourceError(f"module {name!r}: {path}: cannot be read as Python: {error}") from None
     module = Module(name, path, {}, {})
     stars: list[str] = []
     for statement in _flat(tree.body):
@@ -244,7 +261,7 @@ class _Normaliser(ast.NodeTransformer):
 
 
 #: Facts about an item that no computation reads.
-_DESCRIPTIVE = {"source", "equation", "version"}
+_DESCRIPTIVE = {"source", "equation", "version", "requires"}
 
 
 def normalised(statement: ast.stmt) -> str:

@@ -53,6 +53,7 @@ class Folder(Corpus):
     """
 
     name = "folder"
+    parts = ("real",)
     version = 2
     needs_root = True
     paired = False

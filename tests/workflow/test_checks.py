@@ -50,7 +50,7 @@ def test_the_documented_output_is_the_output(config: Config, tmp_path: Path, mon
         ("sebench.losses.compose:WeightedSum", "must be keyword-only"),
         ("no_such_module:Loss", "no_such_module"),
         ("nonsense", "no losses entry 'nonsense'"),
-        (":", "':'"),
+        (":", "module '' cannot be imported"),
     ],
 )
 def test_what_is_no_loss(config: Config, name: str, says: str) -> None:
