@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -16,6 +15,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from sebench.corpora.audio import Reader, opened
 from sebench.enhancement.load import load_model
 from sebench.errors import DataError
 from sebench.files import replacing
@@ -51,18 +51,14 @@ def enhance_file(checkpoint: Path | str | Model, source: Path | str, target: Pat
     container = _container(target)
     if not source.exists():
         raise DataError(f"{source}: no such file")
-    try:
-        with soundfile.SoundFile(str(source)) as reader:
-            if reader.frames == 0:
-                raise DataError(f"{source}: holds no samples")
-            with replacing(target) as temporary:
-                with soundfile.SoundFile(
-                    str(temporary), "w", reader.samplerate, reader.channels, SUBTYPES[container], format=container
-                ) as writer:
-                    for block in enhance_blocks(model, _read(reader, source), reader.samplerate, reader.channels):
-                        writer.write(_within_range(block, container))
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{source}: cannot be read or {target} written: {error}") from error
+    with opened(source) as reader, replacing(target) as temporary:
+        form = (reader.sample_rate, reader.channels)
+        try:
+            with soundfile.SoundFile(str(temporary), "w", *form, SUBTYPES[container], format=container) as writer:
+                for block in enhance_blocks(model, _read(reader, source), *form):
+                    writer.write(_within_range(block, container))
+        except soundfile.LibsndfileError as error:
+            raise DataError(f"{target}: cannot be written: {error}") from error
     return target
 
 
@@ -107,9 +103,8 @@ class _Count:
             yield block
 
 
-def _read(reader: Any, source: Path) -> Iterator[Block]:
-    size = max(1, round(CHUNK_SECONDS * reader.samplerate))
-    for block in reader.blocks(blocksize=size, dtype="float32", always_2d=True):
+def _read(reader: Reader, source: Path) -> Iterator[Block]:
+    for block in reader.blocks(max(1, round(CHUNK_SECONDS * reader.sample_rate))):
         if not np.isfinite(block).all():
             raise DataError(f"{source}: holds samples that are not finite")
         yield block
