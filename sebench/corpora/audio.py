@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sebench.corpora import container
+from sebench.corpora import container, names
 from sebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+
+#: Suffixes of audio, or of video with audio, that are not read: such files are listed as left out.
+UNREAD = frozenset(
+    [".3gp", ".aac", ".ac3", ".aif", ".aiff", ".alac", ".amr", ".ape", ".au", ".caf", ".dsf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpc", ".oga", ".opus", ".ra", ".raw", ".shn", ".sph", ".spx", ".tta", ".voc", ".w64", ".webm", ".wma", ".wv", ".wv1"]
+)
 
 #: What a manifest path may name behind a `#`, in the order in which a file holds them.
 CHANNELS = ("left", "right")
@@ -78,22 +83,49 @@ def _located(path: Path) -> tuple[Path, int | None]:
 
 
 def audio_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
-    """All audio files below `folder` by their names, sorted; hidden ones do not count, links are followed."""
-    return sorted(_walk(folder, (), suffixes)) if folder.is_dir() else []
+    """All audio files below `folder` by their names, sorted; hidden ones do not count, links are followed.
+
+    What cannot be used by its name alone is not among them: see `unusable_files`.
+    """
+    return sorted(path for path, reason in _walk(folder, ()) if not reason and path.suffix.lower() in suffixes)
 
 
-def _walk(folder: Path, above: tuple[Path, ...], suffixes: Collection[str]) -> Iterator[Path]:
+def unusable_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[tuple[Path, str]]:
+    """What a person may take for audio below `folder` and `audio_files` leaves out, with the reason, sorted."""
+    found = []
+    for path, reason in _walk(folder, ()):
+        suffix = path.suffix.lower()
+        if reason and (suffix in suffixes or suffix in UNREAD or not suffix):
+            found.append((path, reason))
+        elif suffix in UNREAD and suffix not in suffixes:
+            accepted = ", ".join(sorted(known[1:] for known in SUFFIXES))
+            found.append((path, f"{suffix} files are not read; accepted: {accepted}: convert it"))
+    return sorted(found)
+
+
+def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
+    """Each file below a folder, and why its name alone makes it unusable; empty if it does not."""
+    if not folder.is_dir():
+        return
     here = folder.resolve()
     if here in above:  # a link that leads back to where it came from
         return
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _walk(folder / entry.name, (*above, here), suffixes)
-            elif Path(entry.name).suffix.lower() in suffixes:
-                yield folder / entry.name
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = folder / entry.name
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    yield from _walk(path, (*above, here))
+                elif not entry.is_file():
+                    yield path, "a link to what is not there" if entry.is_symlink() else "not a file"
+                elif not names.encodable(str(path)):
+                    yield path, "its name is not UTF-8: rename it"
+                else:
+                    yield path, ""
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def probe(path: Path) -> Probe:

@@ -22,6 +22,7 @@ from annotated_types import Gt, Lt
 
 from sebench.corpora.audio import audio_files, file_of, of_channel
 from sebench.corpora.base import Corpus
+from sebench.corpora.lists import inside
 from sebench.corpora.recording import Recording, examined, held_out, warn, with_ids
 from sebench.errors import DataError
 
@@ -91,7 +92,10 @@ class DnsChallenge(Corpus):
         self.impulse_responses = impulse_responses
         self.reverb_reference = reverb_reference
         self.dns2_clips = dns2_clips
-        self.sets = {"dns1": dns1, "dns2": dns2, "dns3": dns3}
+        self.sets = {
+            name: inside(folder, f"corpus dns_challenge: {name}") if folder else ""
+            for name, folder in (("dns1", dns1), ("dns2", dns2), ("dns3", dns3))
+        }
 
     def files(self, root: Path) -> Iterable[Path]:
         """Everything that the manifest lists or leaves out."""

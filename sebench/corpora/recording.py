@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sebench.corpora.audio import decode
+from sebench.corpora import names
+from sebench.corpora.audio import decode, unusable_files
 from sebench.corpora.pool import ordered
 from sebench.errors import DataError
 from sebench.seeding import seed_of
@@ -90,16 +91,29 @@ def _examine(root: Path, min_seconds: float, recording: Recording) -> dict[str, 
 
 
 def with_ids(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows with ids; a suffix belongs to the id only where two files differ in nothing else."""
+    """Rows with ids; a suffix belongs to the id only where two files differ in nothing else.
+
+    Of `x.wav`, `x.flac` and `x.wav.flac` the third one's stem is the first one's path: each keeps its suffix.
+    """
     rows = list(rows)
     stems = Counter(_stem(row["path"]) for row in rows)
+    paths = {row["path"] for row in rows}
     for row in rows:
         stem = _stem(row["path"])
-        yield {"id": stem if stems[stem] == 1 else row["path"], **row}
+        yield {"id": stem if stems[stem] == 1 and stem not in paths else row["path"], **row}
 
 
 def _stem(path: str) -> str:
     return PurePosixPath(path).with_suffix("").as_posix()
+
+
+def unusable_in(root: Path, folders: Iterable[str]) -> list[tuple[str, str]]:
+    """Path and reason of what lies in folders of a corpus, looks like audio, and cannot even be named or opened."""
+    return [
+        (names.printable(path.relative_to(root).as_posix()), reason)
+        for folder in folders
+        for path, reason in unusable_files(root / folder)
+    ]
 
 
 def warn(root: Path, rejected: Iterable[tuple[str, str]]) -> None:

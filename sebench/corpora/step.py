@@ -14,6 +14,7 @@ from sebench.files import read_parquet, write_bytes, write_json, write_parquet
 
 if TYPE_CHECKING:
     from sebench.corpora.base import Corpus
+    from sebench.corpora.manifest import Manifest
 
 _log = logging.getLogger(__name__)
 
@@ -44,13 +45,31 @@ def run(node: Node, store: Store, threads: int) -> None:
     if not finished:
         manifest = corpus.build(root, root, max(1, threads))
         write_parquet(kept["manifest.parquet"], manifest.frame)
-        write_json(kept["rejected.json"], manifest.rejected)
+        write_json(kept["rejected.json"], _all_rejected(corpus, root, manifest))
     for name, target in store.outputs(node).items():
         data = kept[name].read_bytes()
         if name == "manifest.parquet" and target.exists() and target.read_bytes() != data:
             _log.warning("%s: replaced: building %s again gave another manifest", target, corpus.name)
         write_bytes(target, data)
     store.write_provenance(node, started, root=str(root), reused=finished)
+
+
+def _all_rejected(corpus: Corpus, root: Path, manifest: Manifest) -> list[dict[str, str]]:
+    """What the corpus left out, and what lies beside its files and could not even be considered."""
+    from sebench.corpora.recording import unusable_in, warn
+
+    if not corpus.needs_root:
+        return manifest.rejected
+    places = [path.relative_to(root).parts for path in corpus.files(root)]
+    told = {entry["path"] for entry in manifest.rejected}
+    used = set(manifest.frame["path"].str.partition("#")[0])
+    odd = unusable_in(root, sorted({parts[0] for parts in places if len(parts) > 1}))
+    more = [(path, reason) for path, reason in odd if path not in told | used]
+    warn(root, more)
+    return sorted(
+        [*manifest.rejected, *({"path": path, "reason": reason} for path, reason in more)],
+        key=lambda entry: (entry["path"], entry["reason"]),
+    )
 
 
 def _present(manifest: Path, root: Path) -> bool:

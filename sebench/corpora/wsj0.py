@@ -19,6 +19,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from sebench.corpora import sphere
 from sebench.corpora.audio import SUFFIXES, audio_files, file_of, of_channel
 from sebench.corpora.base import Corpus
+from sebench.corpora.lists import inside
 from sebench.corpora.recording import Recording, examined, held_out, warn, with_ids
 from sebench.errors import DataError
 
@@ -81,8 +82,12 @@ class Wsj0(Corpus):
         test: Literal["si_et_05", "si_et_20"] = "si_et_05",
         seed: Annotated[int, Ge(0)] = 0,
     ) -> None:
-        self.speech = speech
-        self.noise = [(name, find) for name, find in ((demand, _demand), (qut_noise, _qut_noise)) if name]
+        self.speech = inside(speech, "corpus wsj0: speech")
+        folders = (
+            (inside(demand, "corpus wsj0: demand"), _demand),
+            (inside(qut_noise, "corpus wsj0: qut_noise"), _qut_noise),
+        )
+        self.noise = [(name, find) for name, find in folders if name != "."]
         self.test_noise = tuple(test_noise)
         self.lists = {"train": "si_tr_s", "valid": validation, "test": test}
         self.valid_fraction = valid_fraction
