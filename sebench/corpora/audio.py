@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 
-#: Suffixes of audio, or of video with audio, that are not read: such files are listed as left out.
-UNREAD = frozenset(
-    [".3gp", ".aac", ".ac3", ".aif", ".aiff", ".alac", ".amr", ".ape", ".au", ".caf", ".dsf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp4", ".mpc", ".oga", ".opus", ".ra", ".raw", ".shn", ".sph", ".spx", ".tta", ".voc", ".w64", ".webm", ".wma", ".wv", ".wv1"]
+#: Suffixes, without the dot, of audio, or of video with audio, that are not read: such files are listed as left out.
+_UNREAD = (
+    "3gp/aac/ac3/aif/aiff/alac/amr/ape/au/caf/dsf/m4a/m4b/mka/mkv/mov/mp2/mp4/mpc/oga/opus/ra/raw/shn/sph/spx/tta/voc"
+    "/w64/webm/wma/wv/wv1"
 )
+UNREAD = frozenset(_UNREAD.split("/"))
 
 #: What a manifest path may name behind a `#`, in the order in which a file holds them.
 CHANNELS = ("left", "right")
@@ -58,6 +60,14 @@ class Decoded:
     sha256: str
     probe: Probe
     samples: npt.NDArray[np.float32]
+
+    def identity(self) -> dict[str, str]:
+        """Columns of the manifest that tell what the file is: its bytes, its samples, its sound."""
+        from sebench.corpora.sound import fingerprint
+
+        rate = self.probe.sample_rate
+        decoded = hashlib.sha256(f"{rate} ".encode() + self.samples.astype("<f4").tobytes()).hexdigest()
+        return {"sha256": self.sha256, "decoded": decoded, "sound": fingerprint(self.samples, rate)}
 
 
 def of_channel(path: str, channel: str) -> str:
@@ -95,9 +105,9 @@ def unusable_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[t
     found = []
     for path, reason in _walk(folder, ()):
         suffix = path.suffix.lower()
-        if reason and (suffix in suffixes or suffix in UNREAD or not suffix):
+        if reason and (suffix in suffixes or suffix[1:] in UNREAD or not suffix):
             found.append((path, reason))
-        elif suffix in UNREAD and suffix not in suffixes:
+        elif suffix[1:] in UNREAD and suffix not in suffixes:
             accepted = ", ".join(sorted(known[1:] for known in SUFFIXES))
             found.append((path, f"{suffix} files are not read; accepted: {accepted}: convert it"))
     return sorted(found)

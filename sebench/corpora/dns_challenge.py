@@ -23,7 +23,7 @@ from annotated_types import Gt, Lt
 from sebench.corpora.audio import audio_files, file_of, of_channel
 from sebench.corpora.base import Corpus
 from sebench.corpora.lists import inside
-from sebench.corpora.recording import Recording, examined, held_out, warn, with_ids
+from sebench.corpora.recording import Recording, examined, held_out, speakers_by_split, warn, with_ids
 from sebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class DnsChallenge(Corpus):
     """
 
     name = "dns_challenge"
-    version = 1
+    version = 2
     needs_root = True
     paired = True
     packages = ()
@@ -112,6 +112,10 @@ class DnsChallenge(Corpus):
         """The test sets that are there."""
         found = (item.part for item in self._tests(root) if isinstance(item, Recording))
         return sorted({part for part in found if part})
+
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Speakers of training and validation."""
+        return speakers_by_split(item for item in self._training(root) if isinstance(item, Recording))
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Check every file, and each published mixture against its reference."""

@@ -55,7 +55,7 @@ class Folder(Corpus):
     """
 
     name = "folder"
-    version = 2
+    version = 3
     needs_root = True
     paired = False
     packages = ()
@@ -86,6 +86,18 @@ class Folder(Corpus):
     def published_parts(self, root: Path) -> Sequence[str]:
         """`real`, if there are such recordings."""
         return (PART,) if audio_files(root / REAL) else ()
+
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Of each role without folders of splits."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for role in LAYOUT:
+            paths = [path.relative_to(root / role) for path in audio_files(root / role)]
+            if _split_folders(root / role, LAYOUT[role][0], paths):
+                continue
+            dealt = self._deal(root / role, role, {path.parts[0] for path in paths if len(path.parts) > 1})
+            for group, split in sorted(dealt.items()):
+                found.setdefault((role, split), []).append(group)
+        return found
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Decode and check every file once; see the class for what is expected."""
@@ -161,14 +173,13 @@ def _split_folders(folder: Path, word: str, paths: Sequence[Path]) -> dict[str, 
                 f"({', '.join(splits)}); accepted: {folder.name}/SPLIT/{word}/, with SPLIT one of {', '.join(SPLITS)}"
             )
         return {}
-    if "train" in found.values() and "test" in found.values():
-        return found
     others = [name for name in first if name not in found]
-    if others and not set(found) & set(SPLITS):
+    whole = {split for name in found if (split := names.split_of(name))}
+    if others and not {"train", "test"} <= whole:
         raise DataError(
             f"{folder}: {', '.join(found)} look like folders of splits, {', '.join(others[:4])} do not; accepted: "
-            f"{folder.name}/SPLIT/{word}/ with SPLIT one of {', '.join(SPLITS)}, or {folder.name}/{word}/ with names "
-            "that look like no split"
+            f"{folder.name}/SPLIT/{word}/ with SPLIT one of {', '.join(SPLITS)} (dev, eval, ... are known too), or "
+            f"{folder.name}/{word}/ with names that look like no split"
         )
     return found
 

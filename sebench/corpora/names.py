@@ -6,12 +6,33 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-#: Split -> names of its folder, whatever their case; behind each may follow more (train-clean-100, testset_2).
+#: Split -> names of its folder, whatever their case.
 HABITS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training", "trainset", "trn"),
     "valid": ("valid", "validation", "validate", "validset", "val", "dev", "devel", "development", "devset", "cv"),
     "test": ("test", "testing", "testset", "tst", "eval", "evaluation", "evaluate", "evalset"),
 }
+
+#: Words that may follow one of them: train-clean-100, trainset_28spk_wav.
+_FILLERS = frozenset(
+    [
+        "clean",
+        "noisy",
+        "other",
+        "set",
+        "data",
+        "wav",
+        "flac",
+        "spk",
+        "speech",
+        "noise",
+        "rir",
+        "part",
+        "full",
+        "small",
+        "si",
+    ]
+)
 
 #: Names that are read as splits only beside one of another split: initials of a speaker may read like that.
 SHORT: Mapping[str, tuple[str, ...]] = {"train": ("tr",), "valid": ("dt", "va"), "test": ("tt", "et", "ts", "te")}
@@ -34,22 +55,38 @@ def unified(names: Iterable[str]) -> dict[str, str]:
     return {name: first[key(name)] for name in sorted(set(names))}
 
 
-def split_of(name: str, habits: Mapping[str, tuple[str, ...]] = HABITS) -> str:
-    """The split that a folder's name says; empty where it says none.
+def split_of(name: str) -> str:
+    """The split that a folder's name says as a whole; empty where it says none.
 
-    >>> split_of("Train"), split_of("dev-clean"), split_of("testset_2"), split_of("p232")
+    >>> split_of("Train"), split_of("dev-clean"), split_of("testset_2"), split_of("train_station")
     ('train', 'valid', 'test', '')
     """
-    word = re.split(r"[^a-z]", key(name).lstrip("_-. "), maxsplit=1)[0]
-    return next((split for split, words in habits.items() if word in words), "")
+    first, *rest = _words(name)
+    return _named(first, HABITS) if all(word in _FILLERS for word in rest) else ""
 
 
 def splits_of(folders: Iterable[str]) -> dict[str, str]:
-    """Folder -> split, of those whose names say one: short names only where another split is named too."""
-    folders = list(folders)
-    found = {name: split for name in folders if (split := split_of(name))}
-    short = {name: split for name in folders if (split := split_of(name, SHORT)) and len(name) == 2}
-    return found | (short if len({*found.values(), *short.values()}) > 1 else {})
+    """Folder -> split, of those whose names say one.
+
+    Two letters (`tr`), and names that only begin with such a word (`test_room`), count where another split is named.
+    """
+    found, perhaps = {}, {}
+    for name in folders:
+        first, *rest = _words(name)
+        whole, short = split_of(name), _named(first, SHORT) if all(len(word) == 1 for word in rest) else ""
+        found |= {name: whole} if whole else {}
+        perhaps |= {name: guess} if (guess := short or _named(first, HABITS)) else {}
+    return {**perhaps, **found} if len({*found.values(), *perhaps.values()}) > 1 else found
+
+
+def _words(name: str) -> list[str]:
+    """Letters between anything else; a name without letters is one empty word."""
+    words = re.findall(r"[^\W\d_]+", key(name)) or [""]
+    return words[1:] if words[0] in ("si", "sd") and len(words) > 1 else words  # si_tr_s, si_dt_05 of WSJ
+
+
+def _named(word: str, habits: Mapping[str, tuple[str, ...]]) -> str:
+    return next((split for split, words in habits.items() if word in words), "")
 
 
 def printable(name: str) -> str:

@@ -56,14 +56,17 @@ def run(node: Node, store: Store, threads: int) -> None:
 
 def _all_rejected(corpus: Corpus, root: Path, manifest: Manifest) -> list[dict[str, str]]:
     """What the corpus left out, and what lies beside its files and could not even be considered."""
+    from sebench.corpora.audio import SUFFIXES
     from sebench.corpora.recording import unusable_in, warn
 
     if not corpus.needs_root:
         return manifest.rejected
-    places = [path.relative_to(root).parts for path in corpus.files(root)]
+    files = list(corpus.files(root))
+    places = [path.relative_to(root).parts for path in files]
+    read = SUFFIXES | {path.suffix.lower() for path in files}
     told = {entry["path"] for entry in manifest.rejected}
     used = set(manifest.frame["path"].str.partition("#")[0])
-    odd = unusable_in(root, sorted({parts[0] for parts in places if len(parts) > 1}))
+    odd = unusable_in(root, sorted({parts[0] for parts in places if len(parts) > 1}), read)
     more = [(path, reason) for path, reason in odd if path not in told | used]
     warn(root, more)
     return sorted(

@@ -62,7 +62,7 @@ class VoiceBankDemand(Corpus):
     """
 
     name = "voicebank_demand"
-    version = 2
+    version = 3
     needs_root = True
     paired = True
     packages = ()
@@ -227,7 +227,7 @@ def _rows(root: Path, pair: _Pair, fault: Any) -> Iterator[dict[str, Any] | str]
             "sample_rate": header.sample_rate,
             "channels": header.channels,
             "samples": header.samples,
-            "sha256": decoded.sha256,
+            **decoded.identity(),
             "licence": "CC BY 4.0",
             "source": "DataShare 10283/2791",
             "snr_db": pair.snr_db if role == "noisy" else float("nan"),

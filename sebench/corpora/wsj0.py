@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,7 +20,7 @@ from sebench.corpora import sphere
 from sebench.corpora.audio import SUFFIXES, audio_files, file_of, of_channel
 from sebench.corpora.base import Corpus
 from sebench.corpora.lists import inside
-from sebench.corpora.recording import Recording, examined, held_out, warn, with_ids
+from sebench.corpora.recording import Recording, examined, held_out, speakers_by_split, warn, with_ids
 from sebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Wsj0(Corpus):
     """
 
     name = "wsj0"
-    version = 1
+    version = 2
     needs_root = True
     paired = False
     packages = ()
@@ -98,6 +98,12 @@ class Wsj0(Corpus):
         found = [path for paths in self._utterances(root)[0].values() for path in paths]
         _refuse_compressed(root, found[:1])  # the others when the manifest is made
         return [*found, *(file_of(root / noise.path) for noise in self._noise(root))]
+
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Speakers of training and validation."""
+        return speakers_by_split(
+            self._speech(root, self._utterances(root)[0]) if self.lists["valid"] == self.lists["train"] else ()
+        )
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Divide speakers and kinds of noise, and check every file."""
