@@ -34,9 +34,12 @@ Scale = Annotated[str | None, typer.Option(help="smoke, demo, small or paper")]
 Corpus = Annotated[str | None, typer.Option(help="replaces the study's corpus")]
 ConfigDir = Annotated[Path, typer.Option("--config-dir", help="configuration folder")]
 Results = Annotated[Path | None, typer.Option(help="results folder")]
+Force = Annotated[bool, typer.Option("--force", help="replace files that are there; what is read never is")]
 Params = Annotated[Path | None, typer.Option(help="file with studies, scale, corpus, profile, as params.yaml")]
 CONFIG = Path("config")
+RUN_HELP = "a run: its folder, the folder's name, its id, the beginning of one, or its row's label"
 _FULL = "free some space (`sebench gc --dry-run` lists what no study needs) and give the same command again"
+_NAME = "a folder or file of this name is in the way, or not there: check the path"
 _CLOSED = "make the results folder writable, or name another one with --results"
 #: What a person can do about a folder that cannot be written to; nothing that is complete there is lost.
 FOLDER_HINTS = {
@@ -45,6 +48,11 @@ FOLDER_HINTS = {
     errno.EROFS: _CLOSED,
     errno.EACCES: _CLOSED,
     errno.EPERM: _CLOSED,
+    errno.ENOENT: _NAME,
+    errno.ENOTDIR: _NAME,
+    errno.EISDIR: _NAME,
+    errno.EEXIST: _NAME,
+    errno.ENAMETOOLONG: "a shorter name is accepted",
 }
 
 
@@ -52,8 +60,13 @@ def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
     from sebench.artefacts import Store
     from sebench.config.load import load_config
 
+    if config_dir.exists() and not config_dir.is_dir():
+        raise SebenchError(f"--config-dir {config_dir}: is a file; accepted: a folder with config.yaml")
     config = load_config(config_dir)
-    return config, Store(results or config.settings.results)
+    root = Path(results or config.settings.results)
+    if root.exists() and not root.is_dir():
+        raise SebenchError(f"results in {root}: is a file; accepted: a folder, also one that is not there yet")
+    return config, Store(root)
 
 
 def _plans(
@@ -113,6 +126,7 @@ def collect(
     folder: Annotated[Path, typer.Argument(help="folder to write to")],
     scale: Scale = None,
     corpus: Corpus = None,
+    force: Force = False,
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
     params: Params = None,
@@ -125,8 +139,10 @@ def collect(
         read = read_params(params)
         scale, corpus = scale or read.scale, corpus or read.corpus or None
     config, store = _load(config_dir, results)
-    (made,), _ = _plans(config, store, study, scale, corpus)
-    write(made, store, folder)
+    made, _ = _plans(config, store, study, scale, corpus)
+    if len(made) != 1:
+        raise SebenchError(f"{study}: {len(made)} studies; accepted: one, since each has a folder of its own")
+    write(made[0], store, folder, force=force)
     print(f"wrote {folder}/")
 
 
@@ -229,18 +245,19 @@ def gc(
 
 @app.command()
 def enhance(
-    run: Annotated[str, typer.Argument(help="a run: its folder, the folder's name, or its id")],
+    run: Annotated[str, typer.Argument(help=RUN_HELP)],
     source: Annotated[Path, typer.Argument(help="recording: any rate, any length, any number of channels")],
-    target: Annotated[Path, typer.Argument(help="file to write")],
+    target: Annotated[Path, typer.Argument(help="file to write: .wav, .flac, .ogg, ...")],
+    force: Force = False,
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
 ) -> None:
-    """Enhance a recording with a trained run."""
+    """Enhance a recording with a trained run, on the device of SEBENCH_DEVICE, else the first GPU, else the CPU."""
     from sebench.enhancement.files import enhance_file
     from sebench.training.find import find_run
 
     _, store = _load(config_dir, results)
-    enhance_file(store.folder(find_run(store, run)), source, target)
+    enhance_file(store.folder(find_run(store, run)), source, target, force=force)
     print(f"wrote {target}")
 
 
@@ -251,6 +268,10 @@ def score(
     clean: Annotated[Path | None, typer.Option(help="folder with a clean file for each, or one file for all")] = None,
     noisy: Annotated[Path | None, typer.Option(help="the same of the unprocessed mixtures")] = None,
     to: Annotated[Path | None, typer.Option("--csv", help="file to write to as well")] = None,
+    align: Annotated[
+        str | None, typer.Option(help="cut or pad: for estimates up to 0.1 s longer or shorter than their reference")
+    ] = None,
+    force: Force = False,
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
 ) -> None:
@@ -258,22 +279,27 @@ def score(
     from rich.progress import track
 
     from sebench import scoring
+    from sebench.targets import check_target
 
     config, store = _load(config_dir, results)
     asked = scoring.asked_metrics(config, store, metric)
     found = scoring.audio_in(estimates)
-    values = scoring.score_files(asked, found, clean, noisy)
+    if to is not None:
+        check_target(to, scoring.files_read(found, clean, noisy), force)
+    values = scoring.score_files(asked, found, clean, noisy, scoring.checked_align(align))
     scored = list(track(values, "scoring", len(found), transient=True, disable=not sys.stdout.isatty()))
     for line in scoring.in_lines(asked, scored):
         print(line)
     if to is not None:
         scoring.write_scores(to, asked, scored)
         print(f"wrote {to}")
+    if not any(count for _, count in scoring.means(asked, scored)):
+        raise SebenchError(f"nothing was scored: none of {len(scored)} files has a value; the reasons stand above")
 
 
 @app.command()
 def retry(
-    run: Annotated[str, typer.Argument(help="a run that failed: its folder, the folder's name, or its id")],
+    run: Annotated[str, typer.Argument(help=f"{RUN_HELP}; it failed")],
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
 ) -> None:
@@ -290,6 +316,7 @@ def export(
     what: Annotated[str, typer.Argument(help="a rendered set: its folder's name or id")],
     index: Annotated[int, typer.Argument(help="row")],
     folder: Annotated[Path, typer.Argument(help="folder to write to")],
+    force: Force = False,
     config_dir: ConfigDir = CONFIG,
     results: Results = None,
 ) -> None:
@@ -301,7 +328,7 @@ def export(
     audio = AudioStore.open(store, node)
     if not 0 <= index < len(audio):
         raise SebenchError(f"{node.stem} has no row {index}; accepted: 0 to {len(audio) - 1}")
-    for path in audio.export_wav(index, folder):
+    for path in audio.export_wav(index, folder, force=force):
         print(f"wrote {path}")
 
 
@@ -415,8 +442,8 @@ def main() -> None:
         print(f"sebench: {error}", file=sys.stderr)
         sys.exit(1)
     except OSError as error:
+        # Of the machine or of a path that a person gave: what it says, and of what, is all that can be acted on.
+        told = f"{error.filename or 'reading or writing'}: {error.strerror}" if error.strerror else str(error)
         hint = FOLDER_HINTS.get(error.errno or 0)
-        if hint is None:
-            raise
-        print(f"sebench: {error.filename or 'writing'}: {error.strerror}; {hint}", file=sys.stderr)
+        print(f"sebench: {' '.join(told.split())}" + (f"; {hint}" if hint else ""), file=sys.stderr)
         sys.exit(1)

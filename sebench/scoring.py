@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 from sebench.artefacts import Store
 from sebench.config import items
@@ -14,9 +14,12 @@ from sebench.config.load import Config
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.files import replacing
-from sebench.metrics.base import Metric, MetricValue
+from sebench.isolated import IsolatedPool
+from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, told_implementation
+from sebench.metrics.rates import score_at_any_rate
 from sebench.plan.resolve import described_metric
 from sebench.tables.table import letter
+from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal
@@ -24,6 +27,12 @@ if TYPE_CHECKING:
 #: Columns of the CSV file.
 COLUMNS = ("file", "metric", "value", "status", "reason", "implementation")
 MEAN = "mean"
+
+#: What makes signals of different lengths equally long: their ends are cut, or zeros follow them.
+Align = Literal["cut", "pad"]
+ALIGN: tuple[str, ...] = ("cut", "pad")
+#: Frames, hops and rates explain such differences; a larger one is another recording, or one that was cut elsewhere.
+ALIGN_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,10 +46,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Scored:
-    """One file's values, in the order of the metrics."""
+    """One file's values, in the order of the metrics, and by how many samples it was longer (+) or shorter (-) than the
+    reference that it was made as long as; 0 where it was not."""
 
     file: str
     values: tuple[MetricValue, ...]
+    aligned: int = 0
 
 
 def asked_metrics(config: Config, store: Store, names: Sequence[str]) -> list[Asked]:
@@ -73,7 +84,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     described = described_metric(config.get("metrics", name).entry)
     metric: Metric = items.build(described, "metric")
     metric.require()
-    return Asked(name, metric, described["implementation"])
+    return Asked(name, metric, told_implementation(described))
 
 
 def audio_in(places: Sequence[Path]) -> dict[str, Path]:
@@ -145,14 +156,42 @@ def _stem(name: str) -> str:
     return str(Path(name).with_suffix(""))
 
 
+def checked_align(word: str | None) -> Align | None:
+    """What `--align` says.
+
+    Raises:
+        SebenchError: it is none of `ALIGN`.
+    """
+    if word is None or word in ALIGN:
+        return cast("Align | None", word)
+    raise SebenchError(f"--align {word}: accepted: {', '.join(ALIGN)}")
+
+
+def files_read(estimates: Mapping[str, Path], *references: Path | None) -> Iterator[Path]:
+    """Every file that `score_files` may read: no result may be written onto one."""
+    yield from estimates.values()
+    for place in references:
+        if place is not None:
+            yield from audio_files(place) if place.is_dir() else [place]
+
+
 def score_files(
-    asked: Sequence[Asked], estimates: Mapping[str, Path], clean: Path | None, noisy: Path | None
+    asked: Sequence[Asked],
+    estimates: Mapping[str, Path],
+    clean: Path | None,
+    noisy: Path | None,
+    align: Align | None = None,
 ) -> Iterator[Scored]:
-    """Score files at their own rate, one after the other; a metric that is defined at another one says so.
+    """Score files one after the other; a metric says where it is defined at another rate than theirs, or what was done.
+
+    Metrics are computed in a process of their own, so that native code that crashes costs one score.
 
     Args:
         estimates: from `audio_in`.
         clean, noisy: folder or file.
+        align: whether signals whose lengths differ by up to `ALIGN_SECONDS` are cut at their ends to the shortest of
+            those that a metric needs, or followed by zeros up to the longest; None: they have no score. Nothing is
+            shifted.
 
     Raises:
         SebenchError: a metric needs signals that were not given; nothing belongs together.
@@ -167,31 +206,93 @@ def score_files(
     references = {
         role: References(role, place, names) for role, place in places.items() if needs[role] and place is not None
     }
-    for name, path in estimates.items():
-        yield Scored(name, _scored(asked, name, path, references))
+    with IsolatedPool(1, _start, ([each.metric if each.metric.isolated else None for each in asked],)) as pool:
+        for name, path in estimates.items():
+            yield _scored(asked, name, path, references, align, pool)
+
+
+_metrics: list[Metric | None] = []
+
+
+def _start(metrics: list[Metric | None]) -> None:
+    global _metrics
+    _metrics = metrics
+    start_worker()
+
+
+def _value(position: int, signals: Mapping[str, Signal | None], sample_rate: int) -> MetricValue:
+    metric = _metrics[position]
+    assert metric is not None
+    return score_at_any_rate(metric, signals, sample_rate)
 
 
 def _scored(
-    asked: Sequence[Asked], name: str, path: Path, references: Mapping[str, References]
-) -> tuple[MetricValue, ...]:
+    asked: Sequence[Asked],
+    name: str,
+    path: Path,
+    references: Mapping[str, References],
+    align: Align | None,
+    pool: IsolatedPool,
+) -> Scored:
     estimate, rate, fault = _read(path)
     if estimate is None:
-        return (MetricValue.failed(fault),) * len(asked)
+        return Scored(name, (MetricValue.failed(fault),) * len(asked))
     signals: dict[str, Signal | None] = {"clean": None, "noisy": None}
     faults: dict[str, str] = {}
     for role, reference in references.items():
         signals[role], faults[role] = _partner(reference, name, rate)
-    values = []
-    for each in asked:
+        signal = signals[role]
+        if signal is not None:
+            faults[role] = _length_fault(role, len(signal), len(estimate), rate, align)
+    values, differences = [], [0]
+    for position, each in enumerate(asked):
         needs = {"clean": each.metric.needs_reference, "noisy": each.metric.needs_noisy}
         lacking = [faults[role] for role, needed in needs.items() if needed and faults[role]]
-        given = {role: signal if needs[role] else None for role, signal in signals.items()}
-        values.append(
-            MetricValue.failed("; ".join(lacking))
-            if lacking
-            else each.metric.compute(clean=given["clean"], estimate=estimate, noisy=given["noisy"], sample_rate=rate)
-        )
-    return tuple(values)
+        if lacking:
+            values.append(MetricValue.failed("; ".join(lacking)))
+            continue
+        compared = {role: signal for role, signal in signals.items() if needs[role] and signal is not None}
+        fitted, told = _fitted({"estimate": estimate, **compared}, align)
+        given: dict[str, Signal | None] = {"clean": None, "noisy": None, **fitted}
+        try:
+            if each.metric.isolated:
+                value = awaited(each.name, pool.submit(_value, position, given, rate))
+            else:
+                value = score_at_any_rate(each.metric, given, rate)
+        except Unavailable as error:  # the other metrics have their values
+            value = MetricValue.failed(str(error))
+        if told and value.value is not None:
+            value = replace(value, reason="; ".join(part for part in (told, value.reason) if part))
+            differences += [len(estimate) - len(signal) for signal in compared.values()]
+        values.append(value)
+    return Scored(name, tuple(values), max(differences, key=abs))
+
+
+def _length_fault(role: str, wanted: int, found: int, rate: int, align: Align | None) -> str:
+    """Why an estimate cannot be compared with a reference of another length; empty if it can."""
+    if wanted == found:
+        return ""
+    lengths = f"the {role} signal has {wanted} samples, the estimate {found}"
+    if abs(wanted - found) > ALIGN_SECONDS * rate:
+        return f"{lengths}: {abs(wanted - found) / rate:.3g} s apart, and --align is for {ALIGN_SECONDS:g} s at most"
+    return "" if align else f"{lengths}; --align cut or --align pad makes them equally long"
+
+
+def _fitted(signals: Mapping[str, Signal], align: Align | None) -> tuple[Mapping[str, Signal], str]:
+    """Signals of one length, and what was done to them in words."""
+    import numpy as np
+
+    lengths = {role: len(signal) for role, signal in signals.items()}
+    if align is None or len(set(lengths.values())) == 1:
+        return signals, ""
+    length = min(lengths.values()) if align == "cut" else max(lengths.values())
+    told = [
+        f"{role} {'cut' if align == 'cut' else 'padded'} by {abs(n - length)}"
+        for role, n in lengths.items()
+        if n != length
+    ]
+    fitted = {role: np.pad(signal[:length], (0, max(0, length - len(signal)))) for role, signal in signals.items()}
+    return fitted, f"{', '.join(told)} samples at the end"
 
 
 def _partner(reference: References, name: str, rate: int) -> tuple[Signal | None, str]:
@@ -255,12 +356,18 @@ def in_lines(asked: Sequence[Asked], scored: Sequence[Scored]) -> Iterator[str]:
         numbers = (text.rjust(width) for text, width in zip(rest, widths[1:], strict=True))
         yield "  ".join([first.ljust(widths[0]), *numbers])
     yield from (f"[{mark}] {reason}" for reason, mark in notes.items())
+    differences = sorted(abs(row.aligned) for row in scored if row.aligned)
+    if differences:
+        span = f"{differences[0]} to {differences[-1]}" if differences[0] != differences[-1] else f"{differences[0]}"
+        yield f"made equally long: {len(differences)} of {len(scored)} files, {span} samples off (--csv says which)"
     yield from (f"{each.name}: {_facts(each)}" for each in asked)
 
 
 def _cell(value: MetricValue, notes: dict[str, str]) -> str:
-    if value.value is not None:
+    if value.value is not None and not value.reason:
         return f"{value.value:.3f}"
+    if value.value is not None:  # of signals that were brought into what the metric knows
+        return f"{value.value:.3f} [{notes.setdefault(value.reason, letter(len(notes)))}]"
     return f"- [{notes.setdefault(value.reason, letter(len(notes)))}]"
 
 

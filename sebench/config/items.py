@@ -63,6 +63,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "package": "",
         "install": "",
         "model_files": (),
+        "other_rates": "",
+        "own_rates": (),
         "source": "",
     },
     "external": {"sample_rate": 16000, "source": ""},

@@ -8,10 +8,8 @@ Imports nothing heavy: the planner reads this.
 
 from __future__ import annotations
 
-import csv
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -251,22 +249,6 @@ class TableSpec(Strict):
     version: int = 1
 
 
-def read_published(path: Path) -> list[dict[str, str]]:
-    """Rows of a file of printed numbers.
-
-    Raises:
-        DataError: no such file, or columns are missing.
-    """
-    if not path.exists():
-        raise DataError(f"{path}: no such file of published numbers")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    lacking = {"row", "column", "value"} - set(rows[0] if rows else {})
-    if lacking:
-        raise DataError(f"{path}: needs the columns {', '.join(sorted(lacking))}")
-    return rows
-
-
 def table_spec(
     layout: TableLayout,
     *,
@@ -329,6 +311,13 @@ def table_spec(
     _known(f"table {layout.title!r}: published_columns", layout.published_columns, names)
     _known(f"table {layout.title!r}: published_rows", layout.published_rows, picked)
     printed = {(entry["row"], entry["column"]): entry for entry in published}
+    if published:
+        _known(f"{layout.published}: row", layout.published_rows.values(), {row for row, _ in printed})
+        _known(
+            f"{layout.published}: column",
+            itertools.chain(*layout.published_columns.values()),
+            {column for _, column in printed},
+        )
     found = []
     own_scale = [column.name for column in columns if isinstance(column, ComplexityColumn) or not column.note]
     for row in picked:
@@ -339,6 +328,12 @@ def table_spec(
             if entry is not None and entry["value"]:  # a place that is empty in print
                 value = float(entry["value"])
                 found.append(Published(row=row, column=name, value=value, note=entry.get("note") or ""))
+    if published and own_scale and not found:
+        rows_there = ", ".join(dict.fromkeys(row for row, _ in printed))
+        raise DataError(
+            f"table {layout.title!r}: shows no number of {layout.published}, whose rows are {rows_there}; accepted: "
+            "rows and columns of the same names, or `published_rows` and `published_columns`"
+        )
     spec = TableSpec(
         title=layout.title,
         layout={"type": layout.type},

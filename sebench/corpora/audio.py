@@ -190,7 +190,7 @@ class Reader:
         raw: the same bytes, for the container's own account.
 
     Attributes:
-        announced: samples of each channel that the header promises.
+        announced: samples of each channel that the header promises; None of a FLAC that was written into a pipe.
     """
 
     def __init__(self, path: Path, file: Any, raw: BinaryIO) -> None:
@@ -199,9 +199,7 @@ class Reader:
         # it borrows from those before it; and what comes beyond the header's end must be seen to be counted.
         file.seekable = lambda: False
         self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
-        self.announced = int(file.frames)
-        if self.announced >= UNKNOWN:
-            raise DataError(f"{path}: its header does not say how many samples it holds: convert it, to WAV say")
+        self.announced: int | None = None if file.frames >= UNKNOWN else int(file.frames)
 
     def blocks(self, samples: int) -> Iterator[npt.NDArray[np.float32]]:
         """Blocks `(samples, channels)`, the last one shorter; ends well only if all that is announced came.
@@ -216,16 +214,15 @@ class Reader:
                 block = self._file.read(samples, dtype="float32", always_2d=True)
             except (OSError, RuntimeError) as error:
                 detail = f" ({_detail(error)})" if _detail(error) else ""
-                raise DataError(f"{self.path}: cannot be decoded to its end{detail}: it is damaged") from error
-            count += len(block)
-            if len(block):
-                yield block
-            if len(block) < samples:
+                raise DataError(f"{self.path}: cannot be read to its end{detail}: it is damaged") from error
+            if not len(block):
                 break
-        if count != self.announced:
+            count += len(block)
+            yield block
+        if self.announced is not None and count != self.announced:
             raise DataError(
-                f"{self.path}: its header announces {self._told(self.announced)}, {self._told(count)} can be decoded: "
-                "it was cut off, or its header is wrong"
+                f"{self.path}: is damaged or not whole: its header announces {self._told(self.announced)}, and "
+                f"{self._told(count)} can be decoded"
             )
         wrong = container.fault(self._raw, count)
         if wrong:
@@ -241,11 +238,12 @@ class Reader:
         """
         import numpy as np
 
-        found = list(self.blocks(min(self.announced + 1, BLOCK_SECONDS * self.sample_rate)))
+        most = BLOCK_SECONDS * self.sample_rate
+        found = list(self.blocks(most if self.announced is None else min(self.announced + 1, most)))
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def _told(self, samples: int) -> str:
-        return f"{samples} samples ({samples / self.sample_rate:.2f} s)"
+        return f"{samples / self.sample_rate:.2f} s ({samples} samples)"
 
 
 @contextlib.contextmanager

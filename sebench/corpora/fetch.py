@@ -141,14 +141,14 @@ def _fetch(
             raise DataError(f"{error}; {_aside(path)}") from error
         raise
     size = path.stat().st_size
+    origin = read_origin(path)  # absent where a person put the archive there: it is theirs, and stays
     if record is None:
-        origin = read_origin(path)  # absent where a person put the archive there
         known = {"address": origin.address, "etag": origin.etag} if origin else {"address": "", "etag": ""}
         records[archive.file] = {"sha256": sha256, "size": size, **known}
         write_json(target / RECORDS, records)
     place(unpacked, folder)
     origin_of(path).unlink(missing_ok=True)
-    if not keep_archives:
+    if origin and not keep_archives:
         path.unlink()
     how = "as published" if archive.sha256 else "as recorded" if record else f"recorded in {target / RECORDS}"
     say(f"{archive.file}: {size / 1e6:.1f} MB, sha256 {sha256[:12]}... {how}; {count} files in {folder}")

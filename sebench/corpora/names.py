@@ -70,7 +70,8 @@ def splits_of(folders: Iterable[str]) -> dict[str, str]:
 
     Two letters (`tr`), and names that only begin with such a word (`test_room`), count where another split is named.
     """
-    found, perhaps = {}, {}
+    found: dict[str, str] = {}
+    perhaps: dict[str, str] = {}
     for name in folders:
         first, *rest = _words(name)
         whole, short = split_of(name), _named(first, SHORT) if all(len(word) == 1 for word in rest) else ""

@@ -6,6 +6,7 @@ the input's rate, length and channels, sample n of it belongs to sample n of the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,11 +17,13 @@ import torch
 from numpy.typing import NDArray
 
 from sebench.corpora.audio import Reader, opened
-from sebench.enhancement.load import load_model
+from sebench.enhancement.load import CHECKPOINT, load_model
 from sebench.errors import DataError
 from sebench.files import replacing
 from sebench.losses.base import Batch
 from sebench.models.base import Model
+from sebench.targets import check_target
+from sebench.training.device import device_of, pick_device
 
 Block = NDArray[np.float32]  # (samples, channels)
 
@@ -32,34 +35,58 @@ SUBTYPES = {"WAV": "FLOAT", "FLAC": "PCM_24", "OGG": "VORBIS", "W64": "FLOAT", "
 CLIPPING = {"PCM_16", "PCM_24", "PCM_32", "PCM_S8", "PCM_U8"}
 
 
-def enhance_file(checkpoint: Path | str | Model, source: Path | str, target: Path | str) -> Path:
-    """Enhance one recording.
+def enhance_file(
+    checkpoint: Path | str | Model, source: Path | str, target: Path | str, *, force: bool = False
+) -> Path:
+    """Enhance one recording, on the device that training and enhanced sets are computed on: see `pick_device`.
 
     Args:
-        checkpoint: a run's folder, its `checkpoint.safetensors`, or a model that is loaded already.
+        checkpoint: a run's folder, its `checkpoint.safetensors`, or a model that is loaded already, which stays on its
+            device.
         source: any file that libsndfile reads.
         target: its suffix chooses the format: float32 WAV, 24-bit FLAC, Ogg Vorbis, ...
+        force: whether a file that is there may be replaced. The source never is.
 
     Returns:
-        the file that was written.
+        the file that was written; it is there only if all of the source was enhanced.
 
     Raises:
-        DataError: the source cannot be read or holds no finite audio, or the target's format is not known.
+        DataError: the source cannot be read, is not whole or holds no finite audio; the target may not or cannot be
+            written, or its format is not known; the model's output is not finite; the device cannot be used.
     """
-    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint)
     source, target = Path(source), Path(target)
     container = _container(target)
     if not source.exists():
         raise DataError(f"{source}: no such file")
-    with opened(source) as reader, replacing(target) as temporary:
+    if source.is_dir():
+        raise DataError(f"{source}: is a folder; accepted: an audio file")
+    read = [source] if isinstance(checkpoint, Model) else [source, Path(checkpoint), Path(checkpoint) / CHECKPOINT]
+    check_target(target, read, force)
+    model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint).to(pick_device())
+    with opened(source) as reader:
         form = (reader.sample_rate, reader.channels)
+        enhanced = enhance_blocks(model, _finite(reader, source), *form)
         try:
-            with soundfile.SoundFile(str(temporary), "w", *form, SUBTYPES[container], format=container) as writer:
-                for block in enhance_blocks(model, _read(reader, source), *form):
-                    writer.write(_within_range(block, container))
-        except soundfile.LibsndfileError as error:
-            raise DataError(f"{target}: cannot be written: {error}") from error
+            with (
+                replacing(target) as temporary,
+                soundfile.SoundFile(os.fsencode(temporary), "w", *form, SUBTYPES[container], format=container) as file,
+            ):
+                for block in enhanced:
+                    if not np.isfinite(block).all():
+                        raise DataError(f"{source}: what the model makes of it is not finite")
+                    file.write(_within_range(block, container))
+        except (soundfile.LibsndfileError, ValueError) as error:
+            what = f"{form[1]} channels at {form[0]} Hz"
+            raise DataError(f"{target}: cannot be written as {container} with {what}: {error}") from error
     return target
+
+
+def _finite(reader: Reader, source: Path) -> Iterator[Block]:
+    """All that decodes, in chunks of `CHUNK_SECONDS`, `(samples, channels)`; refused where a sample is not finite."""
+    for block in reader.blocks(max(1, round(CHUNK_SECONDS * reader.sample_rate))):
+        if not np.isfinite(block).all():
+            raise DataError(f"{source}: holds samples that are not finite")
+        yield block
 
 
 def enhance_blocks(model: Model, blocks: Iterable[Block], sample_rate: int, channels: int) -> Iterator[Block]:
@@ -103,13 +130,6 @@ class _Count:
             yield block
 
 
-def _read(reader: Reader, source: Path) -> Iterator[Block]:
-    for block in reader.blocks(max(1, round(CHUNK_SECONDS * reader.sample_rate))):
-        if not np.isfinite(block).all():
-            raise DataError(f"{source}: holds samples that are not finite")
-        yield block
-
-
 def _resample(blocks: Iterable[Block], source: int, target: int, channels: int) -> Iterator[Block]:
     # soxr's stream compensates its filter's delay: its first output sample belongs to the first input sample.
     resampler = soxr.ResampleStream(source, target, channels, dtype="float32", quality="VHQ")
@@ -126,10 +146,10 @@ def _streamed(model: Model, blocks: Iterable[Block], channels: int) -> Iterator[
         for block in blocks:
             if not len(block):
                 continue
-            output, state = model.stream(torch.from_numpy(np.ascontiguousarray(block.T)), state)
+            output, state = model.stream(_on_device_of(model, block), state)
             output, late = output[:, late:], max(0, late - output.shape[1])
-            yield output.T.numpy()
-        yield model.flush(state)[:, late:].T.numpy()
+            yield output.T.cpu().numpy()
+        yield model.flush(state)[:, late:].T.cpu().numpy()
 
 
 def _overlapped(model: Model, blocks: Iterable[Block], channels: int) -> Iterator[Block]:
@@ -138,14 +158,19 @@ def _overlapped(model: Model, blocks: Iterable[Block], channels: int) -> Iterato
     fade = ((np.arange(overlap, dtype=np.float32) + 0.5) / overlap)[:, None]
     kept: Block | None = None  # the enhanced end of the last piece
     for piece, last in _pieces(blocks, size, overlap, channels):
-        batch = Batch(torch.from_numpy(np.ascontiguousarray(piece.T)), sample_rate=model.sample_rate)
+        batch = Batch(_on_device_of(model, piece), sample_rate=model.sample_rate)
         with torch.inference_mode():
-            output = model(batch).waveform.float().T.numpy().copy()
+            output = model(batch).waveform.float().T.cpu().numpy().copy()
         if kept is not None:
             count = min(overlap, len(output))
             output[:count] = kept[:count] * (1.0 - fade[:count]) + output[:count] * fade[:count]
         yield output if last else output[: size - overlap]
         kept = output[size - overlap :]
+
+
+def _on_device_of(model: Model, block: Block) -> torch.Tensor:
+    """`(channels, samples)`."""
+    return torch.from_numpy(np.ascontiguousarray(block.T)).to(device_of(model))
 
 
 def _pieces(blocks: Iterable[Block], size: int, overlap: int, channels: int) -> Iterator[tuple[Block, bool]]:

@@ -29,6 +29,7 @@ class PredictedScore(Metric):
 
     needs_reference = False
     unit = "predicted"
+    isolated = False
 
     def __init__(self, store: Store, run: Node, name: str) -> None:
         from sebench.enhancement.load import load_predictor

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,8 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sebench.errors import SebenchError
 from sebench.files import sha256_of
+from sebench.isolated import WorkerDied
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -27,7 +32,7 @@ class MetricValue:
 
     Args:
         value: the score; None unless `status` is "ok".
-        reason: what happened, for a reader of the table.
+        reason: what happened, for a reader of the table; with a score, what was done to the signals before.
         status: "ok", "failed" (the signals have no score) or "not_applicable" (the metric cannot be asked here).
     """
 
@@ -50,7 +55,11 @@ class Unscorable(Exception):
     """Raised inside a metric where its definition gives no value; `compute` turns it into a reason."""
 
 
-class MissingPackageError(SebenchError):
+class Unavailable(SebenchError):
+    """This machine cannot compute a metric now. It says nothing about the signals, so that it is no score."""
+
+
+class MissingPackageError(Unavailable):
     """A metric was asked for, and the package that computes it is not installed."""
 
 
@@ -60,6 +69,10 @@ class Metric:
     Subclasses set the class attributes below as literals and write `score`. Parameters are keyword-only. `package` is
     the distribution that computes the metric, `install` the command that installs it where plain `pip install` does
     not, `model_files` the files of the package that hold trained weights (paths as in its list of files).
+
+    A value beyond `bounds` is refused. `other_rates` says how files at another rate than `sample_rate` are scored,
+    where the definition says how: "own" (at their own rate), "down" (higher rates are resampled) or "" (not at all);
+    `own_rates` are rates that it is defined at beside `sample_rate`. Sets of a study have `sample_rate`.
     """
 
     name: ClassVar[str] = ""
@@ -74,6 +87,10 @@ class Metric:
     install: ClassVar[str] = ""
     model_files: ClassVar[tuple[str, ...]] = ()
     source: ClassVar[str] = ""
+    other_rates: ClassVar[Literal["", "own", "down"]] = ""
+    own_rates: ClassVar[tuple[int, ...]] = ()
+    #: Whether it may be computed in a process that is forked for it; not a network on torch's threads.
+    isolated: ClassVar[bool] = True
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """The value for float64 signals `(samples,)` that were checked.
@@ -90,18 +107,25 @@ class Metric:
             clean: the reference, `(samples,)`; None where there is none.
             estimate: what is scored, `(samples,)`.
             noisy: the unprocessed mixture, `(samples,)`; None where it is not known.
-            sample_rate: of all of them, in Hz.
+            sample_rate: of all of them, in Hz; the metric's.
 
         Raises:
             MissingPackageError: the metric's package is not installed.
+            Unavailable: the machine lacks memory, or a file that the metric reads.
         """
-        import numpy as np
-
         self.require()
         if sample_rate != self.sample_rate:
             return MetricValue.not_applicable(
                 f"{self.name} is defined here at {self.sample_rate} Hz, not {sample_rate}"
             )
+        return self.compute_at(clean=clean, estimate=estimate, noisy=noisy, sample_rate=sample_rate)
+
+    def compute_at(
+        self, *, clean: Signal | None, estimate: Signal, noisy: Signal | None, sample_rate: int
+    ) -> MetricValue:
+        """As `compute`, at any rate that the metric's `score` takes."""
+        import numpy as np
+
         if clean is None and self.needs_reference:
             return MetricValue.not_applicable("no clean reference")
         if noisy is None and self.needs_noisy:
@@ -109,20 +133,44 @@ class Metric:
         given = {"clean": clean, "estimate": estimate, "noisy": noisy}
         signals = {role: np.asarray(signal, np.float64) for role, signal in given.items() if signal is not None}
         reason = _unusable(signals)
-        if not reason and self.needs_reference and not signals["clean"].any():
-            reason = "the clean reference is silent"
+        if not reason and self.needs_reference and is_constant(signals["clean"]):
+            reason = "the clean reference is " + ("constant" if signals["clean"].any() else "silent")
         if reason:
             return MetricValue.failed(reason)
         estimate = signals["estimate"]
+        return self._valued(signals.get("clean", estimate), estimate, signals.get("noisy", estimate), sample_rate)
+
+    def _valued(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> MetricValue:
+        """What `score` gives, or how it failed: one metric's failure is a hole for that metric alone."""
         try:
-            value = float(
-                self.score(signals.get("clean", estimate), estimate, signals.get("noisy", estimate), sample_rate)
-            )
+            with warnings.catch_warnings():  # a value that is not finite is told below
+                warnings.simplefilter("ignore", RuntimeWarning)
+                value = float(self.score(clean, estimate, noisy, sample_rate))
         except Unscorable as error:
             return MetricValue.failed(str(error))
-        if not np.isfinite(value):
+        except ImportError as error:
+            raise MissingPackageError(f"metric {self.name!r} cannot be computed here: {error}") from error
+        except Unavailable:
+            raise
+        except (OSError, MemoryError) as error:
+            raise Unavailable(
+                f"metric {self.name!r} cannot be computed here: {type(error).__name__}: {error}"
+            ) from error
+        except Exception as error:  # of code that is not ours, on signals that nobody foresaw
+            return MetricValue.failed(f"{self.name}: {type(error).__name__}: {error}")
+        if not math.isfinite(value):
             return MetricValue.failed(f"{self.name} is not finite ({value})")
-        return MetricValue(value)
+        low, high = self.bounds
+        if (low is not None and value < low - _tolerance(low)) or (
+            high is not None and value > high + _tolerance(high)
+        ):
+            told = " to ".join("..." if bound is None else f"{bound:g}" for bound in (low, high))
+            return MetricValue.failed(f"{self.name} gave {value:g}, and its values are {told}")
+        return MetricValue(value, self.note(estimate))
+
+    def note(self, estimate: Signal) -> str:
+        """What was done to the signal before it was scored, for score files; empty where nothing was."""
+        return ""
 
     def require(self) -> None:
         """Check that the package is there.
@@ -131,11 +179,31 @@ class Metric:
             MissingPackageError: with what installs it.
         """
         if not installed(self.package):
-            command = self.install or f"pip install {self.package}"
-            raise MissingPackageError(
-                f"metric {self.name!r} needs the package {self.package!r}, which is not installed here; `make env` "
-                f"installs it, or, in this environment: {command}"
-            )
+            raise missing_package(self.name, self.package, self.install)
+
+
+def _tolerance(bound: float) -> float:
+    """How far beyond a bound a value may be: sums in single precision."""
+    return 1e-5 * max(1.0, abs(bound))
+
+
+def is_constant(signal: Signal) -> bool:
+    """Whether all samples are the same: silence, with or without an offset."""
+    return bool(signal.size) and float(signal.min()) == float(signal.max())
+
+
+def awaited(name: str, future: Future[MetricValue]) -> MetricValue:
+    """A value that another process computes; where native code crashed it, the reason.
+
+    Raises:
+        Unavailable: the process was ended from outside, as by a machine without memory.
+    """
+    try:
+        return future.result()
+    except WorkerDied as error:
+        if not error.crashed:
+            raise Unavailable(f"metric {name!r}: {error}: by a person, or for lack of memory; start again") from error
+        return MetricValue.failed(f"{name}: {error}, twice")
 
 
 def _unusable(signals: Mapping[str, Signal]) -> str:
@@ -152,6 +220,19 @@ def _unusable(signals: Mapping[str, Signal]) -> str:
         if not np.isfinite(signal).all():
             return f"the {role} signal is not finite"
     return ""
+
+
+def missing_package(name: str, package: str, install: str = "") -> MissingPackageError:
+    """What is said where a metric's package is not installed: what installs it."""
+    return MissingPackageError(
+        f"metric {name!r} needs the package {package!r}, which is not installed here; `make env` "
+        f"installs it, or, in this environment: {install or f'pip install {package}'}"
+    )
+
+
+def absent(package: str) -> str:
+    """What an id has in the place of `implementation` where the package is not installed."""
+    return f"{package} absent"
 
 
 @functools.cache
@@ -174,6 +255,14 @@ def implementation(package: str, type_name: str, model_files: tuple[str, ...] = 
         return f"sebench {type_name}"
     weights = ", ".join(f"{Path(file).name} {_sha256(package, file)[:8]}" for file in model_files)
     return f"{package} {metadata.version(package)}" + (f" ({weights})" if weights else "")
+
+
+def told_implementation(item: Mapping[str, Any]) -> str:
+    """`implementation` of a resolved metric for people: one from outside is known by its code, and has no version."""
+    if "code" not in item:
+        return str(item["implementation"])
+    package = str(item["implementation"]).removeprefix(f"sebench {item['type']}")
+    return f"{item['type']} (code {str(item['code'])[:8]}{', ' if package else ''}{package})"
 
 
 def model_file(package: str, file: str) -> Path:

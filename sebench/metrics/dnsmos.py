@@ -10,7 +10,7 @@ import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sebench.metrics.base import Metric, Unscorable, model_file
+from sebench.metrics.base import Metric, Unscorable, is_constant, model_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sebench.metrics.base import Signal
 
 SECONDS = 9.01  # that a network hears at once
+SHORTEST_SECONDS = 0.25
 #: Second-degree polynomials, highest power first, that map the P.835 network's outputs (in this order) to ratings.
 RATINGS = {
     "sig": (-0.08397278, 1.22083953, 0.0052439),
@@ -31,8 +32,10 @@ MELS, FRAME, HOP = 120, 321, 160
 class Dnsmos(Metric):
     """What both forms have in common: mean over windows of 9.01 s, one every second.
 
-    A shorter signal is repeated. Samples beyond full scale are clipped at +-1, as a file of 16-bit samples would hold
-    them: the package refuses them, and scaling the signal instead would change what the networks hear of its level.
+    A shorter signal is repeated. The networks know samples up to full scale, and the package refuses others: a signal
+    with a louder peak is divided by that peak, and score files say so. Clipping it would have its distortion rated.
+
+    Reconstruction: nothing says how short a signal may be. 0.25 s is what PESQ needs.
     """
 
     model_files: ClassVar[tuple[str, ...]] = ()
@@ -41,11 +44,21 @@ class Dnsmos(Metric):
         """The predicted mean opinion score, of the estimate alone."""
         import numpy as np
 
-        if not estimate.any():
-            raise Unscorable("DNSMOS has nothing to rate: the estimate is silent")
+        if is_constant(estimate):
+            told = "constant" if estimate.any() else "silent"
+            raise Unscorable(f"DNSMOS has nothing to rate: the estimate is {told}")
+        if estimate.size < SHORTEST_SECONDS * sample_rate:
+            raise Unscorable(f"DNSMOS needs {SHORTEST_SECONDS} s, has {estimate.size / sample_rate:.3f} s")
         network = _session(str(model_file(self.package, self.model_files[0])))
-        opinions = [self.opinion(network, window) for window in _windows(estimate.clip(-1.0, 1.0), sample_rate)]
+        opinions = [
+            self.opinion(network, window) for window in _windows(estimate / max(1.0, _peak(estimate)), sample_rate)
+        ]
         return float(np.mean(opinions))
+
+    def note(self, estimate: Signal) -> str:
+        """Whether the signal was scaled."""
+        peak = _peak(estimate)
+        return f"scaled to full scale: its peak is {peak:.3g}" if peak > 1.0 else ""
 
     def opinion(self, network: Any, window: Signal) -> float:
         """The score of one window."""
@@ -59,7 +72,7 @@ class DnsmosP808(Dnsmos):
     """
 
     name = "dnsmos_p808"
-    version = 1
+    version = 2
     higher_is_better = True
     bounds = (None, None)
     needs_reference = False
@@ -68,6 +81,7 @@ class DnsmosP808(Dnsmos):
     package = "speechmos"
     model_files = ("speechmos/dnsmos_models/model_v8.onnx",)
     source = "Reddy, Gopal, Cutler, ICASSP 2021, arXiv 2010.15258"
+    other_rates = "down"
 
     def opinion(self, network: Any, window: Signal) -> float:
         """The network's output as it is."""
@@ -85,7 +99,7 @@ class DnsmosP835(Dnsmos):
     """
 
     name = "dnsmos_p835"
-    version = 1
+    version = 2
     higher_is_better = True
     bounds = (None, None)
     needs_reference = False
@@ -94,6 +108,7 @@ class DnsmosP835(Dnsmos):
     package = "speechmos"
     model_files = ("speechmos/dnsmos_models/sig_bak_ovr.onnx",)
     source = "Reddy, Gopal, Cutler, ICASSP 2022, arXiv 2110.01763"
+    other_rates = "down"
 
     def __init__(self, *, score: Literal["ovrl", "sig", "bak"] = "ovrl") -> None:
         self.rating = score
@@ -104,6 +119,10 @@ class DnsmosP835(Dnsmos):
 
         outputs = network.run(None, {"input_1": window[None].astype("float32")})[0][0]
         return float(np.polyval(RATINGS[self.rating], float(outputs[list(RATINGS).index(self.rating)])))
+
+
+def _peak(signal: Signal) -> float:
+    return float(max(signal.max(), -signal.min()))
 
 
 @functools.cache

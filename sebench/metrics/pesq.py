@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, ClassVar
 
-from sebench.metrics.base import Metric, Unscorable
+from sebench.metrics import pesq_limits
+from sebench.metrics.base import Metric, Unscorable, is_constant
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal
@@ -19,16 +20,14 @@ class Pesq(Metric):
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """MOS-LQO."""
         # Before the package sees them: it divides by the louder peak and looks for utterances in what is left.
-        if not estimate.any():
-            raise Unscorable("PESQ finds no utterance: the estimate is silent")
+        if is_constant(estimate):
+            raise Unscorable(f"PESQ finds no utterance: the estimate is {'constant' if estimate.any() else 'silent'}")
+        pesq_limits.check(self.package, clean, sample_rate, wide=self.mode == "wb")
         pesq = importlib.import_module(self.package)
         try:
             return float(pesq.pesq(sample_rate, clean, estimate, self.mode))
         except pesq.NoUtterancesError:
             raise Unscorable("PESQ finds no utterance (NoUtterancesError)") from None
-        except pesq.BufferTooShortError:
-            seconds = clean.size / sample_rate
-            raise Unscorable(f"PESQ needs 0.25 s, has {seconds:.3f} s (BufferTooShortError)") from None
         except pesq.PesqError as error:
             raise Unscorable(f"PESQ: {type(error).__name__}: {error}") from None
 
@@ -36,8 +35,8 @@ class Pesq(Metric):
 class PesqNarrowBand(Pesq):
     """PESQ, narrow-band, as MOS-LQO of P.862.1
 
-    The raw score x of P.862 mapped by 0.999 + 4 / (1 + exp(-1.4945 x + 4.6607)). Input at 16 kHz; the model itself
-    filters to the telephone band.
+    The raw score x of P.862 mapped by 0.999 + 4 / (1 + exp(-1.4945 x + 4.6607)). Input at 16 kHz, files also at 8 kHz;
+    the model itself filters to the telephone band.
     """
 
     name = "pesq_nb"
@@ -49,6 +48,8 @@ class PesqNarrowBand(Pesq):
     unit = "MOS-LQO"
     package = "pesq"
     source = "ITU-T P.862 (2001), P.862.1 (2003)"
+    other_rates = "down"
+    own_rates = (8000,)
     mode = "nb"
 
 
@@ -67,4 +68,5 @@ class PesqWideBand(Pesq):
     unit = "MOS-LQO"
     package = "pesq"
     source = "ITU-T P.862.2 (2007)"
+    other_rates = "down"
     mode = "wb"

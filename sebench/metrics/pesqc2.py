@@ -22,4 +22,5 @@ class PesqCorrigendum2(Pesq):
     package = "pesqc2"
     install = "pip install cython 'setuptools>=77' && pip install --no-build-isolation --no-deps pesqc2==0.0.4"
     source = "ITU-T P.862.2 (2007), P.862 Corrigendum 2 (2018); Torcoli et al., arXiv 2505.19760"
+    other_rates = "down"
     mode = "wb"

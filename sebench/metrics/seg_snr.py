@@ -59,6 +59,7 @@ class SegSnr(Metric):
     unit = "dB"
     package = ""
     source = "Loizou, Speech Enhancement: Theory and Practice, 2nd ed., 2013, ch. 11.1"
+    other_rates = "own"
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """Segmental SNR in dB."""
@@ -81,6 +82,7 @@ class DeltaSegSnr(Metric):
     unit = "dB"
     package = ""
     source = "Loizou, Speech Enhancement: Theory and Practice, 2nd ed., 2013, ch. 11.1"
+    other_rates = "own"
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """Segmental SNR improvement in dB."""

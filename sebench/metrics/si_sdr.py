@@ -30,6 +30,7 @@ class SiSdr(Metric):
     unit = "dB"
     package = ""
     source = "Le Roux, Wisdom, Erdogan, Hershey, ICASSP 2019, eq. 3"
+    other_rates = "own"
 
     def __init__(self, *, zero_mean: bool = True) -> None:
         self.zero_mean = zero_mean

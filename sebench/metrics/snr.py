@@ -47,6 +47,7 @@ class DeltaSnr(Metric):
     unit = "dB"
     package = ""
     source = "signal-to-noise ratio"
+    other_rates = "own"
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """SNR improvement in dB."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge, Gt, Lt
 
 from sebench.errors import SebenchError
-from sebench.metrics.base import Metric, Unscorable
+from sebench.metrics.base import Metric, Unscorable, is_constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,7 @@ class Srmr(Metric):
     unit = ""
     package = "gammatone"
     source = "Falk, Zheng, Chan, IEEE TASLP 18(7), 2010; norm: Santos, Senoussaoui, Falk, IWAENC 2014"
+    other_rates = "down"
 
     def __init__(
         self,
@@ -77,8 +78,8 @@ class Srmr(Metric):
         import numpy as np
         from gammatone.filters import centre_freqs
 
-        if not estimate.any():
-            raise Unscorable("SRMR is 0/0: the estimate is silent")
+        if is_constant(estimate):
+            raise Unscorable(f"SRMR is 0/0: the estimate is {'constant' if estimate.any() else 'silent'}")
         if estimate.size < SHORTEST_SECONDS * sample_rate:
             raise Unscorable(f"SRMR needs {SHORTEST_SECONDS} s, has {estimate.size / sample_rate:.3f} s")
         envelopes = self._fast_envelopes if self.fast else self._envelopes

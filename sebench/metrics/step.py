@@ -7,17 +7,28 @@ computes only that one.
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store, content_id
-from sebench.errors import DataError
+from sebench.errors import DataError, SebenchError
 from sebench.files import read_parquet, write_parquet
-from sebench.metrics.base import Metric, MetricValue, implementation, metric_name
+from sebench.isolated import IsolatedPool
+from sebench.metrics.base import (
+    Metric,
+    MetricValue,
+    MissingPackageError,
+    Unavailable,
+    absent,
+    awaited,
+    implementation,
+    installed,
+    metric_name,
+    missing_package,
+    told_implementation,
+)
 from sebench.workers import start_worker
 
 if TYPE_CHECKING:
@@ -49,7 +60,8 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
 
     Raises:
         DataError: a metric's package is not the one that was planned, or the enhanced index is not the set's.
-        MissingPackageError: a metric's package is not installed.
+        MissingPackageError: a metric's package was planned and is not installed.
+        Unavailable: this machine cannot compute a metric. The values of all others are kept.
     """
     started = time.time()
     items = [dict(item) for item in node.spec["metrics"]]
@@ -58,16 +70,37 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         raise DataError(f"{node.stem}: two metrics of one name among {', '.join(names)}; call their entries otherwise")
     paths = [part_path(node, store, item) for item in items]
     missing = [i for i, path in enumerate(paths) if not path.exists()]
-    if missing:
-        for i in missing:
-            check_implementation(items[i])
-        scorer = _Scorer(node, store, [items[i] for i in missing])
-        for i, frame in zip(missing, _compute(scorer, threads), strict=True):
-            write_parquet(paths[i], frame)
-        log.info("%s: computed %s", node.stem, ", ".join(metric_name(items[i]) for i in missing))
+    computed, unable = _fill(node, store, threads, {paths[i]: items[i] for i in missing})
+    if unable:  # after the other metrics, whose values are kept
+        raise unable[0] if len(unable) == 1 else SebenchError("\n".join(map(str, unable)))
     rows = read_parquet(store.outputs(store.parent(node, "set"))["index.parquet"])
     write_parquet(store.outputs(node)["scores.parquet"], _assemble(rows, items, paths))
-    store.write_provenance(node, started, computed=[metric_name(items[i]) for i in missing], threads=threads)
+    store.write_provenance(node, started, computed=computed, threads=threads)
+
+
+def _fill(
+    node: Node, store: Store, threads: int, parts: Mapping[Path, Mapping[str, Any]]
+) -> tuple[list[str], list[SebenchError]]:
+    """Compute metrics into their parts: names of those that were, and why the others could not be."""
+    unable: list[SebenchError] = []
+    todo = {}
+    for path, item in parts.items():
+        try:
+            check_implementation(item)
+            todo[path] = item
+        except SebenchError as error:
+            unable.append(error)
+    computed = []
+    if todo:
+        frames = _compute(_Scorer(node, store, list(todo.values())), threads)
+        for (path, item), frame in zip(todo.items(), frames, strict=True):
+            if isinstance(frame, SebenchError):
+                unable.append(frame)
+            else:
+                write_parquet(path, frame)
+                computed.append(metric_name(item))
+        log.info("%s: computed %s", node.stem, ", ".join(computed) or "nothing")
+    return computed, unable
 
 
 def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
@@ -78,16 +111,22 @@ def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
 
 
 def check_implementation(item: Mapping[str, Any]) -> None:
-    """Refuse to compute a metric with another package than the planned one.
+    """Refuse to compute a metric with another package than the planned one. One that was planned as absent is a hole.
 
     Raises:
         DataError: names both.
+        MissingPackageError: the package is not installed, and was planned.
     """
-    from sebench.config.items import build
+    from sebench.config.items import find
 
-    metric: Metric = build(item, "metric")
-    metric.require()
-    found = implementation(metric.package, item["type"], metric.model_files)
+    facts = find("metric", item["type"])
+    if facts is None:
+        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
+    if not installed(facts.package):
+        if item["implementation"] == absent(facts.package):
+            return
+        raise missing_package(metric_name(item), facts.package, facts.install)
+    found = implementation(facts.package, item["type"], tuple(facts.model_files))
     if found != item["implementation"]:
         raise DataError(
             f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
@@ -103,7 +142,7 @@ class _Scorer:
 
         self.node, self.store, self.items = node, store, items
         self._audio: AudioStore | None = None
-        self._metrics: list[Metric] = []
+        self._metrics: dict[int, Metric | MetricValue] = {}
         set_node = store.parent(node, "set")
         self.sample_rate = int(set_node.spec["sample_rate"])
         self.index: pd.DataFrame = read_parquet(store.outputs(set_node)["index.parquet"])
@@ -111,29 +150,40 @@ class _Scorer:
         if "enhanced" in node.parents:
             self.estimates = Estimates(store, store.parent(node, "enhanced"), list(self.index["mixture"]))
 
-    def open(self) -> None:
-        """Map the audio and build the metrics, once per process."""
+    def metric(self, position: int) -> Metric | MetricValue:
+        """A metric, built once per process, or why it has no values."""
         from sebench.config.items import build
+
+        if position not in self._metrics:
+            item = self.items[position]
+            try:
+                metric: Metric = build(item, "metric")
+                metric.require()
+                self._metrics[position] = metric
+            except MissingPackageError as error:  # as planned: see `check_implementation`
+                self._metrics[position] = MetricValue.failed(str(error))
+            except (ImportError, OSError, MemoryError) as error:
+                raise Unavailable(f"metric {metric_name(item)!r} cannot be computed here: {error}") from error
+            except Exception as error:  # of code that is not ours: a hole for this metric
+                self._metrics[position] = MetricValue.failed(f"{metric_name(item)}: {type(error).__name__}: {error}")
+        return self._metrics[position]
+
+    def __call__(self, row: int, position: int) -> MetricValue:
+        """A metric's value of a row of the index."""
         from sebench.synthesis.store import AudioStore
 
-        self._audio = AudioStore.open(self.store, self.store.parent(self.node, "set"))
-        self._metrics = [build(item, "metric") for item in self.items]
-
-    def __call__(self, row: int) -> list[MetricValue]:
-        """The metrics' values of a row of the index."""
         if self._audio is None:
-            self.open()
-        assert self._audio is not None
+            self._audio = AudioStore.open(self.store, self.store.parent(self.node, "set"))
+        metric = self.metric(position)
+        if isinstance(metric, MetricValue):
+            return metric
         signals = self._audio.row(row)
         estimate, reason = (signals["noisy"], "") if self.estimates is None else self.estimates.row(row)
-        return [
-            MetricValue.failed(reason)
-            if estimate is None
-            else metric.compute(
-                clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=self.sample_rate
-            )
-            for metric in self._metrics
-        ]
+        if estimate is None:
+            return MetricValue.failed(reason)
+        return metric.compute(
+            clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=self.sample_rate
+        )
 
 
 _scorer: _Scorer | None = None
@@ -145,38 +195,41 @@ def _start(scorer: _Scorer) -> None:
     start_worker()
 
 
-def _row(row: int) -> list[MetricValue]:
+def _value(row: int, position: int) -> MetricValue:
     assert _scorer is not None
-    return _scorer(row)
+    return _scorer(row, position)
 
 
-def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame]:
-    """One part frame per metric, rows in the index's order."""
+def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame | Unavailable]:
+    """One part frame per metric, rows in the index's order, or why this machine cannot compute it. Always in processes
+    of their own: native code that crashes costs one value.
+    """
+    count = len(scorer.index)
+    frames: list[pd.DataFrame | Unavailable] = []
+    with IsolatedPool(min(threads, count), _start, (scorer,)) as pool:
+        asked = [[pool.submit(_value, row, i) for i in range(len(scorer.items))] for row in range(count)]
+        for position, item in enumerate(scorer.items):
+            try:
+                values = [awaited(metric_name(item), row[position]) for row in asked]
+                frames.append(_frame(scorer.index, values))
+            except Unavailable as error:
+                frames.append(error)
+                for row in asked:
+                    row[position].cancel()
+    return frames
+
+
+def _frame(index: pd.DataFrame, values: Sequence[MetricValue]) -> pd.DataFrame:
     import pandas as pd
 
-    count = len(scorer.index)
-    workers = min(threads, count)
-    if workers > 1:
-        # An executor, not a multiprocessing.Pool: a worker that dies in C code is an error here and a hang there.
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(scorer,)) as pool:
-            results = list(pool.map(_row, range(count)))
-    else:
-        results = [scorer(row) for row in range(count)]
-    frames = []
-    for position in range(len(scorer.items)):
-        values = [row[position] for row in results]
-        frames.append(
-            pd.DataFrame(
-                {
-                    "mixture": scorer.index["mixture"].astype(str).to_numpy(),
-                    "value": pd.Series([float("nan") if v.value is None else v.value for v in values], dtype="float64"),
-                    "status": [v.status for v in values],
-                    "reason": [v.reason for v in values],
-                }
-            )
-        )
-    return frames
+    return pd.DataFrame(
+        {
+            "mixture": index["mixture"].astype(str).to_numpy(),
+            "value": pd.Series([float("nan") if v.value is None else v.value for v in values], dtype="float64"),
+            "status": [v.status for v in values],
+            "reason": [v.reason for v in values],
+        }
+    )
 
 
 def _assemble(index: pd.DataFrame, items: Sequence[Mapping[str, Any]], paths: Sequence[Path]) -> pd.DataFrame:
@@ -191,7 +244,7 @@ def _assemble(index: pd.DataFrame, items: Sequence[Mapping[str, Any]], paths: Se
             part.assign(
                 index=index["index"].to_numpy(),
                 metric=metric_name(item),
-                implementation=str(item["implementation"]),
+                implementation=told_implementation(item),
                 version=int(item.get("version") or 0),
                 snr_db=index["snr_db"].to_numpy(),
                 noise_kind=index["noise_kind"].to_numpy(),

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from sebench.metrics.base import Metric, Unscorable
+from sebench.metrics.base import Metric, Unscorable, is_constant
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal
@@ -19,8 +19,9 @@ class _Stoi(Metric):
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """STOI or ESTOI."""
-        if not estimate.any():
-            raise Unscorable("no envelope to correlate: the estimate is silent")
+        if is_constant(estimate):
+            told = "constant" if estimate.any() else "silent"
+            raise Unscorable(f"no envelope to correlate: the estimate is {told}")
         if clean.size < 384 * sample_rate // 1000:
             raise Unscorable(f"STOI needs segments of 384 ms, has {1000 * clean.size / sample_rate:.0f} ms")
         from pystoi import stoi
@@ -67,6 +68,7 @@ class Stoi(_Stoi):
     unit = ""
     package = "pystoi"
     source = "Taal, Hendriks, Heusdens, Jensen, IEEE TASLP 19(7), 2011"
+    other_rates = "own"  # the package resamples to 10 kHz
     extended = False
 
 
@@ -85,4 +87,5 @@ class Estoi(_Stoi):
     unit = ""
     package = "pystoi"
     source = "Jensen, Taal, IEEE/ACM TASLP 24(11), 2016"
+    other_rates = "own"  # the package resamples to 10 kHz
     extended = True

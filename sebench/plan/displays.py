@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.load import Config
+from sebench.config.published import read_published
 from sebench.config.tables import (
     Cell,
     ClaimLayout,
@@ -17,12 +18,11 @@ from sebench.config.tables import (
     Row,
     TableLayout,
     parents_read,
-    read_published,
     table_spec,
 )
 from sebench.config.versions import version
 from sebench.errors import ConfigError, DataError, Problem
-from sebench.metrics.base import metric_name
+from sebench.metrics.base import installed, metric_name, missing_package
 from sebench.plan import stages_in_words
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
@@ -181,6 +181,37 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
         parents = {role: role for role in sorted(parents_read(spec))}
         nodes[name] = Node("table", f"{plan_place(plan)}-{name}", spec, parents)
     return nodes
+
+
+def not_shown(config: Config, plan: Plan) -> Iterator[str]:
+    """Printed numbers that stand in a table's file and that the table has no place for."""
+    for name, node in plan.tables.items():
+        layout = plan.study.entry.tables[name]
+        if not layout.published:
+            continue
+        entries = read_published(config.folder / "published" / layout.published)
+        rows = {layout.published_rows.get(row["label"], row["label"]) for row in node.spec["rows"]}
+        names = [column["name"] for column in node.spec["columns"]]
+        columns = {printed for own in names for printed in layout.published_columns.get(own, [own])}
+        for kind, there in (("row", rows), ("column", columns)):
+            left = dict.fromkeys(entry[kind] for entry in entries if entry[kind] not in there)
+            if left:
+                told = ", ".join(left)
+                yield f"{layout.published}, not shown in table {name}: {kind}{'s' if len(left) > 1 else ''} {told}"
+
+
+def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
+    """Metrics of the study that nothing here computes, with what installs them."""
+    for name in plan.study.entry.metrics:
+        item = items.find("metric", metric_in_use(config, name).entry.type)
+        assert item is not None
+        if not installed(item.package):
+            yield f"{missing_package(name, item.package, item.install)}. Until then its columns are empty"
+        elif config.get("metrics", name).entry.instead and metric_in_use(config, name).name != name:
+            own = items.find("metric", config.get("metrics", name).entry.type)
+            assert own is not None
+            stand_in = metric_in_use(config, name).name
+            yield f"{missing_package(name, own.package, own.install)}. {stand_in} stands in for it, on another scale"
 
 
 def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[ClaimLayout]]:

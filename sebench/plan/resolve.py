@@ -11,7 +11,7 @@ from sebench.artefacts import canonical
 from sebench.config import items
 from sebench.config.load import Config, Named
 from sebench.errors import ConfigError, Problem
-from sebench.metrics.base import implementation, installed, metric_name
+from sebench.metrics.base import absent, implementation, installed, metric_name
 
 
 def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def described_metric(entry: Any) -> dict[str, Any]:
     assert item is not None
     described = identity("metric", entry)
     if not installed(item.package):
-        return {**described, "implementation": f"{item.package} absent"}
+        return {**described, "implementation": absent(item.package)}
     return {**described, "implementation": implementation(item.package, described["type"], tuple(item.model_files))}
 
 

@@ -11,7 +11,7 @@ from sebench.errors import SebenchError
 from sebench.files import read_json
 from sebench.plan.build import Plan, build_plan
 from sebench.plan.cost import Costs, disk_bytes
-from sebench.plan.displays import left_out
+from sebench.plan.displays import left_out, missing_packages, not_shown
 from sebench.plan.groups import submissions
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit, adapter_of
 
@@ -93,6 +93,8 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     for name in plan.study.entry.tables:
         if name not in plan.tables:
             yield f"  left out: table {name}: none of its test sets is there"
+    for line in (*missing_packages(config, plan), *not_shown(config, plan)):
+        yield f"  {line}"
     yield ""
     to_score = f"{states['to score']} trained and to be scored, " if states["to score"] else ""
     yield f"cells: {states['new']} new, {to_score}{states['done']} done, {states['shared']} shared with other studies"

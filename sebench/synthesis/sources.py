@@ -67,13 +67,17 @@ class Sources:
         Raises:
             DataError: as `read`.
         """
-        from sebench.corpora.audio import file_of, probe, read_piece
+        from sebench.corpora.audio import UNKNOWN, file_of, probe, read_piece
 
         self._check(path, sha256)
         if file_of(path).suffix.lower() not in _SEEKABLE:
             return None
         header = probe(path)
-        if header.seconds <= LONG or start + samples > header.samples * sample_rate // header.sample_rate:
+        if (
+            header.samples >= UNKNOWN
+            or header.seconds <= LONG
+            or start + samples > header.samples * sample_rate // header.sample_rate
+        ):
             return None
         return read_piece(path, start, samples, sample_rate)
 

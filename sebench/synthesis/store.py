@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,10 @@ import numpy as np
 
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
-from sebench.files import read_parquet
+from sebench.files import read_parquet, replacing
 from sebench.synthesis.mixture import COMPONENTS, Signals, at_rate, complete
 from sebench.synthesis.plan import RATE
+from sebench.targets import check_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,18 +102,25 @@ class AudioStore:
         signals.pop("dry", None)
         return signals
 
-    def export_wav(self, i: int, folder: Path) -> list[Path]:
-        """Write noisy, clean and noise of a mixture, as far as there are, as float32 WAV files; returns their paths."""
+    def export_wav(self, i: int, folder: Path, *, force: bool = False) -> list[Path]:
+        """Write noisy, clean and noise of a mixture, as far as there are, as float32 WAV files; returns their paths.
+
+        Raises:
+            DataError: the shard is missing or too short; a file is there already and `force` is not given, or cannot be
+                written.
+        """
         import soundfile
 
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         signals = self.row(i)
-        paths = []
-        for name in (name for name in ("noisy", "clean", "noise") if name in signals):
-            paths.append(folder / f"{self.index['mixture'][i]}-{name}.wav")
-            soundfile.write(paths[-1], signals[name], self.sample_rate, subtype="FLOAT")
-        return paths
+        wanted = [name for name in ("noisy", "clean", "noise") if name in signals]
+        paths = {name: folder / f"{self.index['mixture'][i]}-{name}.wav" for name in wanted}
+        for path in paths.values():
+            check_target(path, self.state.glob("*.f32"), force)
+        for name, path in paths.items():
+            with replacing(path) as temporary:
+                soundfile.write(os.fsencode(temporary), signals[name], self.sample_rate, subtype="FLOAT")
+        return list(paths.values())
 
     def _read(self, shard: int, offset: int, start: int, samples: int, length: int) -> np.ndarray:
         out = np.zeros(samples, dtype=np.float32)

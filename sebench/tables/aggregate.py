@@ -77,7 +77,9 @@ class Reader:
         frame = read_parquet(path)
         used = frame[["metric", "implementation", "version"]].drop_duplicates()
         for metric, implementation, version in used.itertuples(index=False):
-            self.implementations.setdefault(str(metric), set()).add(f"{implementation}, version {version}")
+            self.implementations.setdefault(str(metric), set()).add(
+                f"{implementation}, version {version}" if version else str(implementation)  # outside: its code
+            )
         return frame
 
     def run_status(self, role: str) -> str:

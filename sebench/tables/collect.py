@@ -3,34 +3,77 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import Store
-from sebench.errors import SebenchError
+from sebench.artefacts import KINDS, Store
+from sebench.errors import DataError, SebenchError
 from sebench.files import read_json, write_json, write_text
 from sebench.plan.build import Plan
+from sebench.targets import check_folder, check_target
+
+#: What is written: three folders and a file.
+PARTS = ("tables", "curves", "sweeps")
+METRICS = "metrics.json"
+
+#: What a part can hold. A folder that holds anything else was not left by an earlier call, and is not replaced.
+SUFFIXES = frozenset({".csv", ".json", ".md", ".png", ".svg", ".tex"})
 
 
-def collect(plan: Plan, store: Store, folder: Path) -> None:
-    """Write `tables/`, `metrics.json`, `curves/` and `sweeps/` of a finished study.
+def collect(plan: Plan, store: Store, folder: Path, *, force: bool = False) -> None:
+    """Write `tables/`, `metrics.json`, `curves/` and `sweeps/` of a finished study, each by rename when all are made.
 
     Args:
         plan: of the study.
         store: with its results.
-        folder: of these files; what an earlier call left there is replaced.
+        folder: of these files.
+        force: whether what an earlier call left there is replaced.
 
     Raises:
         SebenchError: the study is not finished.
+        DataError: the folder is one of the store's own, or has such files already, or others than such files.
     """
     shown = {**plan.tables, **plan.figures}
     missing = [name for name, node in shown.items() if not store.complete(node)]
     if missing:
         raise SebenchError(f"{plan.study.name} is not finished: {', '.join(missing)}; `sebench run` makes it")
-    for part in ("tables", "curves", "sweeps"):
-        shutil.rmtree(folder / part, ignore_errors=True)
-        (folder / part).mkdir(parents=True)
+    _check(folder, store, force)
+    made = Path(tempfile.mkdtemp(prefix=".collect-", dir=folder))
+    try:
+        _write(plan, store, made)
+        for part in (*PARTS, METRICS):
+            if os.path.lexists(folder / part):
+                (folder / part).rename(made / f"old-{part}")
+            (made / part).rename(folder / part)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _check(folder: Path, store: Store, force: bool) -> None:
+    own = [store.root / kept for kept in (*(place for place, _ in KINDS.values()), "state", "frozen", "locations")]
+    for part in PARTS:
+        place = folder / part
+        check_folder(place, own)
+        if not os.path.lexists(place):
+            continue
+        if place.is_symlink() or not place.is_dir():
+            raise DataError(f"{place}: is there and is no folder; accepted: another folder than {folder}")
+        others = (path for path in sorted(place.iterdir()) if path.suffix not in SUFFIXES or not path.is_file())
+        other = next(others, None)
+        if other is not None:
+            raise DataError(f"{other}: no `sebench collect` wrote this, so {place} is not replaced; move one of them")
+        if not force:
+            raise DataError(f"{place}: is there already; --force replaces it")
+    check_target(folder / METRICS, (), force)
+
+
+def _write(plan: Plan, store: Store, folder: Path) -> None:
+    shown = {**plan.tables, **plan.figures}
+    for part in PARTS:
+        (folder / part).mkdir()
     for name, node in shown.items():
         for path in store.outputs(node).values():
             shutil.copyfile(path, folder / "tables" / f"{name}{path.suffix}")
@@ -38,7 +81,7 @@ def collect(plan: Plan, store: Store, folder: Path) -> None:
             for curve, text in _sweeps(store.outputs(node)["figure.csv"]).items():
                 write_text(folder / "sweeps" / f"{name} {curve}.csv", text)
     tables = {name: read_json(store.outputs(node)["table.json"]) for name, node in plan.tables.items()}
-    write_json(folder / "metrics.json", {name: _numbers(table) for name, table in tables.items()})
+    write_json(folder / METRICS, {name: _numbers(table) for name, table in tables.items()})
     for label, text in _curves(plan, store).items():
         write_text(folder / "curves" / f"{label}.csv", text)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import textwrap
 from collections.abc import Iterator
 
 import torch
@@ -25,17 +26,47 @@ def pick_device() -> torch.device:
     CPU.
 
     Raises:
-        DataError: Slurm granted a GPU that torch cannot use.
+        DataError: torch cannot use the device that is named, or a GPU that Slurm granted.
     """
-    named = os.environ.get("SEBENCH_DEVICE", "")
-    if named:
-        return torch.device(named)
+    named = named_device()
+    if named is not None:
+        return named
     if job_id() and not grants_no_gpu() and not torch.cuda.is_available():
         raise DataError(
             f"Slurm granted job {job_id()} a GPU that torch {torch.__version__} cannot use (a build for the CPU, or "
             "the node's driver): install the CUDA build, or set SEBENCH_DEVICE=cpu to train on the CPU all the same"
         )
     return torch.device("cuda" if not grants_no_gpu() and torch.cuda.is_available() else "cpu")
+
+
+def named_device() -> torch.device | None:
+    """The device named by SEBENCH_DEVICE; None where it is not set.
+
+    Raises:
+        DataError: there is no such device, or torch cannot use it.
+    """
+    named = os.environ.get("SEBENCH_DEVICE", "")
+    if not named:
+        return None
+    try:
+        device = torch.device(named)
+        torch.zeros(1, device=device).item()  # a device may be known and not there, or hold no numbers ("meta")
+    except (RuntimeError, AssertionError) as error:
+        reason = textwrap.shorten(str(error).partition(". ")[0], 100)
+        count = torch.cuda.device_count()
+        gpus = ", ".join(["cuda", *(f"cuda:{i}" for i in range(count))]) if count else ""
+        raise DataError(
+            f"SEBENCH_DEVICE={named}: torch {torch.__version__} has no such device ({reason}); accepted here: cpu"
+            + (f", {gpus}" if gpus else "")
+        ) from error
+    return device
+
+
+def device_of(module: torch.nn.Module) -> torch.device:
+    """Where a module's weights live; the CPU for one without any."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        return tensor.device
+    return torch.device("cpu")
 
 
 @contextlib.contextmanager

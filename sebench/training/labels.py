@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import multiprocessing
 import re
 from collections.abc import Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -20,7 +19,8 @@ import numpy as np
 
 from sebench.config.items import build
 from sebench.errors import DataError
-from sebench.metrics.base import Metric, MetricValue
+from sebench.isolated import IsolatedPool
+from sebench.metrics.base import Metric, MetricValue, awaited
 from sebench.workers import start_worker
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Label:
     def value(self) -> float | None:
         """The metric's value; None where the signals have none. Waits until it is measured."""
         if isinstance(self._found, Future):
-            self._found = self._labels.keep(self._key, self._found.result())
+            self._found = self._labels.keep(self._key, awaited(self._labels.metric["type"], self._found))
         return self._found
 
 
@@ -71,7 +71,7 @@ class Labels:
         self.path = folder / f"{writer}.tsv"
         self.workers = max(1, workers)
         self.measured = 0
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: IsolatedPool | None = None
         self._file: TextIO | None = None
         self._kept: dict[str, float | None] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ class Labels:
     def close(self) -> None:
         """End the processes; what they have not begun is not measured."""
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.close()
             self._pool = None
         if self._file is not None:
             self._file.close()
@@ -103,8 +103,8 @@ class Labels:
         if key in self._kept:
             return Label(self, key, self._kept[key])
         if self._pool is None:
-            context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads in an unknown state
-            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_start, initargs=(self.metric,))
+            # A fork would copy torch's threads in an unknown state.
+            self._pool = IsolatedPool(self.workers, _start, (self.metric,), method="spawn")
         return Label(self, key, self._pool.submit(_measure, clean, estimate, self.sample_rate))
 
     def keep(self, key: str, found: MetricValue) -> float | None:

@@ -298,6 +298,7 @@ def test_an_archive_that_a_person_put_there_is_taken(server: Server, target: Pat
     fetch(server, target)
     assert server.requests == []
     assert json.loads((target / "archives.json").read_text())[ONE[0].file]["address"] == ""
+    assert (target / ONE[0].file).read_bytes() == (server.folder / ONE[0].file).read_bytes(), "theirs: it stays"
 
 
 def test_a_folder_that_somebody_made_is_left_alone(server: Server, target: Path):

@@ -57,7 +57,7 @@ def item(type_name: str, **params: object) -> dict:
     facts = registry("metric")[type_name]
     return {
         "type": type_name,
-        "version": 1,
+        "version": facts.version,
         "params": params,
         "implementation": implementation(facts.package, type_name, tuple(facts.model_files)),
     }

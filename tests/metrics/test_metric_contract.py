@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from sebench.config.items import build, registry
+from sebench.corpora.audio import resample
 from sebench.metrics.base import MetricValue, installed
+from sebench.metrics.rates import score_at_any_rate
 
 RATE = 16000
 METRICS = [name for name, item in registry("metric").items() if item.builtin]
@@ -28,7 +30,7 @@ def signals(make_signals):
 def score(metric, clean, estimate, noisy) -> MetricValue:
     found = metric.compute(clean=clean, estimate=estimate, noisy=noisy, sample_rate=RATE)
     assert (found.value is not None) == (found.status == "ok")
-    assert bool(found.reason) == (found.status != "ok")
+    assert found.reason or found.status == "ok"
     assert found.value is None or np.isfinite(found.value)
     return found
 
@@ -111,6 +113,60 @@ def test_non_finite_samples_are_a_reason(metric, signals, role, bad):
     given[role] = given[role].copy()
     given[role][17] = bad
     assert score(metric, **given) == MetricValue(None, f"the {role} signal is not finite", "failed")
+
+
+def test_a_constant_reference_is_a_reason(metric, signals):
+    found = score(metric, np.full_like(signals["clean"], 0.1), signals["noisy"], signals["noisy"])
+    assert found.status == ("failed" if metric.needs_reference else "ok")
+    assert not metric.needs_reference or found.reason == "the clean reference is constant"
+
+
+def test_a_constant_estimate_is_rated_by_nothing_that_listens(metric, signals):
+    found = score(metric, signals["clean"], np.full_like(signals["clean"], 0.1), signals["noisy"])
+    if metric.unit == "dB" and metric.name != "si_sdr":  # differences of samples, which are defined
+        assert found.value < score(metric, signals["clean"], signals["noisy"], signals["noisy"]).value
+    else:
+        assert found.status == "failed"
+        assert "constant" in found.reason
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-9, 1e9, 1e30, 1e200])
+@pytest.mark.parametrize("which", ["estimate", "all"])
+def test_any_level_gives_a_value_within_bounds_or_a_reason(metric, signals, scale, which):
+    clean = signals["clean"].astype(float)
+    estimate = scale * signals["noisy"].astype(float)
+    found = score(metric, scale * clean if which == "all" else clean, estimate, signals["noisy"])
+    low, high = metric.bounds
+    assert found.value is None or low is None or found.value >= low - 1e-3
+    assert found.value is None or high is None or found.value <= high + 1e-3
+
+
+@pytest.mark.parametrize("samples", [1, 2, 17, 160])
+def test_nothing_that_listens_rates_a_few_samples(metric, spoken, samples):
+    found = score(metric, *(spoken[role][8000 : 8000 + samples] for role in ("clean", "noisy", "noisy")))
+    assert metric.unit == "dB" or found.status == "failed"
+
+
+def test_an_offset_on_the_estimate_is_no_exception(metric, signals):
+    score(metric, signals["clean"], signals["noisy"] + 0.5, signals["noisy"])
+
+
+def test_files_at_another_rate_have_a_score_that_says_so_or_a_reason(metric, spoken):
+    for rate in (8000, 48000):
+        given = {role: resample(signal, RATE, rate) for role, signal in spoken.items()}
+        found = score_at_any_rate(metric, given | {"estimate": given["noisy"]}, rate)
+        own, down = metric.other_rates == "own" or rate in metric.own_rates, metric.other_rates == "down"
+        if own or (down and rate > RATE):
+            assert found.status == "ok"
+            assert str(rate) in found.reason
+            if down and not own:
+                home = {role: resample(signal, rate, RATE) for role, signal in given.items()}
+                assert found.value == pytest.approx(
+                    score(metric, home["clean"], home["noisy"], home["noisy"]).value, abs=0.01
+                )
+        else:
+            assert found.status == "not_applicable"
+            assert f"not {rate}" in found.reason
 
 
 def test_lengths_that_differ_are_a_reason(metric, signals):

@@ -112,6 +112,7 @@ def test_a_recording_without_a_reference_has_scores_that_need_none(world, make_i
     assert scores.loc[2, ["mixture", "status", "reason"]].tolist() == ["m2", "not_applicable", "no clean reference"]
     assert set(scores.loc[[0, 3, 4, 5], "status"]) == {"ok"}
     monkeypatch.setattr(SiSdr, "needs_reference", False)
+    monkeypatch.setattr(SiSdr, "bounds", (None, None))
     monkeypatch.setattr(SiSdr, "score", lambda self, clean, estimate, noisy, sample_rate: float(estimate.size))
     free = world.scores([make_item("si_sdr", zero_mean=False)], enhanced)
     run(free, world.store, 1)
@@ -127,7 +128,7 @@ def test_another_package_version_than_planned_is_refused(world, make_item):
 
 def test_a_metric_whose_package_is_missing_says_what_installs_it(world, make_item, monkeypatch):
     node = world.scores([{**make_item("si_sdr"), "type": "pesqc2", "implementation": "pesqc2 0.0.4"}])
-    monkeypatch.setattr(base, "installed", lambda package: package != "pesqc2")
+    monkeypatch.setattr(step, "installed", lambda package: package != "pesqc2")
     with pytest.raises(
         MissingPackageError, match=r"'pesqc2', which is not installed.*`make env`.*--no-build-isolation"
     ):

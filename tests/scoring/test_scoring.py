@@ -15,6 +15,7 @@ from tiny_runs import alternating_run, item, make_run, predictor_run
 
 from sebench.artefacts import Node, Store
 from sebench.cli import main
+from sebench.corpora.audio import resample
 from sebench.enhancement.load import load_predictor
 from sebench.files import read_json, write_json
 from sebench.metrics.si_sdr import SiSdr
@@ -140,9 +141,63 @@ def test_files_without_a_score_say_why(folders: Path, score: Command) -> None:
     for name, reason in expected.items():
         assert reason in found[name, "si_sdr"]["reason"]
     assert found["rate.wav", "srmr"]["status"] == "not_applicable"
-    assert found["rate.wav", "srmr"]["reason"] == "srmr is defined here at 16000 Hz, not 8000"
+    assert found["rate.wav", "srmr"]["reason"] == (
+        "srmr is defined here at 16000 Hz, not 8000, and a lower rate lacks the band that it scores"
+    )
     assert found["short.wav", "srmr"]["status"] == "ok"
     assert found["mean", "si_sdr"]["reason"] == "1 of 5 files"
+
+
+def test_what_was_done_to_a_file_is_said(folders: Path, score: Command) -> None:
+    """Another rate where the metric defines it, samples beyond full scale, half a second of one value."""
+    estimates, clean = folders / "odd", folders / "references"
+    time = np.arange(3 * 48000) / 48000
+    voice = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 20)) * np.sin(2 * np.pi * 2 * time).clip(0) / 4
+    hiss = 0.003 * np.random.default_rng(0).standard_normal(time.size)
+    for name, rate, gain in (("wide", 48000, 1.0), ("plain", RATE, 1.0), ("loud", RATE, 4.0), ("phone", 8000, 1.0)):
+        write(estimates / f"{name}.wav", gain * resample(voice + hiss, 48000, rate), rate)
+        write(clean / f"{name}.wav", resample(voice, 48000, rate), rate)
+    write(estimates / "constant.wav", resample(voice + hiss, 48000, RATE))
+    write(clean / "constant.wav", np.full(RATE * 3, 0.1))
+    write(estimates / "one.wav", np.full(1, 0.1))
+    write(clean / "one.wav", np.full(1, 0.1))
+    names = ("pesq_wb", "pesq_nb", "si_sdr", "dnsmos_ovrl")
+    options = [word for name in names for word in ("--metric", name)]
+    _, out, _ = score(*options, "--clean", clean, estimates, "--csv", folders / "x.csv")
+    found = rows(folders / "x.csv")
+    assert found["wide.wav", "pesq_wb"]["reason"] == "resampled from 48000 Hz"
+    assert found["wide.wav", "si_sdr"]["reason"] == "scored at 48000 Hz"
+    assert found["phone.wav", "pesq_nb"]["reason"] == "scored at 8000 Hz"
+    assert found["phone.wav", "pesq_wb"]["status"] == "not_applicable"
+    assert found["loud.wav", "dnsmos_ovrl"]["reason"].startswith("scaled to full scale: its peak is ")
+    assert not found["plain.wav", "dnsmos_ovrl"]["reason"]
+    assert "resampled from 48000 Hz" in out
+    values = {key: float(row["value"]) for key, row in found.items() if row["value"]}
+    assert values["wide.wav", "pesq_wb"] == pytest.approx(values["plain.wav", "pesq_wb"], abs=0.1)
+    assert found["constant.wav", "pesq_wb"]["reason"] == "the clean reference is constant"
+    assert {found["one.wav", name]["status"] for name in names} == {"failed"}
+
+
+def test_an_outside_metric_that_crashes_costs_its_scores_alone(
+    folders: Path, score: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folders / "crashing_metric.py").write_text(
+        "import os, signal\n"
+        "from sebench.metrics.base import Metric\n"
+        "class Crashing(Metric):\n"
+        "    name = 'crashing'\n"
+        "    needs_reference = False\n"
+        "    def score(self, clean, estimate, noisy, sample_rate):\n"
+        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
+    )
+    monkeypatch.syspath_prepend(str(folders))
+    name = "crashing_metric:Crashing"
+    score("--metric", name, "--metric", "si_sdr", "--clean", folders / "clean", folders / "estimates",
+          "--csv", folders / "x.csv")  # fmt: skip
+    found = rows(folders / "x.csv")
+    assert found["a.wav", name]["reason"].endswith("was ended by SIGSEGV, twice")
+    assert found["a.wav", name]["implementation"].startswith("crashing_metric:Crashing (code ")
+    assert found["a.wav", "si_sdr"]["status"] == found["deep/b.wav", "si_sdr"]["status"] == "ok"
 
 
 def test_wrong_words(folders: Path, score: Command) -> None:
@@ -196,7 +251,9 @@ def test_a_trained_predictor_is_a_metric(
             expected = predictor.of_waveform(wave).item()
         assert 1.04 < expected < 4.64
         for name in (run.stem, run.id, store.folder(run)):
-            code, out, err = score("--metric", f"pesqnet:{name}", "--csv", folders / "x.csv", folders / "estimates")
+            code, out, err = score(
+                "--metric", f"pesqnet:{name}", "--csv", folders / "x.csv", "--force", folders / "estimates"
+            )
             assert code == 0, err
             found = rows(folders / "x.csv")
             row = found["a.wav", f"pesqnet:{name}"]
@@ -218,3 +275,96 @@ def test_a_trained_predictor_is_a_metric(
     code, _, err = score("--metric", f"pesqnet:{predictors[0].id}", folders / "estimates")
     assert code == 1
     assert "failed: it blew up" in err
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Path:
+    """Estimates that are equally long, 7 samples shorter, 98 longer, and 2000 shorter than their reference."""
+    for name, difference in {"same": 0, "shorter": -7, "longer": 98, "other": -2000}.items():
+        estimate = np.concatenate([noisy(0), np.full(200, 0.01)])[: RATE + difference]
+        write(tmp_path / "estimates" / f"{name}.wav", estimate)
+        write(tmp_path / "clean" / f"{name}.wav", tone(0))
+    return tmp_path
+
+
+def test_estimates_of_another_length_name_the_option(uneven: Path, score: Command) -> None:
+    _, out, _ = score(
+        "--metric", "si_sdr", "--clean", uneven / "clean", uneven / "estimates", "--csv", uneven / "x.csv"
+    )
+    found = rows(uneven / "x.csv")
+    assert found["mean", "si_sdr"]["reason"] == "1 of 4 files"
+    for name, samples in {"shorter": RATE - 7, "longer": RATE + 98}.items():
+        reason = found[f"{name}.wav", "si_sdr"]["reason"]
+        assert reason.startswith(f"the clean signal has {RATE} samples, the estimate {samples}; --align cut or ")
+        assert reason in out
+    assert "0.125 s apart, and --align is for 0.1 s at most" in found["other.wav", "si_sdr"]["reason"]
+    assert "made equally long" not in out
+
+
+@pytest.mark.parametrize("how", ["cut", "pad"])
+def test_ends_are_cut_or_padded_when_asked(uneven: Path, score: Command, how: str) -> None:
+    code, out, err = score(
+        "--metric", "si_sdr", "--metric", "srmr", "--align", how, "--clean", uneven / "clean", uneven / "estimates",
+        "--csv", uneven / "x.csv",
+    )  # fmt: skip
+    assert code == 0, err
+    found = rows(uneven / "x.csv")
+    clean, _ = soundfile.read(uneven / "clean" / "same.wav", dtype="float32")
+    for name, difference in {"same": 0, "shorter": -7, "longer": 98}.items():
+        estimate, _ = soundfile.read(uneven / "estimates" / f"{name}.wav", dtype="float32")
+        length = (min if how == "cut" else max)(len(estimate), len(clean))
+        fitted = [np.concatenate([signal, np.zeros(200)])[:length].astype("f4") for signal in (estimate, clean)]
+        row = found[f"{name}.wav", "si_sdr"]
+        assert float(row["value"]) == pytest.approx(si_sdr(*fitted), abs=1e-9)
+        shorter = "estimate" if difference < 0 else "clean"
+        changed = shorter if how == "pad" else {"estimate": "clean", "clean": "estimate"}[shorter]
+        told = f"{changed} {'cut' if how == 'cut' else 'padded'} by {abs(difference)} samples at the end"
+        assert row["reason"] == (told if difference else "")
+        assert found[f"{name}.wav", "srmr"]["reason"] == "", "needs no reference: its file is as it is"
+    assert found["mean", "si_sdr"]["reason"] == "3 of 4 files"
+    assert found["other.wav", "si_sdr"]["status"] == "failed"
+    assert "made equally long: 2 of 4 files, 7 to 98 samples off" in out
+
+
+def test_nothing_scored_is_an_error(uneven: Path, score: Command) -> None:
+    words = ("--metric", "si_sdr", "--clean", uneven / "clean", uneven / "estimates" / "shorter.wav")
+    code, out, err = score(*words, "--csv", uneven / "x.csv")
+    assert code == 1
+    assert "--align cut" in out, "the reasons are there all the same"
+    assert rows(uneven / "x.csv")["mean", "si_sdr"]["status"] == "failed"
+    assert err == "sebench: nothing was scored: none of 1 files has a value; the reasons stand above\n"
+    code, _, err = score(*words, "--align", "stretch")
+    assert (code, err) == (1, "sebench: --align stretch: accepted: cut, pad\n")
+
+
+def test_scores_are_never_written_onto_what_is_read(
+    folders: Path, score: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimate, clean = folders / "estimates" / "a.wav", folders / "clean" / "a.flac"
+    (folders / "link.csv").symlink_to(estimate)
+    (folders / "hard.csv").hardlink_to(clean)
+    (folders / "mine.csv").write_text("mine")
+    (folders / "folder.csv").mkdir()
+    monkeypatch.setattr("sebench.scoring.score_files", lambda *_: pytest.fail("work was begun"))
+    before = [path.read_bytes() for path in (estimate, clean)]
+    words = ("--metric", "si_sdr", "--clean", folders / "clean", folders / "estimates", "--csv")
+    cases = {
+        estimate: "is read and cannot be written onto",
+        folders / "estimates" / ".." / "clean" / "a.flac": "cannot be written onto",
+        folders / "link.csv": f"is read, as {estimate}, and cannot",
+        folders / "hard.csv": f"is read, as {clean}, and cannot",
+        folders / "folder.csv": "is a folder; accepted: the name of a file",
+        "/dev/null": "is no regular file",
+        estimate / "x.csv": "cannot be written",
+        folders / f"{'n' * 300}.csv": "File name too long",
+    }
+    for target, reason in cases.items():
+        for force in ((), ("--force",)):
+            code, _, err = score(*words, target, *force)
+            assert code == 1, target
+            assert reason in err
+            assert len(err.splitlines()) == 1
+    code, _, err = score(*words, folders / "mine.csv")
+    assert "is there already; --force replaces it" in err
+    assert (folders / "mine.csv").read_text() == "mine"
+    assert [path.read_bytes() for path in (estimate, clean)] == before
