@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from sebench.corpora.manifest import SPLITS
@@ -41,21 +41,22 @@ def separation_problems(manifest: pd.DataFrame) -> list[str]:
     return _some(problems)
 
 
-def crossing_problems(manifests: Mapping[str, pd.DataFrame]) -> list[str]:
+def crossing_problems(manifests: Mapping[str, pd.DataFrame], tested: Iterable[str] | None = None) -> list[str]:
     """What of the test split of one corpus is in training or validation of another one, in words.
 
     Args:
         manifests: by the corpora's names.
+        tested: names of those whose test splits count; None: all.
     """
     problems: list[str] = []
-    for trained, tested in ((a, b) for a in manifests for b in manifests if a != b):
+    for trained, test in ((a, b) for a in manifests for b in (manifests if tested is None else tested) if a != b):
         for role, (what, _) in ROLES.items():
-            frames = [manifests[name] for name in (trained, tested)]
+            frames = [manifests[name] for name in (trained, test)]
             seen, kept = (
                 _with_content(frame[(frame["role"] == role) & ((frame["split"] == "test") == is_test)])
                 for frame, is_test in zip(frames, (False, True), strict=True)
             )
-            problems += _shared_sounds(seen, kept, what, trained, tested)
+            problems += _shared_sounds(seen, kept, what, trained, test)
     return _some(problems)
 
 
