@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +25,7 @@ import yaml
 
 from sebench.errors import DataError
 from sebench.files import read_json, write_json, write_text
+from sebench.names import in_path
 
 ID_LENGTH = 10
 
@@ -86,7 +88,7 @@ class Node:
     @property
     def stem(self) -> str:
         """The folder's name: readable name, then id."""
-        return f"{self.name}-{self.id}"
+        return f"{in_path(self.name)}-{self.id}"
 
 
 def candidate(value: str, seed: int) -> str:
@@ -133,26 +135,30 @@ class Store:
             return False
         if node.kind != "publication":
             return True
-        return all((self.folder(node) / name).exists() for name in paths[0].read_text(encoding="utf-8").split())
+        return all((self.folder(node) / name).exists() for name in paths[0].read_text(encoding="utf-8").splitlines())
 
     def frozen_path(self, kind: str, node_id: str) -> Path:
         """The file that holds a node for the jobs."""
         return self.root / "frozen" / kind / f"{node_id}.yaml"
 
     def freeze(self, node: Node) -> None:
-        """Write the node's frozen file once."""
+        """Write the node's frozen file, unless it says the same already.
+
+        The name and the hints are the plan's, not those of the first plan that had a node of this id: a table is
+        called differently after its key was renamed, and a job must look for it where the plan does. What lies under
+        an earlier name moves.
+        """
         path = self.frozen_path(node.kind, node.id)
+        named = {"kind": node.kind, "id": node.id, "name": node.name}
+        head = _dumped({**named, "parents": dict(node.parents), "hints": dict(node.hints)})
         if path.exists():
-            return
-        content = {
-            "kind": node.kind,
-            "id": node.id,
-            "name": node.name,
-            "parents": dict(node.parents),
-            "hints": dict(node.hints),
-            "spec": dict(node.spec),
-        }
-        write_text(path, yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+            frozen = path.read_text(encoding="utf-8")
+            if frozen.startswith(f"{head}spec:"):
+                return
+            before = Node(node.kind, str(yaml.load(frozen, Loader=_Loader)["name"]), node.spec, node.parents)
+            if node.kind != "publication" and self.folder(before).is_dir() and not self.folder(node).exists():
+                self.folder(before).rename(self.folder(node))
+        write_text(path, head + _dumped({"spec": dict(node.spec)}))
 
     def load(self, key: str) -> Node:
         """Read a node back from 'kind:id'.
@@ -212,6 +218,17 @@ class Store:
         if not path.exists() or read_json(path) != value:
             write_json(path, value)
 
+    def set_python_path(self, folders: Sequence[str]) -> None:
+        """Remember where this person's own modules lie (`python_path:`), for steps, which do not read `config/`."""
+        path = self.root / "locations" / "python_path.json"
+        if folders or path.exists():
+            write_json(path, {"folders": list(folders)})
+
+    def python_path(self) -> list[str]:
+        """Folders with modules of this person's own."""
+        path = self.root / "locations" / "python_path.json"
+        return list(read_json(path)["folders"]) if path.exists() else []
+
     def location(self, corpus: Node) -> Path:
         """Root folder of a corpus: the user's, or the folder in `state/` for a corpus that is generated."""
         path = self.location_path(corpus.id)
@@ -227,6 +244,11 @@ class Store:
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def _dumped(value: Mapping[str, Any]) -> str:
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
 
 _PACKAGES = [
     "sebench",
@@ -278,12 +300,26 @@ def _processor() -> str:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit and dirty flag of the working folder; empty where there is no git."""
+    """Commit of the code, and whether it was changed since; empty where git does not have it.
+
+    The code is this package, wherever it lies. A repository around it that does not track it (a thesis in which a ZIP
+    was unpacked, a checkout that holds the environment) says nothing about it.
+    """
+    package = Path(__file__).parent
+    # Within a hook, git's own variables name the repository of that hook.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def ask(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+        command = ["git", "-C", str(package), *words]
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True, env=environment
+        )
+        return done.stdout.strip()
 
     try:
-        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain", "--untracked-files=no"))}
+        ask("ls-files", "--error-unmatch", "--", Path(__file__).name)
+        changed = ask("status", "--porcelain", "--untracked-files=no", ":/")
+        added = ask("status", "--porcelain", "--", ".")
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(changed or added)}
     except (OSError, subprocess.CalledProcessError):
         return {}

@@ -8,7 +8,7 @@ from typing import Any
 from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, Config, Named
 from sebench.config.schema import point_name
-from sebench.errors import SebenchError, nearest
+from sebench.errors import ConfigError, SebenchError, nearest
 
 LISTS = ("losses", "models", "predictors", "external", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
 SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
@@ -34,6 +34,8 @@ def section_of(word: str) -> str:
 def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
     """(name, type, what it is) of every entry, then of items that have no entry and can be used by name."""
     for name in config.names(section):
+        if config.faults(section, name):  # `warn_of_the_unused` says what is wrong with it
+            continue
         named = config.lookup(section, name)
         if named is None:
             kind = ITEM_SECTIONS[section]
@@ -71,6 +73,8 @@ def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str
     """Everything that is known of one entry, as (heading, text)."""
     if section not in config.sections:
         raise SebenchError(f"no section {section!r}")
+    if config.faults(section, name):
+        raise ConfigError(config.faults(section, name))
     kind = ITEM_SECTIONS.get(section)
     named = config.lookup(section, name)
     if named is None and kind is not None and items.find(kind, name) is None:

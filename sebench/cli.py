@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sebench.errors import RestartNeeded, SebenchError
+from sebench import locales
+from sebench.errors import ConfigError, RestartNeeded, SebenchError
 
 if TYPE_CHECKING:
     from sebench.artefacts import Store
@@ -59,11 +59,12 @@ FOLDER_HINTS = {
 def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
     from sebench.artefacts import Store
     from sebench.config.load import load_config
+    from sebench.files import expanded
 
     if config_dir.exists() and not config_dir.is_dir():
         raise SebenchError(f"--config-dir {config_dir}: is a file; accepted: a folder with config.yaml")
-    config = load_config(config_dir)
-    root = Path(results or config.settings.results)
+    config = load_config(config_dir, strict=False)
+    root = expanded(results, "--results") if results else Path(config.settings.results)
     if root.exists() and not root.is_dir():
         raise SebenchError(f"results in {root}: is a file; accepted: a folder, also one that is not there yet")
     return config, Store(root)
@@ -72,11 +73,13 @@ def _load(config_dir: Path, results: Path | None) -> tuple[Config, Store]:
 def _plans(
     config: Config, store: Store, study: str | None, scale: str | None, corpus: str | None
 ) -> tuple[list[Plan], str | None]:
-    from sebench.plan.build import build_plan
+    from sebench.plan.build import build_plan, warn_of_the_unused
 
     names = [name.strip() for name in study.split(",")] if study else config.settings.study
     chosen = corpus or config.settings.corpus
-    return [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names], chosen
+    plans = [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names]
+    warn_of_the_unused(config)
+    return plans, chosen
 
 
 @app.command()
@@ -95,12 +98,15 @@ def run(
     from sebench import driver
     from sebench.config.params import read_params
     from sebench.plan.summary import files_left_out
+    from sebench.run_options import snakemake_words
     from sebench.tables.show import show_tables
 
     if params is not None:
         read = read_params(params)
         study, scale = study or ",".join(read.studies), scale or read.scale
         corpus, profile = corpus or read.corpus or None, profile or read.profile
+    extra = snakemake_words(cores, profile, snakemake)
+    print("planning", flush=True)
     config, store = _load(config_dir, results)
     plans, chosen = _plans(config, store, study, scale, corpus)
     settings = {
@@ -111,7 +117,6 @@ def run(
     }
     if chosen:
         settings["corpus"] = chosen
-    extra = [*(["--profile", profile] if profile else []), *shlex.split(snakemake)]
     if params is not None:
         store.make_folders()  # they are outputs for DVC, also where these studies have nothing for one
     status = driver.run(plans, store, settings, cores, extra)
@@ -200,8 +205,10 @@ def list_(
     from rich.table import Table
 
     from sebench.catalogue import rows, section_of
+    from sebench.plan.build import warn_of_the_unused
 
     config, _ = _load(config_dir, None)
+    warn_of_the_unused(config)
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for column in ("name", "made of", "what it is"):
         grid.add_column(column, overflow="fold")
@@ -235,6 +242,8 @@ def gc(
     from sebench.plan.gc import delete, unneeded
 
     config, store = _load(config_dir, results)
+    if config.problems:  # what a study needs that cannot be read, nobody knows
+        raise ConfigError(config.problems)
     items, notes = unneeded(config, store)
     for note in notes:
         print(f"kept, since it cannot be judged: {note}")
@@ -437,6 +446,8 @@ def step(
 
 def main() -> None:
     """Entry point: errors made for people are printed without a traceback."""
+    locales.use_utf8()
+    locales.print_what_can_be_shown()
     try:
         app(standalone_mode=True)
     except RestartNeeded as error:

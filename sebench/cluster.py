@@ -107,6 +107,22 @@ def require_client() -> None:
         )
 
 
+def check_folders(folders: Iterable[Path]) -> None:
+    """Refuse folders whose names do not survive the way of a job through `sbatch --wrap` and `--output`: a shell would
+    run them, and Slurm fill in its own numbers. Spaces, parentheses and letters of all languages do.
+
+    Raises:
+        SebenchError: names the folder and the characters.
+    """
+    for folder in folders:
+        found = [sign for sign in dict.fromkeys(str(folder)) if sign in "'\"`$\\%{}\n"]
+        if found:
+            raise SebenchError(
+                f"{folder}: Slurm's submission does not take {' '.join(found)} in the name of the working "
+                "or the results folder; rename it, or compute on this machine (without `--profile slurm`)"
+            )
+
+
 @dataclass(frozen=True)
 class Wish:
     """What a job asks for: a partition, or some with commas ("" for the cluster's default), and GPUs."""
@@ -144,8 +160,8 @@ def check_wishes(wishes: Iterable[Wish]) -> None:
 def live_jobs(folder: Path) -> list[LiveJob]:
     """Jobs that an earlier driver submitted from a folder and that are pending or running."""
     found = []
-    for line in _ask("squeue", "-h", "-u", str(os.getuid()), "-o", "%i|%T|%j|%Z|%k").splitlines():
-        number, state, name, workdir, what = (line.split("|", 4) + [""] * 5)[:5]
+    for line in _ask("squeue", "-h", "-u", str(os.getuid()), "-o", "%i|%T|%j|%k|%Z").splitlines():
+        number, state, name, what, workdir = (line.split("|", 4) + [""] * 5)[:5]
         if name.startswith(f"{PREFIX}_") and Path(workdir).resolve() == folder.resolve():
             found.append(LiveJob(number, state, what))
     return found

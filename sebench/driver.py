@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sebench.artefacts import Node, Store
 from sebench.cluster import job_is_over
 from sebench.errors import SebenchError
 from sebench.failures import describe, failures
-from sebench.files import read_json, write_json
+from sebench.files import write_json
+from sebench.machine import make_workable
+from sebench.once import make_once, read_record, remove_record
 from sebench.plan.build import Plan
 from sebench.workers import process_start
 
@@ -39,6 +43,9 @@ class DriverBusy(SebenchError):
     """Another driver works on this store."""
 
 
+#: For so long a run without a terminal may say nothing; each time that this is over, it doubles.
+QUIET_SECONDS = 10.0
+
 #: Environment variable of everything that a driver starts: its pid, its start, the store.
 MARK = "SEBENCH_DRIVER"
 
@@ -52,14 +59,31 @@ def release(store: Store) -> None:
     """The store's driver ends; only its own record is removed."""
     path = _record(store)
     with contextlib.suppress(OSError):
-        if read_json(path)["pid"] == os.getpid():
+        recorded = _recorded(path)
+        if recorded is not None and recorded["pid"] == os.getpid():
             _grave(store).unlink(missing_ok=True)
-            path.unlink()
+            remove_record(path)
 
 
 def _record(store: Store) -> Path:
-    """The file that says which driver works on the store."""
+    """The record that says which driver works on the store."""
     return store.root / "driver.json"
+
+
+def _recorded(path: Path) -> dict[str, Any] | None:
+    """What the record says; None where there is none.
+
+    Raises:
+        DriverBusy: it is no driver's record.
+    """
+    text = read_record(path)
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+        return {**value, "pid": int(value["pid"]), "start": str(value["start"]), "host": str(value["host"])}
+    except (ValueError, TypeError, KeyError):
+        raise DriverBusy(f"{path} is no driver's record; if no driver works on {path.parent}, remove it") from None
 
 
 def _grave(store: Store) -> Path:
@@ -79,25 +103,19 @@ def claim(store: Store) -> bool:
     path = _record(store)
     mine = {"pid": os.getpid(), "start": process_start(os.getpid()), "host": os.uname().nodename}
     job = mine["slurm_job_id"] = os.environ.get("SLURM_JOB_ID", "")
-    while True:
-        fresh = path.with_name(f".driver.{os.getpid()}.json")
-        write_json(fresh, mine)
-        try:
-            os.link(fresh, path)  # of several that start together, one makes the file
-            break
-        except FileExistsError:
-            recorded = read_json(path)
-            where = f"process {recorded['pid']} on {recorded['host']}"
-            other = recorded.get("slurm_job_id", "")
-            requeued = bool(other) and (other == job or job_is_over(other))  # a driver that is itself a job
-            if recorded["host"] != mine["host"] and not requeued:
-                hint = f"if it is dead, remove {path}"
-                raise DriverBusy(f"another driver ({where}) works on {store.root}; {hint}") from None
-            if recorded["host"] == mine["host"] and recorded["start"] == process_start(int(recorded["pid"])):
-                raise DriverBusy(f"another driver ({where}) works on {store.root}; wait for it or stop it") from None
-            _bury(store, recorded)
-        finally:
-            fresh.unlink(missing_ok=True)
+    while not make_once(path, json.dumps(mine)):
+        recorded = _recorded(path)
+        if recorded is None:  # it was removed meanwhile
+            continue
+        where = f"process {recorded['pid']} on {recorded['host']}"
+        other = recorded.get("slurm_job_id", "")
+        requeued = bool(other) and (other == job or job_is_over(other))  # a driver that is itself a job
+        if recorded["host"] != mine["host"] and not requeued:
+            hint = f"if it is dead, remove {path}"
+            raise DriverBusy(f"another driver ({where}) works on {store.root}; {hint}")
+        if recorded["host"] == mine["host"] and recorded["start"] == process_start(recorded["pid"]):
+            raise DriverBusy(f"another driver ({where}) works on {store.root}; wait for it or stop it")
+        _bury(store, recorded)
     end_orphans(store)
     return _grave(store).exists()
 
@@ -108,12 +126,11 @@ def _bury(store: Store, dead: dict[str, object]) -> None:
     taken = path.with_name(f".driver-taken.{os.getpid()}.json")
     with contextlib.suppress(FileNotFoundError):
         path.replace(taken)
-        if read_json(taken) == dead:
-            taken.replace(_grave(store))
+        if _recorded(taken) == dead:
+            write_json(_grave(store), dead)
         else:  # the faster one's own
-            with contextlib.suppress(FileExistsError):
-                os.link(taken, path)
-            taken.unlink()
+            make_once(path, read_record(taken) or "")
+        remove_record(taken)
 
 
 def mark(store: Store) -> str:
@@ -162,22 +179,26 @@ def end_orphans(store: Store, seconds: float = 30.0) -> None:
 
 def snakemake_command(plans: Sequence[Plan], settings: dict[str, str], cores: str, extra: Sequence[str]) -> list[str]:
     """The command that a person could type."""
-    pairs = [f"{key}={value}" for key, value in settings.items()]
-    return [sys.executable, "-m", "snakemake", "--config", *pairs, "--keep-going", "--cores", cores, *extra]
+    return [sys.executable, "-m", "snakemake", "--config", *_pairs(settings), "--keep-going", "--cores", cores, *extra]
+
+
+def _pairs(settings: dict[str, str]) -> list[str]:
+    """Settings for Snakemake's `--config`, which takes quotes off both ends, reads `010` as 10 and the rest as YAML: a
+    tag before the quoted text and a comment after it keep that a text."""
+    return [f"{key}=!!str {json.dumps(value, ensure_ascii=False)} #" for key, value in settings.items()]
 
 
 def unlock(settings: dict[str, str]) -> None:
     """Remove the lock of a Snakemake that was killed."""
     locks = Path(".snakemake/locks")
     if locks.is_dir() and any(locks.iterdir()):
-        pairs = [f"{key}={value}" for key, value in settings.items()]
-        command = [sys.executable, "-m", "snakemake", "--config", *pairs, "--unlock"]
+        command = [sys.executable, "-m", "snakemake", "--config", *_pairs(settings), "--unlock"]
         subprocess.run(command, capture_output=True, check=False)
 
 
 def _clear_up(store: Store, settings: dict[str, str]) -> None:
     """End what a dead driver left, where there is nothing else to do: its Snakemake may still be at its last lines."""
-    with contextlib.suppress(DriverBusy):
+    with contextlib.suppress(DriverBusy, OSError):  # a store that may only be read is none to clear up
         try:
             if claim(store):
                 unlock(settings)
@@ -204,18 +225,20 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0
     store.root.mkdir(parents=True, exist_ok=True)
+    make_workable(Path(".snakemake/cache"))
     if claim(store):
         unlock(settings)
     for plan in plans:
         if not store.complete(plan.publication):  # a copy was deleted: its marker must not vouch for it
             for marker in store.outputs(plan.publication).values():
                 marker.unlink(missing_ok=True)
-    log = store.root / "logs" / "snakemake.log"
+    log = _log(store)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = snakemake_command(plans, settings, cores, extra)
     try:
         with log.open("w", encoding="utf-8") as sink:
-            environment = {**os.environ, MARK: mark(store)}
+            environment = {**os.environ, MARK: mark(store), "PYTHONUTF8": "1"}
+            environment.pop("PYTHONIOENCODING", None)  # the terminal's; the log is UTF-8
             process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
             try:
                 with _passing_on_sigterm(process):
@@ -254,16 +277,36 @@ def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> 
         watch_live(process, todo, store)
         return
     remaining = {node.key: node for node in todo}
-    started = time.monotonic()
+    clock, since = time.monotonic(), time.time()
+    said, patience = clock, QUIET_SECONDS
+    print(f"{len(todo)} artefacts to make; starting Snakemake, whose log is {_log(store)}", flush=True)
     while True:
         over = process.poll() is not None
+        now = time.monotonic()
         for node in [node for node in remaining.values() if store.complete(node)]:
             del remaining[node.key]
             done = len(todo) - len(remaining)
-            print(f"[{time.monotonic() - started:5.0f} s] {done}/{len(todo)} {node.kind} {node.stem}", flush=True)
+            print(f"[{now - clock:5.0f} s] {done}/{len(todo)} {node.kind} {node.stem}", flush=True)
+            said, patience = now, QUIET_SECONDS
         if over:
             return
+        if now - said > patience:
+            work = ", ".join(_at_work(remaining.values(), store, since)) or "Snakemake plans"
+            print(f"[{now - clock:5.0f} s] {len(todo) - len(remaining)}/{len(todo)} at work: {work}", flush=True)
+            said, patience = now, min(2 * patience, 300.0)
         time.sleep(0.5)
+
+
+def _at_work(nodes: Iterable[Node], store: Store, since: float) -> list[str]:
+    """Jobs of these nodes that have a log from this run: begun, and not done."""
+    stems = {node.stem for node in nodes}
+    found = sorted((store.root / "logs").glob("*/*.log"))
+    return [f"{path.parent.name} {path.stem}" for path in found if path.stem in stems and path.stat().st_mtime >= since]
+
+
+def _log(store: Store) -> Path:
+    """What Snakemake says."""
+    return store.root / "logs" / "snakemake.log"
 
 
 def _explain(log: Path) -> None:

@@ -30,6 +30,20 @@ class RestartNeeded(SebenchError):
         self.progressed = progressed
 
 
+class Mistake(ValueError):
+    """What a validator of the configuration refuses.
+
+    Args:
+        found: in a reader's words.
+        accepted: the same; empty where `found` says it.
+        keys: of the entry that is validated, where the mistake stands.
+    """
+
+    def __init__(self, found: str, *keys: str | int, accepted: str = "") -> None:
+        super().__init__(found)
+        self.found, self.keys, self.accepted = found, keys, accepted
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a configuration file."""
@@ -63,3 +77,28 @@ def nearest(word: str, candidates: Iterable[str]) -> str:
     """The accepted name most like `word`, or an empty string."""
     found = difflib.get_close_matches(str(word), [str(c) for c in candidates], n=1, cutoff=0.5)
     return found[0] if found else ""
+
+
+#: Names that a message lists: more are cut to the nearest.
+LISTED = 8
+
+
+def choices(names: Iterable[object], word: str = "", none: str = "none") -> str:
+    """Accepted names for a message, of many the few that are most like `word`.
+
+    Args:
+        names: all that are accepted.
+        word: what was found instead.
+        none: what stands where there are no names.
+    """
+    told = list(dict.fromkeys(map(str, names)))
+    if len(told) <= LISTED:
+        return ", ".join(told) or none
+    like = difflib.SequenceMatcher(b=str(word).lower())
+
+    def alike(name: str) -> float:
+        like.set_seq1(name.lower())
+        return like.ratio()
+
+    near = sorted(told, key=alike, reverse=True)[: LISTED - 2]
+    return f"{', '.join(near)}, and {len(told) - len(near)} more"

@@ -40,8 +40,13 @@ def failures(text: str) -> list[Failure]:
         messages = [match[1].strip() for match in map(_MESSAGE.match, block) if match and match[1] != "None"]
         stem = logs[0].stem if logs and kind == "rule" else ""
         what = f"{name} {stem}".strip() if kind == "rule" else f"group {name}"
-        found.pop(what, None)
-        found[what] = Failure(what, messages[0] if messages else "", logs)
+        numbers = [match[1] for match in map(_JOB.match, block) if match]
+        key = numbers[0] if kind == "rule" and numbers else what
+        known = found.pop(key, None) or found.pop(what, None)
+        if known is not None and not logs:  # the same job once more, in fewer words
+            what, logs = known.what, known.logs
+            messages = messages or [known.message]
+        found[key] = Failure(what, messages[0] if messages else "", logs)
     return list(found.values())
 
 
@@ -58,7 +63,15 @@ def describe(found: Iterable[Failure], tail_lines: int = 0) -> Iterator[str]:
             if path.exists():
                 yield f"    log: {path}"
                 lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if tail_lines else []
-                yield from (f"      {line}" for line in lines[-tail_lines:])
+                yield from (f"      {line}" for line in _once(lines)[-tail_lines:])
+
+
+def _once(lines: list[str]) -> list[str]:
+    """A log without the same ending of earlier tries: each writes to the end of it."""
+    for length in range(1, len(lines) // 2 + 1):
+        while len(lines) >= 2 * length and lines[-length:] == lines[-2 * length : -length]:
+            lines = lines[:-length]
+    return lines
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str, str, list[str]]]:
@@ -77,5 +90,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str, str, list[str]]]:
 
 def _paths(line: str) -> Iterator[Path]:
     match = _LOG.match(line)
-    if match:
+    if match and Path(match[1]).exists():  # whatever its name has, commas too
+        yield Path(match[1])
+    elif match:
         yield from (Path(name.strip()) for name in match[1].split(","))

@@ -6,13 +6,41 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sebench.errors import SebenchError
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def expanded(text: str | Path, what: str = "path") -> Path:
+    """A path that a person has typed or configured, with `~` and `$NAME` or `${NAME}` filled in.
+
+    A part with a dollar sign that is there under just this name is meant as it stands.
+
+    Args:
+        what: says in the message where it was found.
+
+    Raises:
+        SebenchError: a variable is not set, or there is no home folder: no folder is ever called `~` or `$DATA`.
+    """
+    path = Path(text)
+    literal = next((part for part in [*reversed(path.parents), path] if "$" in part.name), None)
+    filled = path
+    if literal is not None and not os.path.lexists(literal):
+        for variable in re.finditer(r"\$(?:(\w+)|\{(\w+)\})", str(path)):
+            if (variable[1] or variable[2]) not in os.environ:
+                raise SebenchError(f"{what} {str(text)!r}: the variable {variable[0]} is not set")
+        filled = Path(os.path.expandvars(path))
+    try:
+        return filled.expanduser()
+    except RuntimeError:
+        raise SebenchError(f"{what} {str(text)!r}: {filled.parts[0]} is no home folder: set HOME") from None
 
 
 @contextlib.contextmanager
@@ -29,7 +57,8 @@ def replacing(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        with contextlib.suppress(OSError):  # exFAT, SMB: no modes there
+            temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         if error.filename is not None and Path(os.fsdecode(error.filename)).name.startswith(f".{path.stem[:40]}."):
@@ -38,6 +67,11 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Files of a folder by name, without hidden ones: an editor's locks, a file browser's notes, half-written files."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
 def _umask() -> int:

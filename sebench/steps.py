@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping
 
 from sebench.artefacts import Store
+from sebench.config import own_code
 from sebench.restore import RESTORED, restore
 
 #: kind -> where `run(node, store, threads)` is
@@ -35,6 +36,7 @@ def run_step(kind: str, stem: str, results: str, threads: int) -> None:
         threads: cores granted to this step.
     """
     store = Store(results)
+    own_code.extend([*store.python_path(), *own_code.added()])
     node = store.load_stem(kind, stem)
     for key in node.parents.values():
         if key.partition(":")[0] in RESTORED:

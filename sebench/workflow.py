@@ -6,6 +6,7 @@ modification times makes it again (see docs/architecture.md, 'What Snakemake doe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -15,14 +16,29 @@ from pathlib import Path
 from typing import Any
 
 from sebench import cluster
-from sebench.artefacts import KINDS, Node, Store
+from sebench.artefacts import KINDS, Node, Store, content_id
+from sebench.config import own_code
+from sebench.errors import SebenchError
 from sebench.external.place import set_file
+from sebench.files import expanded
 from sebench.plan.groups import group
 
 logger = logging.getLogger("sebench")
 
 #: Less than this free says that a failure may be a full disk, which cannot be told in a log on it.
 FULL_BYTES = 1_000_000
+BRACES = frozenset("{}")
+
+
+def without_braces(root: Path) -> Path:
+    """A name of a folder that has no braces, in which Snakemake would look for wildcards: itself, or a link to it."""
+    if not BRACES & set(str(root)):
+        return root
+    link = Path(".snakemake") / "sebench" / content_id(str(root.absolute()))
+    link.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(root.absolute(), target_is_directory=True)
+    return link
 
 
 class Workflow:
@@ -43,14 +59,20 @@ class Workflow:
         families: MutableMapping[str, str] | None = None,
     ) -> None:
         self.config = dict(config)
-        self.results = str(config.get("results", "results"))
-        self.store = Store(self.results)
+        if BRACES & set(str(Path.cwd())):
+            raise SebenchError(
+                f"{Path.cwd()}: Snakemake takes the braces in this folder's name for wildcards; work in a folder "
+                "without them (results may lie under any name)"
+            )
+        self.store = Store(expanded(str(config.get("results") or "results"), "results"))
+        self.results = without_braces(self.store.root)
         self.inside_job = inside_job
         self.families = families if families is not None else {}
         if remote:
             cluster.enter_job()
         # Jobs call `python`: the one that runs Snakemake, also where its environment was not activated.
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        os.environ["PYTHONUTF8"] = "1"  # a job's log is UTF-8 in any locale
         self.nodes: dict[str, Node] = {}
         if not inside_job:
             from sebench.plan.build import plan_from_settings
@@ -58,6 +80,26 @@ class Workflow:
             self.plans = plan_from_settings(self.config, self.store)
             for plan in self.plans:
                 self.nodes.update(plan.nodes.by_key)
+            if any(word.partition("=")[0] == "--report" for word in sys.argv):
+                self._refuse_report()
+
+    def _refuse_report(self) -> None:
+        """Say what a report of an unfinished study lacks: Snakemake names a file that it did not find, or nothing.
+
+        Raises:
+            SebenchError: something is not made yet.
+        """
+        missing = [node for node in self.nodes.values() if not self.store.complete(node)]
+        if missing:
+            raise SebenchError(
+                f"--report shows a finished study, and {len(missing)} of {len(self.nodes)} artefacts are not made yet "
+                f"({missing[0].kind} {missing[0].stem}, ...): first the same command without --report; until then, "
+                "`sebench table` shows what there is"
+            )
+
+    def _outputs(self, node: Node) -> list[str]:
+        """A node's declared outputs, by the name that Snakemake has for the store's folder."""
+        return [str(self.results / path.relative_to(self.store.root)) for path in self.store.outputs(node).values()]
 
     def node(self, kind: str, stem: str) -> Node:
         """A node by the end of its folder's name: from the plan, or from its frozen file."""
@@ -81,14 +123,14 @@ class Workflow:
             if self.store.complete(node):
                 return []
             parents = [self._by_key(key) for key in node.parents.values()]
-            return [str(path) for parent in parents for path in self.store.outputs(parent).values()]
+            return [path for parent in parents for path in self._outputs(parent)]
 
         return files
 
     def root(self, wildcards: Any) -> str:
         """The store's folder, as the steps are told."""
         del wildcards
-        return self.results
+        return str(self.store.root)
 
     def threads(self, kind: str) -> Callable[[Any], int]:
         """Thread function: what the node's own settings ask for."""
@@ -129,7 +171,7 @@ class Workflow:
         for node in self.nodes.values():
             if node.key not in reached and not self.store.complete(node) and node.kind != "publication":
                 wanted.append(node)
-        return [str(path) for node in wanted for path in self.store.outputs(node).values()]
+        return [path for node in wanted for path in self._outputs(node)]
 
     def freeze(self) -> None:
         """Before the first job: claim the store; write frozen files and corpus locations.
@@ -144,6 +186,7 @@ class Workflow:
         if not claimed_by_parent(self.store):
             self.store.root.mkdir(parents=True, exist_ok=True)
             claim(self.store)
+        self.store.set_python_path(own_code.added())
         for node in self.nodes.values():
             self.store.freeze(node)
             if node.kind == "corpus" and node.hints.get("root"):
@@ -160,7 +203,8 @@ class Workflow:
             jobs: Snakemake's, that are to be done.
 
         Raises:
-            SebenchError: there is no client of that cluster here, or it does not have what jobs ask for.
+            SebenchError: there is no client of that cluster here, it does not have what jobs ask for, or a
+                folder's name cannot be handed to it.
         """
         if self.inside_job:
             return
@@ -170,6 +214,7 @@ class Workflow:
         if executor != "slurm":
             return
         cluster.require_client()
+        cluster.check_folders([Path.cwd(), self.store.root.absolute()])
         asked = (job.resources for job in jobs if not job.is_local)
         cluster.check_wishes(
             cluster.Wish(str(found.get("slurm_partition") or ""), int(found.get("gpu") or 0)) for found in asked

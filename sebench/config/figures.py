@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from sebench.config.tables import Strict, by_label
+from sebench.config.base import ByLabel, Prose, Seconds, Strict, Text
+from sebench.errors import Mistake
+
+
+class Spec(BaseModel):
+    """Base of what a node carries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Select(Strict):
@@ -16,22 +23,22 @@ class Select(Strict):
     fallbacks: list[str] = Field(
         default=[], description="kinds to take where the set has none of `noise_kind`, nearest first"
     )
-    seconds: float = Field(default=3.0, gt=0, description="the mixture of that kind whose length is nearest to this")
+    seconds: Seconds = Field(default=3.0, description="the mixture of that kind whose length is nearest to this")
 
 
 class PanelLayout(Strict):
     """A panel: one signal of the chosen mixture."""
 
-    label: str
-    source: str = Field(description="clean, noisy, or a row of the study")
+    label: Text
+    source: Text = Field(description="clean, noisy, or a row of the study")
 
 
 class SpectrogramsLayout(Strict):
     """Spectrograms of one mixture: clean, noisy, and what several rows made of it."""
 
-    title: str
+    title: Prose
     type: Literal["spectrograms"] = "spectrograms"
-    condition: str = Field(description="the condition whose set is shown")
+    condition: Text = Field(description="the condition whose set is shown")
     panels: list[PanelLayout] = Field(min_length=1)
     select: Select = Select()
 
@@ -39,16 +46,14 @@ class SpectrogramsLayout(Strict):
 class SweepPanel(Strict):
     """One axis with the curves of several sweeps."""
 
-    axis: str = Field(description="its label, the parameter that is swept")
-    curves: Annotated[dict[str, str], BeforeValidator(by_label)] = Field(
-        min_length=1, description="label -> choice of the study, or a list of choices"
-    )
+    axis: Text = Field(description="its label, the parameter that is swept")
+    curves: ByLabel = Field(min_length=1, description="label -> choice of the study, or a list of choices")
 
 
 class SweepLayout(Strict):
     """What the validation set says about the values of sweeps, with intervals and the chosen points."""
 
-    title: str
+    title: Prose
     type: Literal["sweep"]
     panels: list[SweepPanel] = Field(min_length=1)
 
@@ -56,21 +61,28 @@ class SweepLayout(Strict):
 class DistributionsLayout(Strict):
     """How the values of noisy speech's spectra are distributed, linear, compressed, and as logarithms."""
 
-    title: str
+    title: Prose
     type: Literal["distributions"]
-    condition: str = Field(description="the condition whose set is shown")
-    exponent: float = Field(0.3, gt=0, description="of the compression")
-    window_length: int = Field(512, gt=0, description="of the sqrt-Hann STFT, in samples")
-    hop: int = Field(256, gt=0, description="in samples")
-    minutes: float = Field(5.0, gt=0, description="of the set's mixtures, from its first on")
+    condition: Text = Field(description="the condition whose set is shown")
+    exponent: float = Field(0.3, gt=0, le=10, description="of the compression")
+    window_length: int = Field(512, ge=4, le=65536, description="of the sqrt-Hann STFT, in samples")
+    hop: int = Field(256, ge=1, le=65536, description="in samples")
+    minutes: float = Field(5.0, gt=0, le=1e4, description="of the set's mixtures, from its first on")
+
+    @model_validator(mode="after")
+    def _overlap(self) -> DistributionsLayout:
+        if self.window_length % self.hop or 2 * self.hop > self.window_length:
+            found = f"hop {self.hop} with window_length {self.window_length}"
+            raise Mistake(found, "hop", accepted="a hop that divides window_length and is at most half of it")
+        return self
 
 
 class ScatterLayout(Strict):
     """Predicted over measured scores, a point per utterance: a panel for each row of tables of agreement."""
 
-    title: str
+    title: Prose
     type: Literal["scatter"]
-    tables: list[str] = Field(min_length=1, description="tables of the study, of type agreement")
+    tables: list[Text] = Field(min_length=1, description="tables of the study, of type agreement")
 
 
 Quantity = Literal["valid_loss", "mae", "lcc", "measured", "predicted"]
@@ -79,16 +91,16 @@ Quantity = Literal["valid_loss", "mae", "lcc", "measured", "predicted"]
 class EpochsLayout(Strict):
     """What alternating runs measured on the validation set after each epoch: a panel for each quantity."""
 
-    title: str
+    title: Prose
     type: Literal["epochs"]
-    rows: Annotated[dict[str, str], BeforeValidator(by_label)] = Field(
+    rows: ByLabel = Field(
         min_length=1, description="label -> row of the study, or a list of rows; each ends in an alternating stage"
     )
-    quantities: dict[Quantity, str] = Field(min_length=1, description="column of history.json -> its label")
+    quantities: dict[Quantity, Text] = Field(min_length=1, description="column of history.json -> its label")
 
 
 def _type_of(value: Any) -> str:
-    return str(value.get("type", "spectrograms") if isinstance(value, dict) else value.type)
+    return str(value.get("type", "spectrograms") if isinstance(value, dict) else getattr(value, "type", "spectrograms"))
 
 
 FigureLayout = Annotated[
@@ -101,7 +113,7 @@ FigureLayout = Annotated[
 ]
 
 
-class SpectrogramsSpec(Strict):
+class SpectrogramsSpec(Spec):
     """The spec of a spectrogram figure; a panel's source is clean, noisy, or the role of an enhanced parent."""
 
     figure: Literal["spectrograms"] = "spectrograms"
@@ -111,7 +123,7 @@ class SpectrogramsSpec(Strict):
     version: int = 1
 
 
-class SweepSpec(Strict):
+class SweepSpec(Spec):
     """The spec of a sweep figure; a panel's curves are label -> role of a choice."""
 
     figure: Literal["sweep"] = "sweep"
@@ -121,7 +133,7 @@ class SweepSpec(Strict):
     version: int = 1
 
 
-class DistributionsSpec(Strict):
+class DistributionsSpec(Spec):
     """The spec of a figure of distributions, whose parent is a set."""
 
     figure: Literal["distributions"] = "distributions"
@@ -133,7 +145,7 @@ class DistributionsSpec(Strict):
     version: int = 1
 
 
-class ScatterPanelSpec(Strict):
+class ScatterPanelSpec(Spec):
     """Points of one row, of its first seed."""
 
     label: str
@@ -141,7 +153,7 @@ class ScatterPanelSpec(Strict):
     scores: dict[str, str] = Field(description="condition -> role of a scores parent")
 
 
-class ScatterSpec(Strict):
+class ScatterSpec(Spec):
     """The spec of a scatter figure."""
 
     figure: Literal["scatter"] = "scatter"
@@ -152,7 +164,7 @@ class ScatterSpec(Strict):
     version: int = 1
 
 
-class EpochsSpec(Strict):
+class EpochsSpec(Spec):
     """The spec of a figure of epochs; curves are label -> role of a run."""
 
     figure: Literal["epochs"] = "epochs"

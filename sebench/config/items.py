@@ -9,6 +9,7 @@ import ast
 import functools
 import importlib
 import json
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from typing import Any
 import annotated_types
 import pydantic
 
-from sebench.config.source import Module, code_hash, lookup, read_module
-from sebench.errors import SebenchError, nearest
+from sebench.config import own_code
+from sebench.config.source import Module, SourceError, code_hash, lookup, read_module
+from sebench.errors import choices, nearest
+from sebench.files import visible
 
 #: kind -> the package of sebench that holds its items, and the group of entry points.
 PACKAGES = {
@@ -68,8 +71,19 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "source": "",
     },
     "external": {"sample_rate": 16000, "source": ""},
-    "corpus": {"needs_root": True, "paired": False, "packages": (), "source": "", "address": "", "archives": ()},
+    "corpus": {
+        "needs_root": True,
+        "paired": False,
+        "packages": (),
+        "source": "",
+        "address": "",
+        "archives": (),
+        "parts": (),
+    },
 }
+
+#: What any item may declare: relations of its parameters that must hold, as `hop <= window_length // 2`.
+COMMON: dict[str, Any] = {"requires": ()}
 
 _NAMESPACE = {
     **{t.__name__: t for t in (float, int, bool, str, tuple, list, dict)},
@@ -81,7 +95,7 @@ _NAMESPACE = {
 }
 
 
-class ItemError(SebenchError):
+class ItemError(SourceError):
     """An item's source does not follow the conventions that let it be described, or a parameter is wrong."""
 
 
@@ -101,21 +115,61 @@ class Param:
         Raises:
             ValueError: with what is accepted.
         """
-        adapter = _adapter(self)
+        adapter = _adapter_of(self.text)
         try:
-            return adapter.dump_python(adapter.validate_json(json.dumps(value), strict=True), mode="json")
-        except (pydantic.ValidationError, TypeError, ValueError) as error:
-            reason = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error)
-            raise ValueError(f"{self.text} ({reason})") from None
+            found = adapter.dump_python(adapter.validate_json(json.dumps(value), strict=True), mode="json")
+        except (pydantic.ValidationError, TypeError, ValueError):
+            raise ValueError(self.words) from None
+        if not _sensible(found):
+            raise ValueError(f"{self.words}; no number beyond {LARGEST:g}")
+        return found
+
+    @property
+    def words(self) -> str:
+        """What is accepted."""
+        return words(ast.parse(self.text, mode="eval").body)
+
+
+#: No width, weight or length of a signal is larger.
+LARGEST = 1e9
+
+
+def _sensible(value: Any) -> bool:
+    if isinstance(value, list):
+        return len(value) <= 1000 and all(map(_sensible, value))
+    return not isinstance(value, (int, float)) or abs(value) <= LARGEST
+
+
+_TYPES = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "text", "None": "null"}
+_LISTS = {"float": "numbers", "int": "whole numbers", "str": "words"}
+_BOUNDS = {"Ge": "at least", "Gt": "above", "Le": "at most", "Lt": "below", "MultipleOf": "a multiple of"}
+
+
+def words(node: ast.expr) -> str:
+    """An annotation in a reader's words: `Annotated[float, Gt(0), Le(1)]` is 'a number above 0, at most 1'."""
+    if isinstance(node, ast.BinOp):
+        return f"{words(node.left)} or {words(node.right)}"
+    if isinstance(node, ast.Subscript):
+        head = ast.unparse(node.value)
+        inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if head == "Literal":
+            return ", ".join(map(ast.unparse, inside))
+        if head == "Annotated":
+            calls = [part for part in inside[1:] if isinstance(part, ast.Call) and part.args]
+            known = [(_BOUNDS.get(ast.unparse(call.func)), ast.unparse(call.args[0])) for call in calls]
+            bounds = ", ".join(f"{what} {value}" for what, value in known if what)
+            return f"{words(inside[0])} {bounds}".rstrip()
+        if head in ("tuple", "list"):
+            many = isinstance(inside[-1], ast.Constant) or head == "list"
+            of = _LISTS.get(ast.unparse(inside[0]), f"values, each {words(inside[0])}")
+            return f"a list of {of}" if many else f"a list of {len(inside)}: {', '.join(map(words, inside))}"
+    text = ast.unparse(node)
+    return _TYPES.get(text, text)
 
 
 @functools.lru_cache(maxsize=4096)
 def _adapter_of(text: str) -> pydantic.TypeAdapter[Any]:
     return pydantic.TypeAdapter(eval(text, {"__builtins__": {}}, dict(_NAMESPACE)))
-
-
-def _adapter(param: Param) -> pydantic.TypeAdapter[Any]:
-    return _adapter_of(param.text)
 
 
 @dataclass(frozen=True)
@@ -169,7 +223,7 @@ def registry(kind: str) -> dict[str, Item]:
     """All items of a kind: sebench's own, then those of installed packages' entry points."""
     found: dict[str, Item] = {}
     folder = Path(__file__).parents[1] / PACKAGES[kind]
-    for path in sorted(folder.glob("*.py")):
+    for path in visible(folder, "*.py"):
         module = read_module(f"sebench.{PACKAGES[kind]}.{path.stem}")
         if module is None:
             continue
@@ -188,13 +242,33 @@ def registry(kind: str) -> dict[str, Item]:
 
 
 def find(kind: str, type_name: str) -> Item | None:
-    """The item of that name, or at that dotted path `package.module:Class`; None if there is none."""
+    """The item of that name, or at that dotted path `package.module:Class`; None if there is none.
+
+    Raises:
+        ItemError: a class at a dotted path that is not what an item must be, or a module that is no Python.
+    """
     if ":" in type_name:
         module_name, _, cls = type_name.partition(":")
         if read_module(module_name) is None:
             return None
         return describe(kind, module_name, cls, builtin=False)
     return registry(kind).get(type_name)
+
+
+def absent(kind: str, type_name: str) -> tuple[str, str, str]:
+    """Of a type that is not found: what is wrong, what is accepted, and the nearest name."""
+    names = registry(kind)
+    if ":" not in type_name:
+        accepted = f"{choices(names, type_name)}, or package.module:Class"
+        return f"no {kind} {type_name!r}", accepted, nearest(type_name, names)
+    module = type_name.partition(":")[0]
+    folders = ", ".join(own_code.searched())
+    return (
+        f"module {module!r} cannot be imported: no such source on the module search path ({folders}, and this Python's "
+        "own packages)",
+        "a module of an installed package, or in a folder that `python_path:` in config.yaml names",
+        "",
+    )
 
 
 def build(description: Mapping[str, Any], kind: str) -> Any:
@@ -205,10 +279,8 @@ def build(description: Mapping[str, Any], kind: str) -> Any:
     """
     item = find(kind, description["type"])
     if item is None:
-        raise ItemError(
-            f"no {kind} {description['type']!r}; accepted: {', '.join(registry(kind))}; "
-            f"nearest: {nearest(description['type'], registry(kind)) or 'none'}"
-        )
+        found, accepted, near = absent(kind, description["type"])
+        raise ItemError(f"{found}; accepted: {accepted}; nearest: {near or 'none'}")
     if not item.builtin and description.get("code") not in (None, item.code):
         raise ItemError(
             f"{item.path}: the code changed since this was planned (hash {item.code}, planned {description['code']}); "
@@ -222,11 +294,61 @@ def build(description: Mapping[str, Any], kind: str) -> Any:
     params = dict(description.get("params") or {})
     for name in params:
         if name not in item.params:
-            raise ItemError(
-                f"{kind} {item.type!r} has no parameter {name!r}; accepted: {', '.join(item.params) or 'none'}"
-            )
+            raise ItemError(f"{kind} {item.type!r} has no parameter {name!r}; accepted: {choices(item.params, name)}")
     values = {name: _as_tuple(value) for name, value in params.items()}
     return getattr(importlib.import_module(item.module), item.cls)(**values)
+
+
+def broken_requirements(item: Item, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(relation, values of its parameters) of what an item requires of its parameters together and does not get.
+
+    Args:
+        params: those that are given, of the right types; the others have their defaults.
+
+    Raises:
+        ItemError: a requirement is not a comparison of parameters and whole numbers.
+    """
+    values = {name: params.get(name, param.default) for name, param in item.params.items()}
+    for text in item.requires:
+        names, code = _relation(item.path, text)
+        if not names <= set(values):  # of a base class whose parameter this one fixes
+            continue
+        if any(values[name] is None for name in names) and " is " not in text:
+            continue
+        try:
+            holds = eval(code, {"__builtins__": _FUNCTIONS}, {name: values[name] for name in names})
+        except ArithmeticError:
+            holds = False
+        except (TypeError, ValueError) as error:
+            raise ItemError(f"{item.path}: `requires` {text!r} cannot be computed: {error}") from None
+        if not holds:
+            yield text, ", ".join(f"{name} {values[name]}" for name in values if name in names)
+
+
+_FUNCTIONS = {"min": min, "max": max, "len": len, "all": all, "any": any}
+_RELATION = (
+    *(ast.Expression, ast.Compare, ast.Name, ast.Load, ast.Store, ast.Constant, ast.BinOp, ast.BoolOp, ast.Or, ast.And),
+    *(ast.cmpop, ast.Add, ast.Sub, ast.Mult, ast.Mod, ast.FloorDiv, ast.Call, ast.GeneratorExp, ast.comprehension),
+    ast.Tuple,
+)
+
+
+@functools.lru_cache(maxsize=512)
+def _relation(path: str, text: str) -> tuple[frozenset[str], types.CodeType]:
+    """Parameters of a relation, and its code."""
+    try:
+        tree = ast.parse(text, mode="eval")
+        strange = [type(node).__name__ for node in ast.walk(tree) if not isinstance(node, _RELATION)]
+        if strange:
+            raise ValueError(f"{strange[0]} is not for a relation of parameters")
+        calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        if not set(calls) <= set(_FUNCTIONS):
+            raise ValueError(f"a call of {choices(calls)}; accepted: {', '.join(_FUNCTIONS)}")
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        bound = {node.id for node in names if isinstance(node.ctx, ast.Store)} | set(_FUNCTIONS)
+        return frozenset(node.id for node in names) - bound, compile(tree, text, "eval")
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise ItemError(f"{path}: `requires` {text!r} is not understood: {error}") from None
 
 
 def _as_tuple(value: Any) -> Any:
@@ -248,11 +370,14 @@ def describe(kind: str, module_name: str, cls: str, *, builtin: bool, type_name:
     module = read_module(module_name)
     found = lookup(module, cls) if module is not None else None
     if found is None or not isinstance(found[1], ast.ClassDef):
-        raise ItemError(f"{kind} {module_name}:{cls}: no such class in the source")
-    attributes = dict(DEFAULTS[kind])
+        classes = () if module is None else (n for n, d in module.definitions.items() if isinstance(d, ast.ClassDef))
+        raise ItemError(f"{kind} {module_name}:{cls}: no such class in the source; it has {choices(classes, cls)}")
+    attributes = {**COMMON, **DEFAULTS[kind]}
     params: dict[str, Param] = {}
     for owner, statement in reversed(list(_ancestry(found[0], found[1]))):
-        attributes.update(_literals(statement))
+        found_here = _literals(statement)
+        requires = (*attributes["requires"], *found_here.get("requires", ()))  # those of the bases hold too
+        attributes.update({**found_here, "requires": requires})
         init = next((s for s in statement.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
         if init is not None:
             params = _params(init, f"{owner.name}:{statement.name}")
@@ -268,13 +393,18 @@ def describe(kind: str, module_name: str, cls: str, *, builtin: bool, type_name:
     )
 
 
-def _ancestry(module: Module, statement: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
+def _ancestry(
+    module: Module, statement: ast.ClassDef, below: tuple[ast.ClassDef, ...] = ()
+) -> Iterator[tuple[Module, ast.ClassDef]]:
     yield module, statement
     for base in statement.bases:
         if isinstance(base, ast.Name):
             found = lookup(module, base.id)
-            if found is not None and isinstance(found[1], ast.ClassDef) and not found[0].name.startswith("torch"):
-                yield from _ancestry(found[0], found[1])
+            if found is None or not isinstance(found[1], ast.ClassDef) or found[0].name.startswith("torch"):
+                continue
+            if found[1] in (*below, statement):
+                raise ItemError(f"{module.name}:{statement.name}: inherits from itself")
+            yield from _ancestry(found[0], found[1], (*below, statement))
 
 
 def _literals(statement: ast.ClassDef) -> dict[str, Any]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from sebench.config import items, schema
+from sebench.config import items, own_code, schema
+from sebench.config.explain import explain, in_words, shown
 from sebench.config.mixing import Mixing
+from sebench.config.source import SourceError
 from sebench.config.yaml_lines import Document, Location, load
-from sebench.errors import ConfigError, Problem, nearest
+from sebench.errors import ConfigError, Problem, choices, nearest
+from sebench.files import expanded as expanded_path
+from sebench.files import visible
+from sebench.names import ACCEPTED, is_name
 
 SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "losses": schema.LossEntry,
@@ -55,6 +59,10 @@ class Named:
         """File and line of the entry, or of a key in it."""
         return self.document.where((self.family or self.name, *keys))
 
+    def has(self, *keys: str | int) -> bool:
+        """Whether a key stands in the file."""
+        return (self.family or self.name, *keys) in self.document.lines
+
     @property
     def label(self) -> str:
         """How tables call the entry."""
@@ -63,21 +71,41 @@ class Named:
 
 @dataclass
 class Config:
-    """All entries by section and name."""
+    """All entries by section and name.
+
+    Args:
+        broken: (section, name) -> mistakes of an entry that cannot be used; under the name "" those of files that could
+            not be read, whose entries nobody knows.
+    """
 
     folder: Path
     settings: schema.Settings
     sections: dict[str, dict[str, Named]]
+    broken: dict[tuple[str, str], list[Problem]] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All mistakes, each once."""
+        return list(dict.fromkeys(problem for found in self.broken.values() for problem in found))
+
+    def faults(self, section: str, name: str) -> list[Problem]:
+        """Why an entry cannot be used: its own mistakes, or those of files in which it may stand."""
+        own = self.broken.get((section, name)) or self.broken.get((section, name.partition("@")[0]))
+        if own is None and name not in self.sections[section]:
+            own = self.broken.get((section, ""))
+        return own or []
 
     def get(self, section: str, name: str, where: str = "", key: str = "") -> Named:
         """The entry of that name.
 
         Raises:
-            ConfigError: no such entry; says what there is and what is nearest.
+            ConfigError: no such entry; says what there is and what is nearest; or what is wrong with it.
         """
-        found = self.lookup(section, name)
+        faults = self.broken.get((section, name)) or self.broken.get((section, name.partition("@")[0]))
+        found = None if faults else self.lookup(section, name)
         if found is None:
-            raise ConfigError([missing(self, section, name, where or str(self.folder), key or section)])
+            faults = faults or self.broken.get((section, ""))
+            raise ConfigError(faults or [missing(self, section, name, where or str(self.folder), key or section)])
         return found
 
     def lookup(self, section: str, name: str) -> Named | None:
@@ -85,7 +113,10 @@ class Config:
         found = self.sections[section].get(name)
         kind = ITEM_SECTIONS.get(section)
         if found is None and kind is not None and section not in NEED_AN_ENTRY:
-            item = items.find(kind, name)
+            try:
+                item = items.find(kind, name)
+            except SourceError:  # `missing` says why
+                return None
             if item is not None and not any(p.required for p in item.params.values()):
                 entry = SECTIONS[section].model_validate({"type": name})
                 return Named(name, entry, Document(self.folder / section, {}))
@@ -112,54 +143,96 @@ class Config:
 def missing(config: Config, section: str, name: str, where: str, key: str) -> Problem:
     """The problem 'no entry of that name'."""
     names = config.names(section)
-    return Problem(where, key, f"no {section} entry {name!r}", ", ".join(names) or "none yet", nearest(name, names))
+    kind = ITEM_SECTIONS.get(section)
+    if kind is not None and section not in NEED_AN_ENTRY:
+        try:
+            item = items.find(kind, name)
+        except SourceError as error:
+            return Problem(where, key, str(error))
+        if item is not None:
+            needed = ", ".join(param.name for param in item.params.values() if param.required)
+            return Problem(where, key, f"{kind} {name!r} has no default for {needed}", "an entry that sets it")
+        if ":" in name:
+            return Problem(where, key, *items.absent(kind, name))
+    return Problem(where, key, f"no {section} entry {name!r}", choices(names, name, "none yet"), nearest(name, names))
 
 
-def load_config(folder: Path | str = "config") -> Config:
+def load_config(folder: Path | str = "config", *, strict: bool = True) -> Config:
     """Read and check a configuration folder.
 
+    Args:
+        strict: refuse any mistake. Otherwise an entry with a mistake is put aside (`Config.broken`): an error for what
+            uses it.
+
     Raises:
-        ConfigError: with every mistake found.
+        ConfigError: with every mistake found; not strict, where nothing can be used: no folder, or a wrong config.yaml.
     """
-    folder = Path(folder)
-    problems: list[Problem] = []
+    folder = expanded_path(folder, "configuration folder")
+    if not folder.is_dir():
+        raise ConfigError([Problem(str(folder), "configuration", "no such folder", "a folder with config.yaml")])
+    general: list[Problem] = []
     settings: schema.Settings | None = None
     try:
         settings = load_file(schema.Settings, folder / "config.yaml")
+        general.extend(_search(settings, folder / "config.yaml"))
     except ConfigError as error:
-        problems.extend(error.problems)
-    sections: dict[str, dict[str, Named]] = {}
-    for section, model in SECTIONS.items():
-        sections[section] = {}
-        for document in _documents(folder / section, problems):
-            if not isinstance(document.data, dict):
-                problems.append(Problem(document.where(), section, "not a mapping of names to entries"))
-                continue
-            for name, content in document.data.items():
-                name = str(name)
-                if "@" in name:
-                    accepted = "a name without @, which stands between a sweep and its value"
-                    problems.append(Problem(document.where((name,)), name, "the name holds @", accepted))
-                    continue
-                if name in sections[section]:
-                    other = sections[section][name].where()
-                    problems.append(Problem(document.where((name,)), name, f"the name is taken by {other}"))
-                    continue
-                entry = _validated(model, content, document, (name,), problems)
-                if entry is not None:
-                    sections[section][name] = Named(name, entry, document)
-    for named in list(sections["losses"].values()):
-        for member in expanded(named, problems):
-            sections["losses"][member.name] = member
+        general.extend(error.problems)
+    sections: dict[str, dict[str, Named]] = {section: {} for section in SECTIONS}
+    broken: dict[tuple[str, str], list[Problem]] = {}
+    for section in SECTIONS:
+        for name, problem in _read_section(folder, section, sections[section]):
+            broken.setdefault((section, name), []).append(problem)
     if settings is None:
-        raise ConfigError(problems)
-    config = Config(folder, settings, sections)
+        raise ConfigError([*general, *(problem for found in broken.values() for problem in found)])
+    config = Config(folder, settings, sections, broken)
     from sebench.config.references import check_references
 
-    problems.extend(check_references(config))
-    if problems:
-        raise ConfigError(problems)
+    for section, name, problem in list(check_references(config)):
+        broken.setdefault((section, name), []).append(problem)
+    if general or (strict and broken):
+        raise ConfigError([*general, *config.problems])
     return config
+
+
+def _search(settings: schema.Settings, path: Path) -> Iterator[Problem]:
+    """Put the folders of `python_path` on the module search path."""
+    document = load(path)
+    for index, folder in enumerate(settings.python_path):
+        if not own_code.resolved(folder).is_dir():
+            where = document.where(("python_path", index))
+            yield Problem(where, f"python_path.{index}", f"no folder {folder!r}", "a folder with Python modules")
+    own_code.extend(settings.python_path)
+
+
+def _read_section(folder: Path, section: str, entries: dict[str, Named]) -> Iterator[tuple[str, Problem]]:
+    """Fill in the entries of a section; yields names and what is wrong with them, under "" what is wrong with files."""
+    unread: list[Problem] = []
+    for document in _documents(folder / section, unread):
+        if not isinstance(document.data, dict):
+            accepted = "a mapping of names to entries"
+            unread.append(Problem(document.where(), section, f"found {shown(document.data)}", accepted))
+            continue
+        for name, content in document.data.items():
+            where = document.where((name,))
+            if not isinstance(name, str):
+                yield str(name), Problem(where, str(name), "an entry whose name is a number", f'"{name}" in quotes')
+            elif not is_name(name):
+                yield name, Problem(where, section, f"the name {name!r}", ACCEPTED)
+            elif name in entries:
+                yield name, Problem(where, name, f"the name is taken by {entries[name].where()}")
+            else:
+                problems: list[Problem] = []
+                entry = _validated(SECTIONS[section], content, document, (name,), problems)
+                if entry is not None:
+                    entries[name] = Named(name, entry, document)
+                yield from ((name, problem) for problem in problems)
+    yield from (("", problem) for problem in unread)
+    if section == "losses":
+        for named in list(entries.values()):
+            problems = []
+            for member in expanded(named, problems):
+                entries[member.name] = member
+            yield from ((named.name, problem) for problem in problems)
 
 
 def expanded(named: Named, problems: list[Problem]) -> Iterator[Named]:
@@ -177,7 +250,7 @@ def expanded(named: Named, problems: list[Problem]) -> Iterator[Named]:
             try:
                 member = schema.LossEntry.model_validate(content)
             except pydantic.ValidationError as error:
-                accepted = error.errors()[0]["msg"].removeprefix("Input should be ")
+                accepted = in_words(error.errors()[0])
                 where = named.where("sweep", axis)
                 problems.append(Problem(where, f"{named.name}.sweep.{axis}", f"found {point!r}", accepted))
                 continue
@@ -199,7 +272,7 @@ def load_file(model: type[Model], path: Path) -> Model:
 
 
 def _documents(folder: Path, problems: list[Problem]) -> Iterator[Document]:
-    for path in sorted(folder.glob("*.y*ml")):
+    for path in (path for path in visible(folder, "*") if path.suffix in (".yaml", ".yml")):
         try:
             yield load(path)
         except ConfigError as error:
@@ -212,80 +285,3 @@ def _validated(model: Any, content: Any, document: Document, location: Location,
     except pydantic.ValidationError as error:
         problems.extend(explain(error, model, document, location))
         return None
-
-
-def explain(error: pydantic.ValidationError, model: Any, document: Document, location: Location) -> Iterator[Problem]:
-    """pydantic's findings as problems with file, line, what was found and what is accepted."""
-    seen: set[tuple[str, str]] = set()
-    for detail in error.errors():
-        loc = _real_location(document.data, location, detail["loc"])
-        key = ".".join(str(part) for part in loc)
-        where = document.where(loc)
-        if detail["type"] == "extra_forbidden":
-            accepted = _fields_at(model, detail["loc"][:-1])
-            name = str(detail["loc"][-1])
-            problem = Problem(where, key, f"unknown key {name!r}", ", ".join(accepted), nearest(name, accepted))
-        elif detail["type"] == "missing":
-            problem = Problem(where, key, "required and absent", _field_note(model, detail["loc"]))
-        else:
-            found = detail["input"]
-            shown = repr(found) if not isinstance(found, (dict, pydantic.BaseModel)) else "a mapping"
-            accepted_text = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            near = ""
-            if detail["type"] == "literal_error":
-                near = nearest(str(found), str(detail.get("ctx", {}).get("expected", "")).replace("'", "").split(" "))
-            problem = Problem(where, key, f"found {shown}", accepted_text, near)
-        mark = (problem.where, problem.key)
-        if mark not in seen or detail["type"] == "extra_forbidden":
-            seen.add(mark)
-            yield problem
-
-
-def _real_location(data: Any, base: Location, loc: tuple[Any, ...]) -> Location:
-    """Drop the parts of a pydantic location that name union members instead of keys."""
-    value = data
-    for part in base:
-        value = value[part] if isinstance(value, dict) and part in value else None
-    result: list[str | int] = list(base)
-    for position, part in enumerate(loc):
-        if (isinstance(value, dict) and part in value) or (
-            isinstance(value, list) and isinstance(part, int) and part < len(value)
-        ):
-            value = value[part]
-        elif position != len(loc) - 1 or not isinstance(value, dict):
-            continue
-        result.append(part)
-    return tuple(result)
-
-
-def _fields_at(model: Any, loc: tuple[Any, ...]) -> list[str]:
-    current: list[Any] = [model]
-    for part in loc:
-        following: list[Any] = []
-        for candidate in current:
-            if isinstance(candidate, type) and issubclass(candidate, pydantic.BaseModel):
-                fields = candidate.model_fields
-                following.extend(_unwrap(fields[part].annotation) if part in fields else [candidate])
-            else:
-                following.append(candidate)
-        current = following
-    names: list[str] = []
-    for candidate in current:
-        if isinstance(candidate, type) and issubclass(candidate, pydantic.BaseModel):
-            names.extend(candidate.model_fields)
-    return list(dict.fromkeys(names))
-
-
-def _unwrap(annotation: Any) -> list[Any]:
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType, typing.Annotated, list, dict, tuple):
-        return [leaf for argument in typing.get_args(annotation) for leaf in _unwrap(argument)]
-    return [annotation]
-
-
-def _field_note(model: Any, loc: tuple[Any, ...]) -> str:
-    for candidate in [model]:
-        field = getattr(candidate, "model_fields", {}).get(loc[-1])
-        if field is not None and field.description:
-            return str(field.description)
-    return ""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from sebench.config.base import Strict
+from sebench.errors import Mistake
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,19 +15,19 @@ if TYPE_CHECKING:
 Measure = Literal["p56", "rms", "active_rms"]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
-class Uniform(_Entry):
+class Uniform(Strict):
     """`{uniform: [low, high]}`: any value between the two."""
 
-    uniform: tuple[float, float] = Field(description="Lowest and highest value.")
+    uniform: Annotated[tuple[float, float], BeforeValidator(_tuple)] = Field(description="Lowest and highest value.")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.uniform[0] > self.uniform[1]:
-            raise ValueError(f"lowest value {self.uniform[0]:g} is above highest value {self.uniform[1]:g}")
+            raise Mistake(f"lowest value {self.uniform[0]:g} is above highest value {self.uniform[1]:g}", "uniform")
         return self
 
     @property
@@ -37,10 +40,10 @@ class Uniform(_Entry):
         return float(rng.uniform(*self.uniform))
 
 
-class Choice(_Entry):
+class Choice(Strict):
     """`{choice: [a, b, c]}`: each value equally often."""
 
-    choice: tuple[float, ...] = Field(min_length=1, description="The values.")
+    choice: Annotated[tuple[float, ...], BeforeValidator(_tuple)] = Field(min_length=1, description="The values.")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -52,22 +55,38 @@ class Choice(_Entry):
         return float(self.choice[rng.integers(len(self.choice))])
 
 
-Distribution = float | Uniform | Choice
+def _form(value: Any) -> str | None:
+    """Which of the three forms a value has."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "number"
+    if isinstance(value, dict):
+        return next((form for form in ("uniform", "choice") if form in value), None)
+    return "uniform" if isinstance(value, Uniform) else "choice" if isinstance(value, Choice) else None
 
 
-def draw(distribution: Distribution, rng: np.random.Generator) -> float:
+Distribution = Annotated[
+    Annotated[float, Tag("number")] | Annotated[Uniform, Tag("uniform")] | Annotated[Choice, Tag("choice")],
+    Discriminator(
+        _form,
+        custom_error_type="distribution",
+        custom_error_message="a number, { uniform: [lowest, highest] }, or { choice: [values] }",
+    ),
+]
+
+
+def draw(distribution: float | Uniform | Choice, rng: np.random.Generator) -> float:
     """One value; a number stands for itself and takes nothing from the generator."""
     return float(distribution) if isinstance(distribution, (int, float)) else distribution.draw(rng)
 
 
-def bounds(distribution: Distribution) -> tuple[float, float]:
+def bounds(distribution: float | Uniform | Choice) -> tuple[float, float]:
     """Lowest and highest value that can be drawn."""
     if isinstance(distribution, (int, float)):
         return float(distribution), float(distribution)
     return distribution.bounds
 
 
-class Reverberation(_Entry):
+class Reverberation(Strict):
     """Which mixtures are reverberant, and in what rooms. Defaults: seed 001 (FACTS C.5)."""
 
     probability: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -114,7 +133,7 @@ class Reverberation(_Entry):
         return self
 
 
-class Mixing(_Entry):
+class Mixing(Strict):
     """One entry of `config/mixing/`."""
 
     description: str = Field(default="", description="What it is for; shown by `sebench list`.")
@@ -153,7 +172,9 @@ class Mixing(_Entry):
     @model_validator(mode="after")
     def _levels(self) -> Self:
         if (self.speech_level_dbov is None) == (self.mixture_level_dbov is None):
-            raise ValueError("give either speech_level_dbov or mixture_level_dbov, and set the other to null")
+            found = "both" if self.speech_level_dbov is not None else "neither"
+            accepted = "either speech_level_dbov or mixture_level_dbov, and the other null"
+            raise Mistake(f"{found} of the two levels", "mixture_level_dbov", accepted=accepted)
         _within("snr_db", self.snr_db, -60.0, 100.0, "dB")
         for name in ("speech_level_dbov", "mixture_level_dbov"):
             if getattr(self, name) is not None:
@@ -161,7 +182,8 @@ class Mixing(_Entry):
         return self
 
 
-def _within(name: str, distribution: Distribution, lowest: float, highest: float, unit: str) -> None:
+def _within(name: str, distribution: float | Uniform | Choice, lowest: float, highest: float, unit: str) -> None:
     low, high = bounds(distribution)
     if low < lowest or high > highest:
-        raise ValueError(f"{name}: {low:g}..{high:g} is not within {lowest:g}..{highest:g} {unit}".rstrip())
+        found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        raise Mistake(f"found {found}", name, accepted=f"{lowest:g} to {highest:g} {unit}".rstrip())

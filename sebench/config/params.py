@@ -7,8 +7,8 @@ from typing import Annotated
 
 from annotated_types import MinLen
 
+from sebench.config.base import Strict
 from sebench.config.load import load_file
-from sebench.config.schema import Strict
 
 
 class Params(Strict):

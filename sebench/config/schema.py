@@ -5,52 +5,70 @@ from __future__ import annotations
 import string
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from sebench.config.base import (
+    MOST_STEPS,
+    Count,
+    EachOnce,
+    Names,
+    OptionalText,
+    Prose,
+    Rate,
+    Seconds,
+    Seed,
+    SnrDb,
+    Strict,
+    Text,
+    listed,
+)
 from sebench.config.figures import FigureLayout
 from sebench.config.tables import ClaimLayout, TableLayout
-
-
-class Strict(BaseModel):
-    """Base: no unknown keys, no silent conversion of words to numbers, immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+from sebench.errors import Mistake, SebenchError, choices
+from sebench.files import expanded
 
 
 def _by_role(value: Any) -> Any:
     return {"": value} if isinstance(value, str) else value
 
 
-Names = Annotated[list[str], BeforeValidator(_listed)]
-ByRole = Annotated[dict[str, str], BeforeValidator(_by_role)]
-Positive = Annotated[int, Field(gt=0)]
-SnrDb = Annotated[float, Field(ge=-60, le=100)]
+def _path(text: str) -> str:
+    try:
+        return str(expanded(text))
+    except SebenchError as error:
+        raise ValueError(str(error)) from None
+
+
+ByRole = Annotated[dict[str, Text], BeforeValidator(_by_role), Field(min_length=1)]
+SnrsDb = Annotated[list[SnrDb], EachOnce]
+Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
+PathText = Annotated[Text, AfterValidator(_path)]
 
 
 class Entry(Strict):
     """What every named entry may say about itself."""
 
-    label: str = Field("", description="how tables call it; the entry's name if empty")
+    label: OptionalText = Field("", description="how tables call it; the entry's name if empty")
     description: str = ""
 
 
 class ItemEntry(Entry):
     """A parameterisation of a registered item."""
 
-    type: str = Field(description="a registered name, or package.module:Class")
-    params: dict[str, Any] = {}
+    type: Text = Field(description="a registered name, or package.module:Class")
+    params: dict[str, Any] = Field({})
 
 
 class Mix(Strict):
     """Equation (21) of source 002: (1 - beta) * magnitude + beta * complex."""
 
-    magnitude: str
-    complex: str
+    magnitude: Text
+    complex: Text
     beta: float | None = Field(None, ge=0, le=1, description="required, unless it is swept")
+
+
+#: Values of a sweep: each is a training of its own.
+MOST_POINTS = 1000
 
 
 class Range(Strict):
@@ -63,6 +81,8 @@ class Range(Strict):
     @model_validator(mode="after")
     def _ends_meet(self) -> Range:
         steps = (self.stop - self.start) / self.step
+        if steps >= MOST_POINTS:
+            raise ValueError(f"makes {steps + 1:g} values, more than {MOST_POINTS}")
         if steps < 1 or abs(steps - round(steps)) > 1e-6:
             raise ValueError("`to` must lie a whole number of steps above `from`")
         return self
@@ -74,19 +94,25 @@ class Range(Strict):
 
 
 def _values(value: Any) -> Any:
-    if not isinstance(value, dict):
+    accepted = "a list of numbers or words, or a range with the keys from, to, step"
+    if isinstance(value, list):
+        for point in value:
+            if isinstance(point, bool) or not isinstance(point, (int, float, str)):
+                raise Mistake(f"found a list with {point!r}", accepted=accepted)
         return value
+    if not isinstance(value, dict):
+        raise Mistake(f"found {value!r}", accepted=accepted)
     try:
         return Range.model_validate(value).values()
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(map(str, detail["loc"]))
-        reason = detail["msg"].removeprefix("Value error, ")
-        raise ValueError(f"a list of values, or a range with the keys from, to, step ({where} {reason})") from None
+        reason = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        raise Mistake(f"a range: {where} {reason}".replace(":  ", ": "), accepted=accepted) from None
 
 
 Point = float | str
-Points = Annotated[list[Point], BeforeValidator(_values), Field(min_length=1)]
+Points = Annotated[list[Point], BeforeValidator(_values), Field(min_length=1, max_length=MOST_POINTS)]
 
 
 def point_name(point: Point) -> str:
@@ -97,9 +123,9 @@ def point_name(point: Point) -> str:
 class LossEntry(Entry):
     """A loss: a parameterised item, a weighted sum of other entries, or a mix of two; or a family of such entries."""
 
-    type: str | None = None
-    params: dict[str, Any] = {}
-    sum: dict[str, float] | None = None
+    type: Text | None = None
+    params: dict[str, Any] = Field({})
+    sum: dict[str, Weight] | None = None
     mix: Mix | None = None
     sweep: dict[str, Points] = Field(
         {}, max_length=1, description="one parameter (of a mix: beta) -> its values: the entry is a family of entries"
@@ -107,25 +133,28 @@ class LossEntry(Entry):
 
     @model_validator(mode="after")
     def _one_form(self) -> LossEntry:
-        if sum(form is not None for form in (self.type, self.sum, self.mix)) != 1:
-            raise ValueError("give exactly one of type, sum, mix")
+        forms = [name for name in ("type", "sum", "mix") if getattr(self, name) is not None]
+        if len(forms) != 1:
+            raise Mistake(
+                f"found {' and '.join(forms) or 'none of type, sum, mix'}", accepted="exactly one of type, sum, mix"
+            )
         if self.params and self.type is None:
-            raise ValueError("params belong to type; the parts of a sum or mix are entries of their own")
+            raise Mistake("`params` belong to type; the parts of a sum or mix are entries of their own", "params")
         if self.sum is not None and not any(self.sum.values()):
-            raise ValueError("a sum needs at least one term with a weight other than 0")
+            raise Mistake("a sum needs at least one term with a weight other than 0", "sum")
         return self
 
     @model_validator(mode="after")
     def _sweep_fits(self) -> LossEntry:
         for axis, points in self.sweep.items():
             if self.sum is not None or (self.mix is not None and axis != "beta"):
-                raise ValueError("a sweep is over a parameter of `type`, or over the beta of a mix")
+                raise Mistake("a sweep is over a parameter of `type`, or over the beta of a mix", "sweep", axis)
             if axis in self.params or (self.mix is not None and self.mix.beta is not None):
-                raise ValueError(f"{axis} has a value and is swept")
+                raise Mistake(f"{axis} has a value and is swept", "sweep", axis)
             if len({point_name(point) for point in points}) != len(points):
-                raise ValueError(f"a value of {axis} stands twice")
+                raise Mistake(f"a value of {axis} stands twice", "sweep", axis)
         if self.mix is not None and self.mix.beta is None and not self.sweep:
-            raise ValueError("a mix needs beta, or a sweep over it")
+            raise Mistake("a mix needs `beta`, or a sweep over it", "mix")
         return self
 
 
@@ -142,6 +171,7 @@ class CorpusEntry(ItemEntry):
 
     root: str | None = Field(None, description="folder; relative to the working folder")
     root_env: str | None = Field(None, description="environment variable that holds the folder; wins over root")
+    strict: bool = Field(False, description="stop where any file or pair cannot be used, instead of leaving it out")
 
 
 class ExternalEntry(ItemEntry):
@@ -156,19 +186,35 @@ class Optimiser(Strict):
     """The optimiser of a stage."""
 
     type: Literal["adamw", "adam"] = "adamw"
-    lr: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    betas: list[float] = Field([0.9, 0.999], min_length=2, max_length=2)
+    lr: Rate = 1e-3
+    weight_decay: float = Field(0.0, ge=0, le=10)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field([0.9, 0.999], min_length=2, max_length=2)
+
+
+PLATEAU = "halve_on_plateau"
 
 
 class Schedule(Strict):
     """The learning rate over the steps of a stage."""
 
     type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = "constant"
-    warmup_steps: int = Field(0, ge=0)
+    warmup_steps: int = Field(0, ge=0, le=MOST_STEPS)
     final_factor: float = Field(0.0, ge=0, le=1, description="cosine and linear_decay: last rate over first")
-    patience: Positive = Field(5, description="halve_on_plateau: validations without a better value")
-    stop_lr: float | None = Field(None, gt=0, description="halve_on_plateau: stop below this rate")
+    patience: Count = Field(5, description="halve_on_plateau: validations without a better value")
+    stop_lr: Rate | None = Field(None, description="halve_on_plateau: stop below this rate")
+
+    @model_validator(mode="after")
+    def _heeded(self) -> Schedule:
+        """A key that the type does not read would be believed to do something."""
+        read = {"final_factor": ("cosine", "linear_decay"), "patience": (PLATEAU,), "stop_lr": (PLATEAU,)}
+        for key, types in read.items():
+            if key in self.model_fields_set and getattr(self, key) is not None and self.type not in types:
+                raise Mistake(
+                    f"`{key}` with a schedule of type {self.type}, which does not read it",
+                    key,
+                    accepted=f"`{key}` with type {' or '.join(types)}",
+                )
+        return self
 
 
 Augment = Literal["remix", "remix_levels", "band_mask", "shift"]
@@ -180,25 +226,25 @@ Hears = Literal["enhanced", "both"]
 class Stage(Strict):
     """One training phase of a recipe."""
 
-    name: str
+    name: Text
     kind: Literal["supervised", "predictor", "alternating"] = Field(
         "supervised",
         description="supervised: a model by a loss; predictor: a predictor on the output of a frozen model; "
         "alternating: the two in turn, epoch by epoch",
     )
-    model: str | None = Field(None, description="a model entry; the cell's if absent")
-    loss: str | None = Field(None, description="a loss entry; the cell's if absent")
-    predictor: str | None = Field(None, description="a predictor entry; kinds predictor and alternating")
-    labels: str | None = Field(None, description="the metric entry that the predictor predicts")
+    model: Text | None = Field(None, description="a model entry; the cell's if absent")
+    loss: Text | None = Field(None, description="a loss entry; the cell's if absent")
+    predictor: Text | None = Field(None, description="a predictor entry; kinds predictor and alternating")
+    labels: Text | None = Field(None, description="the metric entry that the predictor predicts")
     data: str = Field("", description="role of the corpus and mixing, where the study names several")
     init: dict[str, str] = Field(
         {},
         description="what starts from an earlier stage of this recipe: a submodule ('' for the whole of what the stage "
         "trains), the `enhancer` of a predictor stage, the `predictor` of an alternating one",
     )
-    freeze: list[str] = Field([], description="submodules that are not trained")
-    effort: float = Field(1.0, gt=0, description="steps, as a multiple of the scale's")
-    epochs: Positive | None = Field(
+    freeze: Annotated[list[Text], EachOnce] = Field([], description="submodules that are not trained")
+    effort: float = Field(1.0, gt=0, le=1000, description="steps, as a multiple of the scale's")
+    epochs: Count | None = Field(
         None, description="length in passes over the training set, each with a validation, instead of the scale's steps"
     )
     utterances: Literal["segments", "whole"] = Field(
@@ -213,7 +259,7 @@ class Stage(Strict):
         "keep", description="kind alternating: what the optimisers know at the start of each epoch"
     )
     schedule: Schedule = Schedule()
-    clip_norm: float | None = Field(5.0, gt=0)
+    clip_norm: float | None = Field(5.0, gt=0, le=1e6)
     augment: list[Augment] = Field([], description="changes of a batch, in this order; see sebench/training/augment.py")
     keep: Literal["best", "last"] = "best"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
@@ -221,34 +267,57 @@ class Stage(Strict):
     @model_validator(mode="after")
     def _augmented_once(self) -> Stage:
         if len(set(self.augment)) != len(self.augment):
-            raise ValueError("an augmentation stands twice")
+            raise Mistake("an augmentation stands twice", "augment")
         if self.augment and self.utterances == "whole":
-            raise ValueError("an augmentation is of segments: `utterances: segments`, or no `augment`")
+            raise Mistake(
+                "an augmentation is of segments", "augment", accepted="`utterances: segments`, or no `augment`"
+            )
+        if self.augment and self.kind == "predictor":
+            raise Mistake("`augment` in a stage of kind predictor, which hears what its set has", "augment")
+        return self
+
+    @model_validator(mode="after")
+    def _length_and_rate(self) -> Stage:
+        if self.epochs is not None and "effort" in self.model_fields_set:
+            raise Mistake(
+                "`effort` is of the scale's steps, and `epochs` replaces them", "effort", accepted="one of them"
+            )
+        if self.schedule.stop_lr is not None and self.schedule.stop_lr >= self.optimiser.lr:
+            found = f"stop_lr {self.schedule.stop_lr:g} is not below the optimiser's lr {self.optimiser.lr:g}"
+            raise Mistake(found, "schedule", "stop_lr", accepted=f"above 0 and below {self.optimiser.lr:g}")
         return self
 
     @model_validator(mode="after")
     def _whole_kind(self) -> Stage:
-        alone = {"predictor": self.predictor, "labels": self.labels}
-        for name, value in alone.items():
-            if (value is None) != (self.kind == "supervised"):
-                raise ValueError(f"`{name}` belongs to a stage of kind predictor or alternating, which needs it")
-        if self.hears != "enhanced" and self.kind == "supervised":
-            raise ValueError("`hears` belongs to a stage of kind predictor or alternating")
+        of_two = "belongs to a stage of kind predictor or alternating"
+        for name in ("predictor", "labels"):
+            if (getattr(self, name) is None) != (self.kind == "supervised"):
+                raise Mistake(f"`{name}` {of_two}, which needs it", name)
+        if "hears" in self.model_fields_set and self.kind == "supervised":
+            raise Mistake(f"`hears` {of_two}", "hears")
         if (self.predictor_optimiser is None) != (self.kind != "alternating"):
-            raise ValueError("`predictor_optimiser` belongs to a stage of kind alternating, which needs it")
-        if self.kind == "predictor" and "enhancer" not in self.init:
-            raise ValueError(
-                "a stage of kind predictor needs `init: { enhancer: STAGE }`, whose output it is trained on"
+            raise Mistake(
+                "`predictor_optimiser` belongs to a stage of kind alternating, which needs it", "predictor_optimiser"
             )
+        if "optimiser_state" in self.model_fields_set and self.kind != "alternating":
+            raise Mistake("`optimiser_state` belongs to a stage of kind alternating", "optimiser_state")
+        if self.loss is not None and self.kind == "predictor":
+            raise Mistake("`loss` in a stage of kind predictor, which learns from its labels", "loss")
+        if self.kind == "predictor" and "enhancer" not in self.init:
+            found = "a stage of kind predictor needs `init: { enhancer: STAGE }`, whose output it is trained on"
+            raise Mistake(found, "init")
         if self.kind == "alternating" and (self.epochs is None or self.utterances != "whole"):
-            raise ValueError("a stage of kind alternating needs `epochs` and `utterances: whole`")
+            raise Mistake("a stage of kind alternating needs `epochs` and `utterances: whole`", "utterances")
         if self.kind == "alternating" and not {"", "predictor"} <= set(self.init):
-            raise ValueError(
+            raise Mistake(
                 'a stage of kind alternating needs `init: { "": STAGE, predictor: STAGE }`: both networks are trained '
-                "before it"
+                "before it",
+                "init",
             )
         if self.kind != "supervised" and self.freeze:
-            raise ValueError("`freeze` is for stages of kind supervised: the others freeze whole networks in turn")
+            raise Mistake(
+                "`freeze` is for stages of kind supervised: the others freeze whole networks in turn", "freeze"
+            )
         return self
 
 
@@ -261,39 +330,45 @@ class RecipeEntry(Entry):
 class Utterances(Strict):
     """Mixtures per split."""
 
-    train: Positive
-    valid: Positive
-    test: Positive
+    train: Count
+    valid: Count
+    test: Count
+
+
+#: The largest machines have some 500.
+Cores = Annotated[int, Field(ge=1, le=1024)]
 
 
 class Amounts(Strict):
     """What a scale sets."""
 
     utterances: Utterances
-    steps: Positive
-    batch_size: Positive
-    segment_seconds: float = Field(gt=0)
-    validations: Positive = Field(description="how often validation runs during a stage")
-    seeds: Positive = Field(description="runs per cell")
-    threads: Positive = Field(1, description="intra-op threads of a run: part of its identity")
-    devices: Positive = Field(1, description="GPUs (on the CPU: processes) that train one run: part of its identity")
+    steps: Count
+    batch_size: Annotated[int, Field(ge=1, le=65536)]
+    segment_seconds: Seconds
+    validations: Count = Field(description="how often validation runs during a stage")
+    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(description="runs per cell")
+    threads: Cores = Field(1, description="intra-op threads of a run: part of its identity")
+    devices: Cores = Field(1, description="GPUs (on the CPU: processes) that train one run: part of its identity")
 
 
 class PartialUtterances(Strict):
     """Mixtures per split that a study sets for itself."""
 
-    train: Positive | None = None
-    valid: Positive | None = None
-    test: Positive | None = None
+    train: Count | None = None
+    valid: Count | None = None
+    test: Count | None = None
 
 
 class StageAmounts(Strict):
     """What a study changes of one stage of its recipes."""
 
-    epochs: Positive | None = None
-    mixtures: Positive | None = Field(None, description="of its training set, the first so many; absent: all")
-    lr_factor: float = Field(1.0, gt=0, description="times the stage's learning rates and the rate that it stops at")
-    patience: Positive | None = Field(None, description="of a schedule that waits for a better validation")
+    epochs: Count | None = None
+    mixtures: Count | None = Field(None, description="of its training set, the first so many; absent: all")
+    lr_factor: float = Field(
+        1.0, gt=0, le=1e6, description="times the stage's learning rates and the rate that it stops at"
+    )
+    patience: Count | None = Field(None, description="of a schedule that waits for a better validation")
     hears: Hears | None = Field(None, description="signals that a predictor learns from")
 
 
@@ -301,19 +376,23 @@ class StudyAmounts(Strict):
     """What a study changes of a scale."""
 
     utterances: PartialUtterances | None = None
-    steps: Positive | None = None
-    batch_size: Positive | None = None
-    segment_seconds: float | None = Field(None, gt=0)
-    max_seconds: float | None = Field(None, ge=0.1, description="of longer utterances only the beginning is mixed")
-    validations: Positive | None = None
-    seeds: Positive | None = None
-    threads: Positive | None = None
-    devices: Positive | None = None
+    steps: Count | None = None
+    batch_size: Annotated[int, Field(ge=1, le=65536)] | None = None
+    segment_seconds: Seconds | None = None
+    max_seconds: float | None = Field(
+        None, ge=0.1, le=600, description="of longer utterances only the beginning is mixed"
+    )
+    validations: Count | None = None
+    seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
+    threads: Cores | None = None
+    devices: Cores | None = None
     models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
     predictors: dict[str, dict[str, Any]] = Field({}, description="predictor entry -> parameters at this scale")
     stages: dict[str, StageAmounts] = Field({}, description="stage name -> its epochs, amounts, rates and patience")
-    snr_db: list[SnrDb] | None = Field(None, min_length=1, description="those of the test SNRs that are computed")
-    lr_factor: float = Field(1.0, gt=0, description="times every stage's learning rate: few steps need larger ones")
+    snr_db: SnrsDb | None = Field(None, min_length=1, description="those of the test SNRs that are computed")
+    lr_factor: float = Field(
+        1.0, gt=0, le=1e6, description="times every stage's learning rate: few steps need larger ones"
+    )
     sweeps: dict[str, Points] = Field({}, description="swept parameter -> those of its values that this scale computes")
 
 
@@ -322,46 +401,64 @@ class ScaleEntry(Entry, Amounts):
 
 
 Axis = Literal["model", "loss", "recipe", "seed"]
-AxisValues = Annotated[list[str | int], BeforeValidator(_listed)]
+AxisValues = Annotated[list[Text | Seed], BeforeValidator(listed), Field(min_length=1), EachOnce]
 
 
 class GridBlock(Strict):
     """Cells: the product of `product`'s axes, times `zip`'s axes taken together."""
 
-    product: dict[Axis, AxisValues] = {}
-    zip: dict[Axis, AxisValues] = {}
-    label: str = Field("{model}({loss})", description="row label; {model}, {loss}, {recipe} stand for labels")
+    product: dict[Axis, AxisValues] = Field({})
+    zip: dict[Axis, AxisValues] = Field({})
+    label: Text = Field("{model}({loss})", description="row label; {model}, {loss}, {recipe} stand for labels")
     test: Literal["all", "ends", "none"] = Field(
         "all", description="which cells are enhanced and scored: all; of a sweep the first and the last value; none"
     )
 
     @model_validator(mode="after")
     def _understood(self) -> GridBlock:
-        names = [field for _, field, _, _ in string.Formatter().parse(self.label) if field is not None]
+        try:
+            names = [field for _, field, _, _ in string.Formatter().parse(self.label) if field is not None]
+        except ValueError as error:
+            raise Mistake(f"{self.label!r}: {error}", "label", accepted="braces around model, loss or recipe") from None
         unknown = sorted(set(names) - {"model", "loss", "recipe"})
         if unknown:
-            raise ValueError(f"label knows {{model}}, {{loss}} and {{recipe}}, not {', '.join(unknown)}")
-        seeds = [*self.product.get("seed", []), *self.zip.get("seed", [])]
-        if not all(isinstance(seed, int) for seed in seeds):
-            raise ValueError("seeds are whole numbers")
+            found = f"a label with {choices(f'{{{name}}}' for name in unknown)}"
+            raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}")
+        try:
+            self.label.format(model="", loss="", recipe="")
+        except (ValueError, AttributeError, IndexError, KeyError):
+            found = f"{self.label!r} cannot be filled in"
+            raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}, and nothing else in braces") from None
+        for form in ("product", "zip"):
+            for axis, values in getattr(self, form).items():
+                kind, told = (int, "seeds are whole numbers") if axis == "seed" else (str, f"a {axis} is a name")
+                for value in values:
+                    if not isinstance(value, kind):
+                        raise Mistake(f"{value!r}: {told}", form, axis, accepted=told)
         return self
 
 
 class Exclusion(Strict):
     """Cells that are left out, and why."""
 
-    model: str | None = None
-    loss: str | None = None
-    recipe: str | None = None
-    reason: str
+    model: Text | None = None
+    loss: Text | None = None
+    recipe: Text | None = None
+    reason: Prose
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Exclusion:
+        if self.model is None and self.loss is None and self.recipe is None:
+            raise Mistake("nothing that is left out", accepted="at least one of model, loss, recipe")
+        return self
 
 
 class TestSet(Strict):
     """One test set of several."""
 
     data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
-    mixing: str | None = Field(None, description="a mixing entry; the role's if absent")
-    snr_db: list[SnrDb] = Field([], description="a condition for each; as the mixing draws them if empty")
+    mixing: Text | None = Field(None, description="a mixing entry; the role's if absent")
+    snr_db: SnrsDb = Field([], description="a condition for each; as the mixing draws them if empty")
     part: Names = Field(
         [],
         description="a published test set, or the first of several that the corpus brings, taken as it is; where it "
@@ -371,27 +468,24 @@ class TestSet(Strict):
     @model_validator(mode="after")
     def _mixed_or_published(self) -> TestSet:
         if self.mixing == "none" and not self.part:
-            raise ValueError("`mixing: none` needs a `part`")
+            raise Mistake("`mixing: none` needs a `part`", "mixing")
         if self.part and self.snr_db:
-            raise ValueError("a `part` is taken as it was published, whatever its SNRs: no `snr_db`")
-        if len(set(self.snr_db)) != len(self.snr_db):
-            raise ValueError("an SNR stands twice")
+            raise Mistake("a `part` is taken as it was published, whatever its SNRs: no `snr_db`", "snr_db")
         return self
 
 
 class Conditions(Strict):
     """The test conditions of a study: SNRs of one test set, or several test sets."""
 
-    snr_db: list[SnrDb] = []
+    snr_db: SnrsDb = Field([])
     data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
-    sets: dict[str, TestSet] = Field({}, description="name -> test set, instead of `snr_db` and `data`")
+    sets: dict[Text, TestSet] = Field({}, description="name -> test set, instead of `snr_db` and `data`")
 
     @model_validator(mode="after")
     def _one_form(self) -> Conditions:
         if bool(self.snr_db) == bool(self.sets) or (self.sets and self.data):
-            raise ValueError("give `snr_db` (and `data`), or `sets`")
-        if len(set(self.snr_db)) != len(self.snr_db):
-            raise ValueError("an SNR stands twice")
+            both = "both" if self.snr_db and self.sets else "`sets` and `data`" if self.sets else "neither"
+            raise Mistake(f"{both} of two forms", accepted="give `snr_db` (and `data`), or `sets`")
         return self
 
     def all_snr_db(self) -> list[float]:
@@ -402,7 +496,7 @@ class Conditions(Strict):
 class Selection(Strict):
     """How the best weights are chosen."""
 
-    by: str = Field(
+    by: Text = Field(
         "loss", description="a metric entry, or 'loss': what validation measures to choose the best weights"
     )
 
@@ -410,36 +504,39 @@ class Selection(Strict):
 class Choice(Strict):
     """The best member of a sweep on the validation set: a row that is trained already."""
 
-    among: str = Field(description="the loss entry with the sweep")
-    model: str | None = Field(None, description="where the study trains the sweep with several models")
-    recipe: str | None = Field(None, description="where the study trains the sweep with several recipes")
+    among: Text = Field(description="the loss entry with the sweep")
+    model: Text | None = Field(None, description="where the study trains the sweep with several models")
+    recipe: Text | None = Field(None, description="where the study trains the sweep with several recipes")
 
 
 class StudyEntry(Strict):
     """A study: a grid, its conditions and metrics, its tables, figures and claims."""
 
-    title: str
+    title: Prose
     source: str = ""
     description: str = ""
     corpus: ByRole
     mixing: ByRole
     grid: list[GridBlock] = Field(min_length=1)
-    exclude: list[Exclusion] = []
+    exclude: list[Exclusion] = Field([])
     conditions: Conditions
-    metrics: Names
+    metrics: Annotated[Names, Field(min_length=1)]
     select: Selection = Selection()
-    choices: dict[str, Choice] = Field({}, description="label -> the best of a sweep, by `select.by`")
-    external: dict[str, str] = Field({}, description="label -> an external model: a row that is not trained here")
-    scales: dict[str, StudyAmounts] = {}
-    tables: dict[str, TableLayout] = {}
-    figures: dict[str, FigureLayout] = {}
-    claims: list[ClaimLayout] = []
+    choices: dict[Text, Choice] = Field({}, description="label -> the best of a sweep, by `select.by`")
+    external: dict[Text, Text] = Field({}, description="label -> an external model: a row that is not trained here")
+    scales: dict[str, StudyAmounts] = Field({})
+    tables: dict[Text, TableLayout] = Field({})
+    figures: dict[Text, FigureLayout] = Field({})
+    claims: list[ClaimLayout] = Field([])
 
 
 class Settings(Strict):
     """`config/config.yaml`: what is run when nothing else is said."""
 
-    study: Names
-    scale: str = "demo"
-    corpus: str | None = None
-    results: str = "results"
+    study: Annotated[Names, Field(min_length=1)]
+    scale: Text = "demo"
+    corpus: Text | None = None
+    results: PathText = "results"
+    python_path: Names = Field(
+        [], description="folders with modules of one's own, relative to the working folder: `type: module:Class`"
+    )

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sebench.errors import SebenchError
+
 
 @dataclass(frozen=True)
 class Module:
@@ -24,6 +26,8 @@ class Module:
 def module_path(name: str) -> Path | None:
     """The source file of a dotted module name, found without running any of its code."""
     head, *rest = name.split(".")
+    if not all(part.isidentifier() for part in (head, *rest)):
+        return None
     try:
         spec = importlib.util.find_spec(head)
     except (ImportError, ValueError):
@@ -40,8 +44,16 @@ def module_path(name: str) -> Path | None:
     return None
 
 
+class SourceError(SebenchError):
+    """A module whose source is no Python."""
+
+
 def read_module(name: str) -> Module | None:
-    """Parse a module's source, or None where there is none (an extension, a namespace, not installed)."""
+    """Parse a module's source, or None where there is none (an extension, a namespace, not installed).
+
+    Raises:
+        SourceError: the file cannot be read or is no Python; says where.
+    """
     path = module_path(name)
     if path is None:
         return None
@@ -50,7 +62,12 @@ def read_module(name: str) -> Module | None:
 
 @functools.lru_cache(maxsize=512)
 def _parse(name: str, path: Path, _mtime: int) -> Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+    except SyntaxError as error:
+        raise SourceError(f"module {name!r}: {path}:{error.lineno or 1}: no Python: {error.msg}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise SourceError(f"module {name!r}: {path}: cannot be read as Python: {error}") from None
     definitions: dict[str, ast.stmt] = {}
     imports: dict[str, tuple[str, str | None]] = {}
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
@@ -126,7 +143,7 @@ class _Normaliser(ast.NodeTransformer):
 
 
 #: Facts about an item that no computation reads.
-_DESCRIPTIVE = {"source", "equation", "version"}
+_DESCRIPTIVE = {"source", "equation", "version", "requires"}
 
 
 def normalised(statement: ast.stmt) -> str:

@@ -9,53 +9,76 @@ Imports nothing heavy: the planner reads this.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from sebench.errors import DataError
+from sebench.config.base import ByLabel, EachOnce, Names, OptionalText, Prose, Strict, Text
+from sebench.errors import DataError, Mistake, choices, nearest
 
 
-class Strict(BaseModel):
-    """Base: no unknown keys."""
+class Spec(BaseModel):
+    """Base of what a node carries."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def by_label(value: Any) -> Any:
-    """A mapping, or a list of names that are their own labels."""
-    return {label: label for label in value} if isinstance(value, list) else value
-
-
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
 
 
 def _as_column(value: Any) -> Any:
     return {"metric": value} if isinstance(value, str) else value
 
 
+NamesOnce = Annotated[list[Text], EachOnce]
+
+
 class MetricColumn(Strict):
     """A column with one metric, averaged over all conditions."""
 
-    metric: str = Field(description="a metric of the study")
-    column: str = Field(default="", description="header; the metric's label if empty")
+    metric: Text = Field(description="a metric of the study")
+    column: OptionalText = Field(default="", description="header; the metric's label if empty")
     digits: int | None = Field(default=None, ge=0, le=6, description="decimals; 3 for metrics between -1 and 1, else 2")
-    over: list[str] = Field(default=[], description="test sets, or conditions, that are averaged; all if empty")
+    over: NamesOnce = Field(default=[], description="test sets, or conditions, that are averaged; all if empty")
 
 
 class NumberColumn(Strict):
     """A column with one number of complexity.json."""
 
-    column: str = Field(description="header")
-    key: str = Field(description="key of complexity.json; dots lead into nested mappings")
+    column: Text = Field(description="header")
+    key: Text = Field(description="key of complexity.json; dots lead into nested mappings")
     style: Literal["si", "plain"] = Field(default="si", description="si: 16.4K, 2.1M; plain: with `digits` decimals")
     digits: int = Field(default=1, ge=0, le=6)
     unit: str = ""
 
 
 MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column)]]
+
+
+@dataclass(frozen=True)
+class LayoutMistake:
+    """What a layout or a claim names and the study does not have.
+
+    Args:
+        keys: of the table, or of the claim, where it stands.
+        position: in a list of rows, whose names are its keys otherwise.
+        claim: where it is a claim's.
+    """
+
+    keys: tuple[str, ...]
+    found: str
+    accepted: str
+    nearest: str = ""
+    position: int = 0
+    claim: ClaimLayout | None = None
+
+
+class LayoutMistakes(DataError):
+    """All mistakes of one table's layout and claims."""
+
+    def __init__(self, table: str, mistakes: Sequence[LayoutMistake]) -> None:
+        told = (f"{'.'.join(m.keys)}: {m.found}; accepted: {m.accepted}" for m in mistakes)
+        super().__init__(f"table {table!r}: " + "; ".join(told))
+        self.mistakes = list(mistakes)
 
 
 class NothingToShow(DataError):
@@ -65,41 +88,41 @@ class NothingToShow(DataError):
 class PredictorRow(Strict):
     """A row of a table of agreement: a trained predictor on some test sets."""
 
-    recipe: str = Field(description="a recipe of the study's grid")
-    stage: str = Field(description="its stage of kind predictor or alternating")
-    over: list[str] = Field(default=[], description="test sets, or conditions; all if empty")
+    recipe: Text = Field(description="a recipe of the study's grid")
+    stage: Text = Field(description="its stage of kind predictor or alternating")
+    over: NamesOnce = Field(default=[], description="test sets, or conditions; all if empty")
 
 
 class TableLayout(Strict):
     """One table of a study, as its YAML gives it."""
 
-    title: str
+    title: Prose
     type: Literal["conditions", "metrics", "matrix", "complexity", "agreement"] = Field(
         description="conditions: one metric, a column per condition; metrics: a column per metric, averaged over the "
         "conditions; matrix: the columns of `metrics` for each of several groups of rows; complexity: columns of "
         "complexity.json; agreement: MAE and LCC of predicted scores, on enhanced (s_hat) and on noisy speech (y)"
     )
-    metric: str = Field(default="", description="conditions: the metric; agreement: what is predicted")
-    average: str = Field("Avg.", description="conditions: header of the mean over conditions; empty for none")
-    over: list[str] = Field(default=[], description="test sets, or conditions, of the table; all if empty")
+    metric: OptionalText = Field(default="", description="conditions: the metric; agreement: what is predicted")
+    average: OptionalText = Field("Avg.", description="conditions: header of the mean over conditions; empty for none")
+    over: NamesOnce = Field(default=[], description="test sets, or conditions, of the table; all if empty")
     extra: MetricColumns = Field(
         default=[], description="conditions: further metrics, each averaged over the conditions"
     )
     metrics: MetricColumns = Field(default=[], description="metrics, matrix: the columns")
-    groups: list[str] = Field(default=[], description="matrix: the groups of columns")
-    matrix: dict[str, dict[str, str]] = Field(default={}, description="matrix: label -> group -> row of the study")
+    groups: Annotated[list[Text], EachOnce] = Field(default=[], description="matrix: the groups of columns")
+    matrix: dict[Text, dict[Text, Text]] = Field(default={}, description="matrix: label -> group -> row of the study")
     columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
-    predictors: dict[str, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
-    rows: Annotated[dict[str, str], BeforeValidator(by_label)] = Field(
+    predictors: dict[Text, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
+    rows: ByLabel = Field(
         default={}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
     )
-    published: str = Field(default="", description="file under config/published")
-    published_columns: dict[str, Annotated[list[str], BeforeValidator(_listed)]] = Field(
+    published: OptionalText = Field(default="", description="file under config/published")
+    published_columns: dict[Text, Names] = Field(
         default={}, description="column -> printed column, where the names differ; of several the first that there is"
     )
-    published_rows: dict[str, str] = Field(default={}, description="row -> printed row, where the names differ")
+    published_rows: dict[Text, Text] = Field(default={}, description="row -> printed row, where the names differ")
     second_best: bool = Field(default=False, description="underline the second best value of each column")
-    notes: list[str] = Field(default=[], description="lines for the footer")
+    notes: list[Prose] = Field(default=[], description="lines for the footer")
 
     @model_validator(mode="after")
     def _what_the_type_needs(self) -> TableLayout:
@@ -114,14 +137,20 @@ class TableLayout(Strict):
         for key in dict.fromkeys(key for keys in needed.values() for key in keys):
             given = bool(getattr(self, key))
             if given != (key in wanted):
-                raise ValueError(f"type {self.type} needs {' and '.join(wanted)}" + (f", not {key}" if given else ""))
-        if self.extra and self.type != "conditions":
-            raise ValueError(f"type {self.type} has no extra columns; list them in {wanted[0]}")
+                found = f"type {self.type} " + (f"does not read `{key}`" if given else f"without `{key}`")
+                raise Mistake(found, key, accepted=f"type {self.type} needs {' and '.join(wanted)}")
+        for key in ("average", "extra"):
+            if getattr(self, key) and key in self.model_fields_set and self.type != "conditions":
+                instead = f"; list further columns in {wanted[0]}" if key == "extra" else ""
+                raise Mistake(f"type {self.type} does not read `{key}`{instead}", key)
         if self.rows and (self.matrix or self.predictors):
-            raise ValueError("a matrix names its rows in `matrix`, a table of agreement in `predictors`, not in `rows`")
-        unknown = sorted({group for row in self.matrix.values() for group in row} - set(self.groups))
-        if unknown:
-            raise ValueError(f"no group {', '.join(unknown)}; groups: {', '.join(self.groups)}")
+            found = "a matrix names its rows in `matrix`, a table of agreement in `predictors`, not in `rows`"
+            raise Mistake(found, "rows")
+        for label, row in self.matrix.items():
+            for group in row:
+                if group not in self.groups:
+                    accepted = f"a group of this table: {', '.join(self.groups)}"
+                    raise Mistake(f"no group {group!r}", "matrix", label, group, accepted=accepted)
         return self
 
     def metric_names(self) -> list[str]:
@@ -133,32 +162,39 @@ class TableLayout(Strict):
 class ClaimLayout(Strict):
     """A claim of the source about an order of two rows."""
 
-    text: str = Field(description="the claim in words")
-    better: str = Field(description="row that should be better")
-    worse: str = Field(description="row that should be worse")
-    column: str = Field(description="column of the table, whose direction decides what better means")
+    text: Prose = Field(description="the claim in words")
+    better: Text = Field(description="row that should be better")
+    worse: Text = Field(description="row that should be worse")
+    column: Text = Field(description="column of the table, whose direction decides what better means")
     table: str = Field(default="", description="name of the table; needed where a study has several")
-    worse_column: str = Field(default="", description="column of the worse row, where that is another one")
+    worse_column: OptionalText = Field(default="", description="column of the worse row, where that is another one")
     metric: str = Field(default="", description="metric of the column, checked if given")
     source: str = ""
 
+    @model_validator(mode="after")
+    def _of_two(self) -> ClaimLayout:
+        if self.better == self.worse and self.worse_column in ("", self.column):
+            found = f"{self.better!r} is compared with itself"
+            raise Mistake(found, "worse", accepted="another row, or `worse_column`, another column")
+        return self
 
-class Cell(Strict):
+
+class Cell(Spec):
     """One trained (or unprocessed) system of a row."""
 
     seed: int | None = Field(default=None, description="None for a row without training")
     scores: dict[str, str] = Field(default={}, description="condition -> role of a scores parent")
     predictions: dict[str, str] = Field(default={}, description="condition -> role of a predictions parent")
     noisy_scores: dict[str, str] = Field(default={}, description="the same of the unprocessed mixtures")
-    noisy_predictions: dict[str, str] = {}
+    noisy_predictions: dict[str, str] = Field({})
     run: str = Field(default="", description="role of the run parent, whose status explains a hole")
 
 
-class Row(Strict):
+class Row(Spec):
     """A row: one cell per seed."""
 
     label: str
-    cells: list[Cell] = []
+    cells: list[Cell] = Field([])
     groups: dict[str, list[Cell]] = Field(default={}, description="group of columns -> its cells, in a matrix")
     complexity: str = Field(default="", description="role of a complexity parent")
     choice: str = Field(default="", description="role of the choice that the row is")
@@ -169,7 +205,7 @@ class Row(Strict):
         return self.groups.get(column.group, []) if column.group else self.cells
 
 
-class ScoreColumn(Strict):
+class ScoreColumn(Spec):
     """Mean over conditions of the mean over utterances."""
 
     name: str
@@ -182,7 +218,7 @@ class ScoreColumn(Strict):
     digits: int = 2
 
 
-class ComplexityColumn(Strict):
+class ComplexityColumn(Spec):
     """A number of complexity.json."""
 
     name: str
@@ -193,7 +229,7 @@ class ComplexityColumn(Strict):
     higher_is_better: bool = False
 
 
-class AgreementColumn(Strict):
+class AgreementColumn(Spec):
     """How well predicted scores agree with measured ones."""
 
     name: str
@@ -209,7 +245,7 @@ class AgreementColumn(Strict):
 Column = ScoreColumn | AgreementColumn | ComplexityColumn
 
 
-class Published(Strict):
+class Published(Spec):
     """A printed number, in the table's own labels."""
 
     row: str
@@ -218,7 +254,7 @@ class Published(Strict):
     note: str = ""
 
 
-class MetricFacts(Strict):
+class MetricFacts(Spec):
     """What a table must know of a metric; from its entry and its class attributes."""
 
     label: str
@@ -234,7 +270,7 @@ class MetricFacts(Strict):
         return "other scale" if self.instead_of else ""
 
 
-class TableSpec(Strict):
+class TableSpec(Spec):
     """The spec of a table node."""
 
     title: str
@@ -242,9 +278,9 @@ class TableSpec(Strict):
     rows: list[Row]
     columns: list[Column] = Field(min_length=1)
     choices: dict[str, str] = Field(default={}, description="row of the study -> role of its choice")
-    published: list[Published] = []
-    claims: list[ClaimLayout] = []
-    footer: dict[str, Any] = {}
+    published: list[Published] = Field([])
+    claims: list[ClaimLayout] = Field([])
+    footer: dict[str, Any] = Field({})
     second_best: bool = False
     version: int = 1
 
@@ -279,8 +315,7 @@ def table_spec(
     by_label = {row.label: row for row in rows}
     picked = layout.rows or {label: label for label in by_label}
     sources = [source for row in layout.matrix.values() for source in row.values()] or list(picked.values())
-    _known(f"table {layout.title!r}: row", sources, by_label)
-    _known(f"table {layout.title!r}: metric", layout.metric_names(), metrics)
+    _raise(layout, _layout_mistakes(layout, by_label, metrics, [*(test_sets or {}), *conditions]))
     if layout.matrix:
         picked = {label: label for label in layout.matrix}
         chosen = [
@@ -298,26 +333,11 @@ def table_spec(
         raise NothingToShow(f"table {layout.title!r} has no column: no test set of it is there")
     names = [column.name for column in columns]
     if layout.predictors and claims:
-        raise DataError(f"table {layout.title!r}: claims are about scores of rows, not about agreement")
-    for claim in claims:
-        _known(f"claim {claim.text!r}: row", (claim.better, claim.worse), picked)
-        _known(f"claim {claim.text!r}: column", (claim.column, claim.worse_column or claim.column), names)
-        if claim.worse_column:
-            _comparable(claim, columns)
-        if claim.metric:
-            column = next(c for c in columns if c.name == claim.column)
-            of_column = [column.key if isinstance(column, ComplexityColumn) else column.metric]
-            _known(f"claim {claim.text!r}: metric", (claim.metric,), of_column)
-    _known(f"table {layout.title!r}: published_columns", layout.published_columns, names)
-    _known(f"table {layout.title!r}: published_rows", layout.published_rows, picked)
+        of_rows = "claims are about scores of rows, not about agreement"
+        _raise(layout, (LayoutMistake(("table",), of_rows, "a table of scores", claim=claim) for claim in claims))
+    _raise(layout, itertools.chain(_claim_mistakes(claims, columns, picked), _print_mistakes(layout, names, picked)))
+    _raise(layout, _printed_mistakes(layout, published))
     printed = {(entry["row"], entry["column"]): entry for entry in published}
-    if published:
-        _known(f"{layout.published}: row", layout.published_rows.values(), {row for row, _ in printed})
-        _known(
-            f"{layout.published}: column",
-            itertools.chain(*layout.published_columns.values()),
-            {column for _, column in printed},
-        )
     found = []
     own_scale = [column.name for column in columns if isinstance(column, ComplexityColumn) or not column.note]
     for row in picked:
@@ -328,7 +348,7 @@ def table_spec(
             if entry is not None and entry["value"]:  # a place that is empty in print
                 value = float(entry["value"])
                 found.append(Published(row=row, column=name, value=value, note=entry.get("note") or ""))
-    if published and own_scale and not found:
+    if published and len(own_scale) == len(columns) and not found:
         rows_there = ", ".join(dict.fromkeys(row for row, _ in printed))
         raise DataError(
             f"table {layout.title!r}: shows no number of {layout.published}, whose rows are {rows_there}; accepted: "
@@ -374,7 +394,6 @@ def _columns(
         return _agreement_columns(layout.metric, metrics[layout.metric])
 
     def over(names: Sequence[str]) -> list[str]:
-        _known(f"table {layout.title!r}: over", names, [*test_sets, *conditions])
         found = [each for name in names for each in test_sets.get(name, [name])]
         return list(dict.fromkeys(found)) if names else conditions
 
@@ -427,16 +446,93 @@ def _agreement_columns(metric: str, facts: MetricFacts) -> list[Column]:
     ]
 
 
-def _comparable(claim: ClaimLayout, columns: Sequence[Column]) -> None:
-    """Refuse a claim about two columns that do not show the same thing of different rows."""
-    shown = {column.name: (column.metric, column.conditions) for column in columns if isinstance(column, ScoreColumn)}
-    one, other = shown.get(claim.column), shown.get(claim.worse_column)
-    if one is None or one != other:
-        found = f"{claim.column!r} and {claim.worse_column!r} are no columns of one metric in the same conditions"
-        raise DataError(f"claim {claim.text!r}: {found}")
+def _raise(layout: TableLayout, mistakes: Iterable[LayoutMistake]) -> None:
+    found = list(mistakes)
+    if found:
+        raise LayoutMistakes(layout.title, found)
 
 
-def _known(what: str, names: Any, accepted: Any) -> None:
-    for name in names:
-        if name not in accepted:
-            raise DataError(f"{what} {name!r} is not there; accepted: {', '.join(accepted)}")
+def _unknown(
+    keys: tuple[str, ...],
+    what: str,
+    name: str,
+    accepted: Iterable[str],
+    *,
+    position: int = 0,
+    claim: ClaimLayout | None = None,
+) -> Iterator[LayoutMistake]:
+    known = list(accepted)
+    if name not in known:
+        yield LayoutMistake(keys, f"no {what} {name!r}", choices(known, name), nearest(name, known), position, claim)
+
+
+def _layout_mistakes(
+    layout: TableLayout, rows: Iterable[str], metrics: Iterable[str], test_sets: Sequence[str]
+) -> Iterator[LayoutMistake]:
+    """Rows, metrics and test sets of a layout that the study does not have."""
+    rows, metrics = list(rows), list(metrics)
+    for position, (label, source) in enumerate(layout.rows.items()):
+        yield from _unknown(("rows", label), "row", source, rows, position=position)
+    for label, row in layout.matrix.items():
+        for group, source in row.items():
+            yield from _unknown(("matrix", label, group), "row", source, rows)
+    if layout.metric:
+        yield from _unknown(("metric",), "metric of the study", layout.metric, metrics)
+    for key in ("extra", "metrics"):
+        for position, column in enumerate(getattr(layout, key)):
+            yield from _unknown((key, "metric"), "metric of the study", column.metric, metrics, position=position)
+            for name in column.over:
+                yield from _unknown((key, "over"), "test set or condition", name, test_sets, position=position)
+    for position, name in enumerate(layout.over):
+        yield from _unknown(("over", name), "test set or condition", name, test_sets, position=position)
+
+
+def _claim_mistakes(
+    claims: Sequence[ClaimLayout], columns: Sequence[Column], rows: Iterable[str]
+) -> Iterator[LayoutMistake]:
+    """Rows, columns and metrics of claims that the table does not have, and columns that cannot be compared."""
+    rows, by_name = list(rows), {column.name: column for column in columns}
+    for claim in claims:
+        for key in ("better", "worse"):
+            yield from _unknown((key,), "row of the table", getattr(claim, key), rows, claim=claim)
+        named = [key for key in ("column", "worse_column") if getattr(claim, key)]
+        absent = [m for key in named for m in _unknown((key,), "column", getattr(claim, key), by_name, claim=claim)]
+        yield from absent
+        if absent:
+            continue
+        column = by_name[claim.column]
+        if claim.worse_column and not _comparable(column, by_name[claim.worse_column]):
+            found = f"{claim.column!r} and {claim.worse_column!r} are no columns of one metric in the same conditions"
+            accepted = choices((name for name, other in by_name.items() if _comparable(column, other)), claim.column)
+            yield LayoutMistake(("worse_column",), found, accepted, claim=claim)
+        if claim.metric:
+            of_column = [column.key if isinstance(column, ComplexityColumn) else column.metric]
+            yield from _unknown(("metric",), "metric of that column", claim.metric, of_column, claim=claim)
+
+
+def _print_mistakes(layout: TableLayout, columns: Sequence[str], rows: Iterable[str]) -> Iterator[LayoutMistake]:
+    """Columns and rows that `published_columns` and `published_rows` rename and the table does not have."""
+    rows = list(rows)
+    for key, names, what in (("published_columns", columns, "column"), ("published_rows", rows, "row of the table")):
+        for name in getattr(layout, key):
+            yield from _unknown((key, name), what, name, names)
+
+
+def _printed_mistakes(layout: TableLayout, published: Sequence[Mapping[str, str]]) -> Iterator[LayoutMistake]:
+    """Printed columns and rows that a layout names and the file does not have."""
+    if not published:
+        return
+    rows = list(dict.fromkeys(entry["row"] for entry in published))
+    columns = list(dict.fromkeys(entry["column"] for entry in published))
+    for own, printed in layout.published_rows.items():
+        yield from _unknown(("published_rows", own), f"row of {layout.published}", printed, rows)
+    for own, several in layout.published_columns.items():
+        for printed in several:
+            yield from _unknown(("published_columns", own), f"column of {layout.published}", printed, columns)
+
+
+def _comparable(one: Column, other: Column) -> bool:
+    """Whether two columns show the same thing of different rows."""
+    if not isinstance(one, ScoreColumn) or not isinstance(other, ScoreColumn):
+        return False
+    return (one.metric, one.conditions) == (other.metric, other.conditions)

@@ -15,7 +15,8 @@ from sebench.files import read_json, write_json
 #: algorithm -> (version, where its code starts)
 ALGORITHMS: dict[str, tuple[int, str]] = {
     "mixtures": (1, "sebench.synthesis.plan:plan_mixtures"),
-    "set": (2, "sebench.synthesis.render:render_mixture"),
+    "set": (3, "sebench.synthesis.render:render_mixture"),
+    "published set": (2, "sebench.synthesis.mixture:published"),
     "run": (2, "sebench.training.step:run"),
     "choice": (1, "sebench.training.choice:run"),
     "enhanced": (1, "sebench.enhancement.step:run"),

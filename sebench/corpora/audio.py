@@ -28,6 +28,9 @@ _UNREAD = (
 )
 UNREAD = frozenset(_UNREAD.split("/"))
 
+#: Relative to the rest of a signal; an offset below changes no level by 0.001 dB.
+OFFSET_DB = -40.0
+
 #: What a manifest path may name behind a `#`, in the order in which a file holds them.
 CHANNELS = ("left", "right")
 
@@ -318,7 +321,25 @@ def resample(samples: npt.NDArray[np.float32], source: float, target: float) -> 
 
     if source == target:
         return samples
-    return np.asarray(soxr.resample(samples, source, target, quality="VHQ"), dtype=np.float32)
+    # The filter sees zeros before and after: an offset would begin and end with a click, of a third of its height.
+    constant = np.float32(offset(samples))
+    rest = samples - constant if constant else samples
+    resampled = np.asarray(soxr.resample(rest, source, target, quality="VHQ"), dtype=np.float32)
+    return resampled + constant if constant else resampled
+
+
+def offset(samples: npt.NDArray[np.floating[Any]]) -> float:
+    """The mean of samples `(samples,)` where it matters; 0.0 where it is below `OFFSET_DB` relative to the rest.
+
+    Zero for most recordings, so that what is done about offsets leaves their samples as they are.
+    """
+    import numpy as np
+
+    if not len(samples):
+        return 0.0
+    mean = float(np.mean(samples, dtype=np.float64))
+    power = float(np.einsum("i,i->", samples, samples, dtype=np.float64)) / len(samples)  # in blocks, without BLAS
+    return mean if mean * mean > max(0.0, power - mean * mean) * 10.0 ** (OFFSET_DB / 10.0) else 0.0
 
 
 def _mono(samples: npt.NDArray[np.float32], channel: int | None, path: Path) -> npt.NDArray[np.float32]:

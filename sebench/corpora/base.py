@@ -27,6 +27,7 @@ class Corpus:
         address: the folder on the web that `archives` lie in.
         archives: what `sebench corpus fetch` fetches: (file name, published SHA-256 or an empty text) of each `.zip`,
             which is unpacked into a folder of its name.
+        parts: every name that `published_parts` can give.
     """
 
     name = ""
@@ -37,6 +38,7 @@ class Corpus:
     source = ""
     address = ""
     archives: tuple[tuple[str, str], ...] = ()
+    parts: tuple[str, ...] = ()
 
     def files(self, root: Path) -> Iterable[Path]:
         """Every file under `root` that the manifest depends on.
@@ -61,6 +63,13 @@ class Corpus:
     def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
         """(Role, split) -> speakers, kinds or rooms that the corpus dealt itself, by names alone, while planning."""
         return {}
+
+    def is_additive(self, part: str) -> bool:
+        """Whether noisy files are the clean file, as it is, and noise, so that their SNR can be measured.
+
+        Not so where the clean file of reverberant speech is dry: its SNR is then not compared with the log.
+        """
+        return True
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """The manifest.

@@ -69,7 +69,7 @@ class Chime2Wsj0(Corpus):
     """
 
     name = "chime2_wsj0"
-    version = 3
+    version = 2
     needs_root = True
     paired = True
     packages = ()

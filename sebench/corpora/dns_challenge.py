@@ -69,6 +69,7 @@ class DnsChallenge(Corpus):
     """
 
     name = "dns_challenge"
+    parts = ("no_reverb", "with_reverb", "dns2", "dns3_real")
     version = 2
     needs_root = True
     paired = True
@@ -130,6 +131,10 @@ class DnsChallenge(Corpus):
         if not rows:
             raise DataError(f"{root}: no usable file; first that is left out: {rejected[:1]}; {WHERE}")
         return make(rows, rejected)
+
+    def is_additive(self, part: str) -> bool:
+        """Of `with_reverb`, only with the reverberant reference."""
+        return part != "with_reverb" or self.reverb_reference != "dry"
 
     def _recordings(self, root: Path) -> list[Recording | tuple[str, str]]:
         """All files, each once: two test sets have the same references."""

@@ -76,4 +76,7 @@ def _load(cache: Path | None) -> dict[str, list[object]]:
 def _save(cache: Path, inside: str, known: dict[str, list[object]], current: dict[str, list[object]]) -> None:
     merged = {path: entry for path, entry in known.items() if not path.startswith(inside)} | current
     if merged != known:
-        write_text(cache, json.dumps(merged))
+        try:
+            write_text(cache, json.dumps(merged))
+        except OSError as error:  # a colleague's store: looking at it needs no more than to read
+            _log.warning("%s: not written (%s): the next command reads all files again", cache, error.strerror)

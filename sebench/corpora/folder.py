@@ -55,6 +55,7 @@ class Folder(Corpus):
     """
 
     name = "folder"
+    parts = ("real",)
     version = 3
     needs_root = True
     paired = False

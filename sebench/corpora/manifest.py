@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, str] = {
 }
 
 #: Columns that a manifest may lack: hash of the decoded samples, fingerprint of what is heard. A corpus that is
-#: generated has neither.
+#: generated has neither, nor has a manifest from before there were any: no result depends on them.
 OPTIONAL = ("decoded", "sound")
 
 _ABSENT: Mapping[str, Any] = {

@@ -14,7 +14,7 @@ CLIPPED_SECONDS = 0.0005
 
 
 def fault(samples: npt.NDArray[np.float32], sample_rate: int, min_seconds: float) -> str:
-    """Why samples `(samples,)` cannot be used, in words: too short, not finite, silent; empty if they can."""
+    """Why samples `(samples,)` cannot be used, in words: too short, not finite, constant, silent; empty if they can."""
     import numpy as np
 
     seconds = len(samples) / sample_rate
@@ -23,9 +23,10 @@ def fault(samples: npt.NDArray[np.float32], sample_rate: int, min_seconds: float
     bad = int(np.count_nonzero(~np.isfinite(samples)))
     if bad:
         return f"not finite: {bad} samples are NaN or infinite"
-    rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
-    if rms < 10 ** (SILENCE_DBOV / 20):
-        return f"silent: its RMS after down-mixing is below {SILENCE_DBOV:g} dBov"
+    if samples[0] and samples.min() == samples.max():
+        return f"constant: every sample is {samples[0]:.4g}"
+    if float(np.std(samples, dtype=np.float64)) < 10 ** (SILENCE_DBOV / 20):  # an offset is not heard
+        return f"silent: its RMS after down-mixing, without its offset, is below {SILENCE_DBOV:g} dBov"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ def run(node: Node, store: Store, threads: int) -> None:
         DataError: the files are not what was planned, or not what the corpus must be.
     """
     from sebench.config.items import build
+    from sebench.corpora.pairs import confirmed
 
     started = time.time()
     corpus: Corpus = build(node.spec["item"], kind="corpus")
@@ -43,9 +45,12 @@ def run(node: Node, store: Store, threads: int) -> None:
     kept = {name: store.state(node) / name for name in store.outputs(node)}
     finished = all(path.exists() for path in kept.values()) and _present(kept["manifest.parquet"], root)
     if not finished:
-        manifest = corpus.build(root, root, max(1, threads))
+        manifest = confirmed(corpus, root, corpus.build(root, root, max(1, threads)), max(1, threads))
+        rejected = _all_rejected(corpus, root, manifest)
+        if node.spec.get("strict") and rejected:
+            raise DataError(f"{root}: `strict` is set, and {_left_out(rejected)}")
         write_parquet(kept["manifest.parquet"], manifest.frame)
-        write_json(kept["rejected.json"], _all_rejected(corpus, root, manifest))
+        write_json(kept["rejected.json"], rejected)
     for name, target in store.outputs(node).items():
         data = kept[name].read_bytes()
         if name == "manifest.parquet" and target.exists() and target.read_bytes() != data:
@@ -73,6 +78,12 @@ def _all_rejected(corpus: Corpus, root: Path, manifest: Manifest) -> list[dict[s
         [*manifest.rejected, *({"path": path, "reason": reason} for path, reason in more)],
         key=lambda entry: (entry["path"], entry["reason"]),
     )
+
+
+def _left_out(rejected: Sequence[Mapping[str, str]]) -> str:
+    shown = [f"{item['path']}: {item['reason']}" for item in rejected[:10]]
+    more = [f"and {len(rejected) - 10} more"] if len(rejected) > 10 else []
+    return "\n  ".join([f"{len(rejected)} files cannot be used:", *shown, *more])
 
 
 def _present(manifest: Path, root: Path) -> bool:

@@ -62,7 +62,7 @@ class VoiceBankDemand(Corpus):
     """
 
     name = "voicebank_demand"
-    version = 3
+    version = 2
     needs_root = True
     paired = True
     packages = ()

@@ -189,6 +189,15 @@ class Loss(nn.Module):
     invariances: tuple[str, ...] = ()
     equation: str = ""
     source: str = ""
+    #: Of losses with a transform of their own; a relation of parameters that a loss does not have says nothing.
+    requires: tuple[str, ...] = (
+        "window_length is not None or hop is None",
+        "window_length is not None or n_fft is None",
+        "window_length is None or hop is not None or window_length % 2 == 0",
+        "window_length % hop == 0",
+        "2 * hop <= window_length",
+        "n_fft >= window_length",
+    )
 
     def attach(self, modules: Mapping[str, nn.Module]) -> None:
         """Take the networks that it `uses`; they stay the stage's: they are no part of the loss's own state.

@@ -48,6 +48,7 @@ class MultiStft(Loss):
         "w_wave mean |s^ - s| + mean_i (w_sc ||f|S^| - f|S|||_F / ||f|S|||_F + w_mag mean |log f|S^| - log f|S||), "
         "f(x) = x^r or log(1 + x)"
     )
+    requires = ("all(0 < hop <= window <= n_fft and n_fft % 2 == 0 for n_fft, hop, window in resolutions)",)
     source = "compressed losses for DEMUCS, eqs. (1)-(10); Defossez et al., arXiv 2006.12847"
 
     def __init__(

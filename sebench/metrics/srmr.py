@@ -49,6 +49,7 @@ class Srmr(Metric):
     sample_rate = 16000
     unit = ""
     package = "gammatone"
+    requires = ("min_cf < max_cf",)
     source = "Falk, Zheng, Chan, IEEE TASLP 18(7), 2010; norm: Santos, Senoussaoui, Falk, IWAENC 2014"
     other_rates = "down"
 

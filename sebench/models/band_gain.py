@@ -44,6 +44,7 @@ class Stage1(FrameModel):
     causal = True
     submodules = ()
     free_phase = False
+    requires = ("bands <= window_length // 2 + 1",)
     source = "two-stage low-complexity page, 'Stage1'; reconstruction of the layers"
 
     def __init__(

@@ -27,6 +27,7 @@ class Model(nn.Module):
         free_phase: whether the phase of the output is the model's to choose, so that a phase-blind loss alone
             leaves it undetermined.
         source: where the model is from.
+        requires: relations of its parameters that must hold, such as "2 * hop <= window_length"; checked when planning.
     """
 
     name: ClassVar[str] = ""
@@ -37,6 +38,7 @@ class Model(nn.Module):
     submodules: tuple[str, ...] = ()
     free_phase: bool = False
     source: str = ""
+    requires: tuple[str, ...] = ()
 
     @property
     def delay(self) -> int:
@@ -93,6 +95,8 @@ class FrameModel(Model):
     Args:
         window_length, hop, n_fft, window: of the transform, see `Stft`.
     """
+
+    requires: tuple[str, ...] = ("window_length % hop == 0", "2 * hop <= window_length", "n_fft >= window_length")
 
     def __init__(
         self,

@@ -48,6 +48,7 @@ class Stage2(FrameModel):
     causal = True
     submodules = ()
     free_phase = True
+    requires = ("singles + bands <= window_length // 2 + 1",)
     source = "two-stage low-complexity page, 'Stage2'; reconstruction of the layers"
 
     def __init__(

@@ -33,6 +33,7 @@ class TwoStage(FrameModel):
     causal = True
     submodules = ("stage1", "stage2")
     free_phase = True
+    requires = ("bands1 <= window_length // 2 + 1", "singles2 + bands2 <= window_length // 2 + 1")
     source = "two-stage low-complexity page, 'Two-stages'; reconstruction of the layers"
 
     def __init__(

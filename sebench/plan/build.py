@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 
 from sebench.artefacts import Node, Store
 from sebench.config.load import Config, Named, load_config
+from sebench.config.references import blocking
 from sebench.config.schema import Amounts, StudyAmounts
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan import nodes as make
@@ -16,10 +18,12 @@ from sebench.plan.choices import choice_nodes
 from sebench.plan.displays import publication_node, table_nodes
 from sebench.plan.external import ExternalMissing, PlannedExternal, check_labels, external_item
 from sebench.plan.figures import figure_nodes
-from sebench.plan.grid import Cell, Excluded, expand
+from sebench.plan.grid import Cell, Excluded, amount_problems, expand
 from sebench.plan.nodes import Nodes
-from sebench.plan.resolve import metric_items
+from sebench.plan.resolve import metric_items, raise_problems
 from sebench.plan.test_sets import tested
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,14 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         CorpusMissing: a corpus is not where it should be.
     """
     asked = "command line or config.yaml"
+    raise_problems(blocking(config, study_name, scale, corpus))
     study = config.get("studies", study_name, asked, "study")
     config.get("scales", scale, asked, "scale")
     if corpus is not None:
         config.get("corpora", corpus, asked, "corpus")
     amounts, changes = amounts_of(config, study, scale)
     cells, excluded = expand(config, study, amounts.seeds, changes.sweeps)
+    raise_problems(list(amount_problems(config, study, cells, amounts, scale)))
     sample_rate = make.one_sample_rate(config, study, cells)
     found = Nodes()
 
@@ -148,7 +154,8 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         if snr_db is not None:  # the training SNRs say nothing about a test set
             mixing["snr_db"] = snr_db
         mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db, part))
-        return found.add(make.set_node(mixtures, sample_rate))
+        published = make.is_published(config, corpora[role], split, part)
+        return found.add(make.set_node(mixtures, sample_rate, published))
 
     # Test sets come first: the order of nodes is the order in which Snakemake meets equals.
     conditions: dict[str, Node] = {}
@@ -233,7 +240,7 @@ def plan_from_settings(settings: Mapping[str, Any], store: Store) -> list[Plan]:
     Args:
         settings: study (a name, a list, or names with commas), scale, corpus, config_dir.
     """
-    config = load_config(str(settings.get("config_dir", "config")))
+    config = load_config(str(settings.get("config_dir", "config")), strict=False)
     studies = settings.get("study") or config.settings.study
     if isinstance(studies, str):
         studies = studies.split(",")
@@ -241,4 +248,13 @@ def plan_from_settings(settings: Mapping[str, Any], store: Store) -> list[Plan]:
         raise SebenchError("no study is named: `--config study=NAME`, or `study:` in config/config.yaml")
     scale = str(settings.get("scale") or config.settings.scale)
     corpus = settings.get("corpus") or config.settings.corpus
-    return [build_plan(config, str(name).strip(), scale, corpus, store) for name in studies]
+    plans = [build_plan(config, str(name).strip(), scale, corpus, store) for name in studies]
+    warn_of_the_unused(config)
+    return plans
+
+
+def warn_of_the_unused(config: Config) -> None:
+    """Say which mistakes of the configuration stand in entries that nothing here uses."""
+    if config.problems:
+        told = "\n".join(f"  {problem}" for problem in config.problems)
+        logger.warning("not used here, and not usable before it is mended:\n%s", told)

@@ -23,6 +23,14 @@ DEFAULTS = {
     "figure": (4.0, 0.0),
     "publication": (0.5, 0.0),
 }
+#: Before a job's own clock starts: Python and its imports; those that compute with torch take longer.
+START_SECONDS, START_WITH_TORCH = 2.0, 4.0
+TORCH = ("run", "enhanced", "predictions", "complexity")
+#: Snakemake: to start and plan, and for each job.
+DRIVER_SECONDS, DRIVER_PER_JOB = 10.0, 0.3
+#: A machine is seldom this one alone: by how much more an estimate may be wrong, from jobs of its own kind here, and
+#: from elsewhere.
+MEASURED, UNMEASURED = 1.5, 3.0
 SECONDS_PER_UTTERANCE = 4.0
 BYTES_PER_SAMPLE = 4
 
@@ -53,15 +61,48 @@ class Costs:
                 for key in {_like(node), node.kind}:
                     seen[key].append(seconds / (units(node) or 1.0))
         self.seen = {key: median(values) for key, values in seen.items()}
+        self.jobs = sum(len(values) for key, values in seen.items() if key in DEFAULTS)
 
     def seconds(self, node: Node) -> float:
         """Estimated seconds of one core."""
-        start = 2.0 if node.kind in ("run", "enhanced", "complexity") else 1.0
+        start = START_WITH_TORCH if node.kind in TORCH else START_SECONDS
         for key in (_like(node), node.kind):
             if key in self.seen:
                 return start + self.seen[key] * (units(node) or 1.0)
         fixed, per_unit = DEFAULTS[node.kind]
         return fixed + per_unit * units(node)
+
+    def duration(self, todo: list[Node], cores: int) -> tuple[float, float]:
+        """Seconds until all is there on this machine: at least, and at most.
+
+        No order of jobs takes less than the work shared out evenly, or than the longest chain of jobs that wait for
+        each other; one that leaves no core idle needlessly takes no longer than both together.
+        """
+        if not todo:
+            return 0.0, 0.0
+        lasts: dict[str, float] = {}
+        for node in todo:  # parents come first
+            before = max((lasts.get(key, 0.0) for key in node.parents.values()), default=0.0)
+            threads = min(int(node.hints.get("threads", 1)), cores)
+            lasts[node.key] = before + self.seconds(node) / threads
+        even, chain = sum(map(self.seconds, todo)) / cores, max(lasts.values())
+        driver = DRIVER_SECONDS + DRIVER_PER_JOB * len(todo)
+        unmeasured = any(node.kind not in self.seen for node in todo if node.kind != "publication")
+        factor = UNMEASURED if unmeasured else MEASURED
+        return driver + max(even, chain), factor * (driver + even + chain * (1 - 1 / cores))
+
+    def basis(self, todo: list[Node]) -> str:
+        """What the estimate is made from, in words."""
+        absent = sorted({node.kind for node in todo if node.kind not in self.seen and node.kind != "publication"})
+        here = f"{self.jobs} finished job{'' if self.jobs == 1 else 's'} of this store"
+        if not absent:
+            return f"from {here}"
+        other = "two x86-64 cores elsewhere"
+        return (
+            f"from {here}; {', '.join(absent)}: from {other}"
+            if self.jobs
+            else f"from {other}: nothing is finished here"
+        )
 
 
 def _like(node: Node) -> str:

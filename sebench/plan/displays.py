@@ -13,6 +13,8 @@ from sebench.config.published import read_published
 from sebench.config.tables import (
     Cell,
     ClaimLayout,
+    LayoutMistake,
+    LayoutMistakes,
     MetricFacts,
     NothingToShow,
     Row,
@@ -21,15 +23,19 @@ from sebench.config.tables import (
     table_spec,
 )
 from sebench.config.versions import version
-from sebench.errors import ConfigError, DataError, Problem
+from sebench.errors import DataError, Problem, choices, nearest
 from sebench.metrics.base import installed, metric_name, missing_package
+from sebench.names import in_path
 from sebench.plan import stages_in_words
 from sebench.plan.grid import changes_in_words
 from sebench.plan.predictors import agreement_rows
-from sebench.plan.resolve import metric_in_use, metric_items
+from sebench.plan.resolve import metric_in_use, metric_items, raise_problems
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
+
+#: Bytes of a study's place, which several corpora can make long.
+PLACE = 160
 
 
 def study_rows(plan: Plan) -> list[Row]:
@@ -94,7 +100,6 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
 
 def footer(config: Config, plan: Plan) -> dict[str, Any]:
     """What every table of the study says about how its numbers were made."""
-    amounts = plan.amounts
     changes = plan.study.entry.scales.get(plan.scale)
     by = plan.study.entry.select.by
     by = by if by == "loss" else metric_in_use(config, by).name
@@ -105,13 +110,11 @@ def footer(config: Config, plan: Plan) -> dict[str, Any]:
         "corpus": ", ".join(dict.fromkeys(plan.corpora.values())),
         "corpus ids": ", ".join(node.id for node in plan.nodes.of_kind("corpus")),
         "selection": stages_in_words.selection(plan, by),
-        "amounts": f"{amounts.utterances.train} training mixtures, {stages_in_words.steps(plan)}, "
-        f"{amounts.seeds} seed{'s' if amounts.seeds > 1 else ''}, "
-        f"{amounts.utterances.test} test mixtures per condition",
-        "steps": _steps(plan),
+        "amounts": stages_in_words.amounts(plan),
+        "steps": stages_in_words.steps_by_recipe(plan),
     }
     if changes is not None:
-        content.update(changes_in_words(changes))
+        content.update(changes_in_words(stages_in_words.in_effect(plan, changes)))
     if plan.external:
         told = (f"{label}: {_in_words(row.item)}" for label, row in plan.external.items())
         content["external models"] = "; ".join(told)
@@ -140,12 +143,6 @@ def _in_words(external: Mapping[str, Any]) -> str:
     )
 
 
-def _steps(plan: Plan) -> str:
-    """Steps by recipe, stage after stage: rows of one table need not have had the same training."""
-    found = {cell.cell.recipe: [run.spec["stage"]["steps"] for run in cell.chain] for cell in plan.cells}
-    return "; ".join(f"{recipe} {' + '.join(map(str, steps))}" for recipe, steps in found.items())
-
-
 def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     """The study's tables by name, without those that have no column on this corpus.
 
@@ -159,6 +156,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     facts = metric_facts(config, list(study.entry.metrics))
     told = footer(config, plan)
     nodes = {}
+    problems: list[Problem] = []
     for name, layout in layouts.items():
         try:
             published = read_published(config.folder / "published" / layout.published) if layout.published else []
@@ -175,11 +173,16 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
             )
         except NothingToShow:
             continue
+        except LayoutMistakes as error:
+            problems += [_problem(plan, name, mistake) for mistake in error.mistakes]
+            continue
         except DataError as error:
-            where = study.where("tables", name)
-            raise ConfigError([Problem(where, f"{study.name}.tables.{name}", str(error))]) from None
+            where = study.where("tables", name, "published")
+            problems.append(Problem(where, f"{study.name}.tables.{name}.published", str(error)))
+            continue
         parents = {role: role for role in sorted(parents_read(spec))}
         nodes[name] = Node("table", f"{plan_place(plan)}-{name}", spec, parents)
+    raise_problems(problems)
     return nodes
 
 
@@ -214,6 +217,18 @@ def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
             yield f"{missing_package(name, own.package, own.install)}. {stand_in} stands in for it, on another scale"
 
 
+def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
+    """A mistake of a layout or a claim with its line."""
+    keys: tuple[str | int, ...] = ("tables", table, *mistake.keys)
+    if mistake.claim is not None:
+        keys = ("claims", plan.study.entry.claims.index(mistake.claim), *mistake.keys)
+    elif not plan.study.has(*keys):  # a list of names, or of columns
+        of_column = mistake.keys[1:] if mistake.keys[0] in ("extra", "metrics") else ()
+        keys = ("tables", table, mistake.keys[0], mistake.position, *of_column)
+    key = ".".join(map(str, (plan.study.name, *keys)))
+    return Problem(plan.study.where(*keys), key, mistake.found, mistake.accepted, mistake.nearest)
+
+
 def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[ClaimLayout]]:
     """Claims by table; one that names no table belongs to the study's only one."""
     found: dict[str, list[ClaimLayout]] = defaultdict(list)
@@ -221,19 +236,19 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
     for index, claim in enumerate(plan.study.entry.claims):
         table = claim.table or (next(iter(layouts)) if len(layouts) == 1 else "")
         if table not in layouts:
-            where = plan.study.where("claims", index)
+            where = plan.study.where("claims", index, "table")
             key = f"{plan.study.name}.claims.{index}.table"
-            problems.append(Problem(where, key, f"no table {table!r}", ", ".join(layouts)))
+            what = f"no table {table!r}" if table else f"no table is named, and the study has {len(layouts) or 'none'}"
+            problems.append(Problem(where, key, what, choices(layouts, table), nearest(table, layouts)))
             continue
         found[table].append(claim)
-    if problems:
-        raise ConfigError(problems)
+    raise_problems(problems)
     return found
 
 
 def plan_place(plan: Plan) -> str:
     """`<study>-<scale>-<corpus>`: the folder's name of the study's current tables."""
-    return "-".join([plan.study.name, plan.scale, "+".join(dict.fromkeys(plan.corpora.values()))])
+    return in_path("-".join([plan.study.name, plan.scale, "+".join(dict.fromkeys(plan.corpora.values()))]), PLACE)
 
 
 def publication_node(plan: Plan) -> Node:

@@ -12,7 +12,7 @@ from typing import Any
 from sebench.artefacts import Node
 from sebench.config.load import Config, Named
 from sebench.errors import ConfigError, Problem, SebenchError
-from sebench.files import sha256_of
+from sebench.files import expanded, sha256_of
 from sebench.plan.grid import RESERVED
 from sebench.plan.resolve import identity
 
@@ -54,7 +54,7 @@ def external_item(config: Config, name: str) -> tuple[dict[str, Any], Path]:
         reason += f" (to be had: {entry.address})"
     if not found:
         raise ExternalMissing(reason, f"no file is named: {hint}")
-    path = Path(found)
+    path = expanded(found, f"external model {name!r}: file")
     if not path.is_file():
         raise ExternalMissing(reason, f"{path} is no file: {hint}")
     status = path.stat()

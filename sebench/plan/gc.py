@@ -10,6 +10,7 @@ from typing import Any
 
 from sebench.artefacts import KINDS, Node, Store, content_id
 from sebench.config.load import Config
+from sebench.files import visible
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit
 from sebench.training.find import score_parts
@@ -64,7 +65,7 @@ def unneeded(config: Config, store: Store) -> tuple[list[Unneeded], list[str]]:
 
 def _stored(store: Store) -> Iterator[tuple[Path, str]]:
     for kind, (folder, _) in KINDS.items():
-        for path in sorted((store.root / "frozen" / kind).glob("*.yaml")):
+        for path in visible(store.root / "frozen" / kind, "*.yaml"):
             yield path, path.stem
         if kind != "publication":
             for path in sorted((store.root / folder).glob("*-*")):
@@ -96,7 +97,7 @@ def _unneeded_responses(store: Store, ids: set[str]) -> Iterator[Unneeded]:
 
     responses = Responses(kept)
     needed: set[Path] = set()
-    for path in (store.root / "frozen" / "set").glob("*.yaml"):
+    for path in visible(store.root / "frozen" / "set", "*.yaml"):
         node = store.load(f"set:{path.stem}")
         plan = store.outputs(store.parent(node, "mixtures"))["mixtures.parquet"]
         if node.id in ids and plan.exists():
@@ -116,9 +117,7 @@ def _descendants_of_absent(config: Config, store: Store) -> Iterator[str]:
     no_file = {entry.type for entry in _external_without_file(config)}
     doubtful: set[str] = set()
     frozen = [
-        store.load(f"{kind}:{path.stem}")
-        for kind in KINDS
-        for path in sorted((store.root / "frozen" / kind).glob("*.yaml"))
+        store.load(f"{kind}:{path.stem}") for kind in KINDS for path in visible(store.root / "frozen" / kind, "*.yaml")
     ]
     for _ in KINDS:
         for node in frozen:

@@ -9,8 +9,8 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.load import Config, Named
-from sebench.config.schema import GridBlock, Stage, StageAmounts, StudyAmounts, point_name
-from sebench.errors import ConfigError, Problem, nearest
+from sebench.config.schema import Amounts, GridBlock, Stage, StageAmounts, StudyAmounts, point_name
+from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
 #: Networks that a loss may use, by the kind of stage.
@@ -85,6 +85,10 @@ def expand(
                     before = cells.get(key)
                     tested = _tested(block, member, wanted) or (before is not None and before.tested)
                     cells[key] = Cell(label, model, loss, recipe, seed, tested)
+    problems.extend(_idle_exclusions(config, study))
+    if not cells and not problems:
+        found = f"nothing is left: all {len(excluded)} rows are excluded"
+        problems.append(Problem(study.where("exclude"), f"{study.name}.exclude", found, "at least one row"))
     raise_problems(problems)
     _check_labels(study, list(cells.values()))
     return list(cells.values()), list(excluded)
@@ -135,6 +139,31 @@ def _stage(own: StageAmounts) -> str:
     return ", ".join(str(text) for text in told.values() if text)
 
 
+#: A stage of fewer steps tries the machinery, and keeps its recipe's warm-up.
+TRIAL_STEPS = 10
+
+
+def amount_problems(
+    config: Config, study: Named, cells: Sequence[Cell], amounts: Amounts, scale: str
+) -> Iterator[Problem]:
+    """Stages that are too short at a scale for their warm-up or for its validations."""
+    for name in dict.fromkeys(cell.recipe for cell in cells):
+        recipe = config.get("recipes", name)
+        for index, stage in enumerate(recipe.entry.stages):
+            if stage.epochs is not None:
+                continue
+            steps = max(1, round(amounts.steps * stage.effort))
+            key = f"{name}.stages.{index}"
+            warmup = stage.schedule.warmup_steps
+            if warmup > steps >= TRIAL_STEPS:
+                where = recipe.where("stages", index, "schedule", "warmup_steps")
+                found = f"a warm-up of {warmup} steps in a stage of {steps} (study {study.name!r}, scale {scale!r})"
+                yield Problem(where, f"{key}.schedule.warmup_steps", found, f"at most {steps}")
+            if amounts.validations > steps:
+                found = f"{amounts.validations} validations in a stage of {steps} steps (scale {scale!r})"
+                yield Problem(recipe.where("stages", index), key, found, f"at most {steps} validations")
+
+
 def _points(block: Any) -> Iterator[dict[str, str | int]]:
     names = list(block.product)
     zipped = [dict(zip(block.zip, values, strict=True)) for values in zip(*block.zip.values(), strict=True)] or [{}]
@@ -149,6 +178,23 @@ def _label(config: Config, template: str, model: str, loss: str, recipe: str) ->
         loss=config.get("losses", loss).label,
         recipe=config.get("recipes", recipe).label,
     )
+
+
+def _idle_exclusions(config: Config, study: Named) -> Iterator[Problem]:
+    """Exclusions that match no cell of the grid, at any scale."""
+    points = [
+        ({**point, "loss": member.name}, str(point["loss"]))
+        for block in study.entry.grid if study.entry.exclude
+        for point in _points(block)
+        for member in config.members(str(point["loss"]))
+    ]  # fmt: skip
+    for index, exclusion in enumerate(study.entry.exclude):
+        if not any(_exclusion([exclusion], point, family) for point, family in points):
+            given = exclusion.model_dump(exclude_none=True, exclude={"reason"})
+            found = f"{', '.join(f'{axis} {name!r}' for axis, name in given.items())}: no row of the grid is that"
+            yield Problem(
+                study.where("exclude", index), f"{study.name}.exclude.{index}", found, "names that the grid combines"
+            )
 
 
 def _exclusion(exclusions: list[Any], point: dict[str, str | int], family: str) -> str | None:
@@ -167,12 +213,13 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
         if stage.data and stage.data not in study.entry.corpus:
             roles = [role for role in study.entry.corpus if role]
             found = f"the stage trains on {stage.data!r}, which this study's corpora do not have"
-            yield Problem(where, key, found, ", ".join(roles) or "no `data:`", nearest(stage.data, roles))
+            yield Problem(where, key, found, choices(roles, stage.data, "no `data:`"), nearest(stage.data, roles))
         parts = _startable(stage, items.find("model", named.entry.type))
         for module in (*stage.init, *stage.freeze):
             if module and module.partition(".")[0] not in parts:
                 found = f"a {stage.kind} stage of model {named.name!r} has no part {module!r}"
-                yield Problem(where, key, found, ", ".join(["'' for the whole", *parts]), nearest(module, parts))
+                accepted = choices(["'' for the whole", *parts], module)
+                yield Problem(where, key, found, accepted, nearest(module, parts))
         if stage.kind != "predictor":
             yield from loss_problems(config, stage.loss or loss, named, where, key, NETWORKS[stage.kind])
 

@@ -14,8 +14,13 @@ from sebench.config.load import Config, Named
 from sebench.config.schema import Amounts, Optimiser, Stage, StageAmounts, StudyAmounts
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
+from sebench.files import expanded
+from sebench.names import in_path
 from sebench.plan.grid import Cell
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
+
+#: Bytes of what a name says of one item, and of a run's network and loss: the rest of a name still fits.
+PART, RUN = 48, 150
 
 
 @dataclass
@@ -58,12 +63,23 @@ def corpus_root(config: Config, named: Named) -> Path | None:
     from_env = os.environ.get(entry.root_env) if entry.root_env else None
     root = from_env or entry.root
     hint = f"set `root:` at {named.where('root')}" + (f" or the variable {entry.root_env}" if entry.root_env else "")
+    hint += _other_corpora(config, named.name)
     if not root:
         raise CorpusMissing(f"corpus {named.name!r} has no root folder: {hint}")
-    path = Path(root)
+    path = expanded(root, f"corpus {named.name!r}: root")
     if not path.is_dir():
         raise CorpusMissing(f"corpus {named.name!r}: {path} is no folder: {hint}. {item.source}")
     return path.resolve()
+
+
+def _other_corpora(config: Config, name: str) -> str:
+    """Corpora that need nothing published: what to use instead of one that is not here, in words for a hint."""
+    found = {other: items.find("corpus", named.entry.type) for other, named in config.sections["corpora"].items()}
+    told = [f"`--corpus {other}` (needs no files)" for other, item in found.items() if item and not item.needs_root]
+    own = [other for other, named in config.sections["corpora"].items() if named.entry.type == "folder"]
+    told += [f"`--corpus {other}` (a folder of your own)" for other in own]
+    told = [text for text in told if f" {name}`" not in text]
+    return f"; or use {' or '.join(told)}" if told else ""
 
 
 def corpus_node(config: Config, store: Store, name: str) -> Node:
@@ -82,8 +98,10 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
         adapter = items.build(described, "corpus")
         fingerprint = fingerprint_of(root, adapter.files(root), store.root / "state" / "fingerprints.json")
     packages = {package: importlib.metadata.version(package) for package in item.packages}
-    slug = item.type if item.builtin else item.cls
-    spec = {"item": described, "fingerprint": fingerprint, "packages": packages}
+    slug = in_path(item.type if item.builtin else item.cls, PART)
+    spec: dict[str, Any] = {"item": described, "fingerprint": fingerprint, "packages": packages}
+    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are
+        spec["strict"] = True
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 
@@ -167,14 +185,27 @@ def mixtures_node(
         "part": part,
         "mixing": dict(mixing),
     }
-    conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([part] if part else [])
+    conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([in_path(part, PART)] if part else [])
     name = "-".join([corpus.name, f"{split}{count}", *conditions])
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
 
 
-def set_node(mixtures: Node, sample_rate: int) -> Node:
-    """The rendered set of a mixture plan."""
-    spec = {"version": version("set"), "sample_rate": sample_rate}
+def is_published(config: Config, corpus: str, split: str, part: str | None) -> bool:
+    """Whether a corpus's mixtures of a split are its own files, which are rendered as they are."""
+    if part is not None:
+        return True
+    adapter, root = adapter_of(config, corpus)
+    return root is not None and adapter.paired and bool(adapter.published_snr_db(root, split))
+
+
+def set_node(mixtures: Node, sample_rate: int, published: bool = False) -> Node:
+    """The rendered set of a mixture plan.
+
+    Args:
+        published: its mixtures are files of the corpus. How mixtures are made here has a version of its own, so that a
+            change of it leaves these sets, and what was trained on them, as they are.
+    """
+    spec = {"version": version("published set" if published else "set"), "sample_rate": sample_rate}
     parents = {"mixtures": mixtures.key, "corpus": mixtures.parents["corpus"]}
     hints = {"threads": _all_cores(), "count": mixtures.spec["count"]}
     return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
@@ -273,7 +304,7 @@ def run_nodes(
         if "predictor" in networks:
             slugs.insert(stage.kind != "predictor", _slug(networks["predictor"]))
         hints = {"label": cell.label, "stage": stage.name, "threads": settings["threads"] * settings["devices"]}
-        chain[stage.name] = Node("run", f"{'-'.join(slugs)}-s{cell.seed}", spec, parents, hints)
+        chain[stage.name] = Node("run", f"{in_path('-'.join(slugs), RUN)}-s{cell.seed}", spec, parents, hints)
     return list(chain.values())
 
 
@@ -298,7 +329,7 @@ def choice_node(axis: str, by: Mapping[str, Any], runs: Mapping[tuple[str, int],
         "seeds": sorted({seed for _, seed in runs}),
     }
     parents = {candidate(value, seed): run.key for (value, seed), run in runs.items()}
-    return Node("choice", f"best-{axis}", spec, parents, {"label": label, "threads": 1})
+    return Node("choice", f"best-{in_path(axis, PART)}", spec, parents, {"label": label, "threads": 1})
 
 
 def enhanced_node(run: Node, rendered: Node, seed: int | None = None) -> Node:
@@ -326,7 +357,7 @@ def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
         item: its identity, with the SHA-256 of its file.
         file: where that lies here; no part of any id.
     """
-    name = f"{_slug(item)}_{item['sha256'][:6]}-{rendered.name.partition('-test')[2] or rendered.name}"
+    name = f"{in_path(_slug(item), PART)}_{item['sha256'][:6]}-{rendered.name.partition('-test')[2] or rendered.name}"
     spec = {"version": version("enhanced"), "external": dict(item)}
     hints = {"threads": 1, "count": rendered.hints["count"], "file": str(file)}
     return Node("enhanced", name, spec, {"set": rendered.key}, hints)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
 from sebench.config import items
+from sebench.config.schema import StudyAmounts
 
 if TYPE_CHECKING:
     from sebench.plan.build import Plan
@@ -31,7 +32,7 @@ def selection(plan: Plan, by: str) -> str:
     if len(kinds) > 1:
         chosen, on = "; ".join(f"{kind} stages: {text}" for kind, text in kinds.items()), "; all on"
     return (
-        f"{chosen}{on} {plan.amounts.utterances.valid} utterances of the validation split; "
+        f"{chosen}{on} {_alternatives(_counts(plan, 'valid'))} utterances of the validation split; "
         "the test split is never looked at before scoring"
     )
 
@@ -46,6 +47,53 @@ def steps(plan: Plan) -> str:
         kinds[_alternatives(found)].append(kind)
     told = [f"{batch} ({' and '.join(which)} stages)" for batch, which in kinds.items()]
     return f"steps of {' and of '.join(told if len(kinds) > 1 else kinds)}"
+
+
+def amounts(plan: Plan) -> str:
+    """How much the rows were trained on, how often, and tested on."""
+    trained = _alternatives(_counts(plan, "train"))
+    tested = _alternatives(dict.fromkeys(_count(plan, rendered) for rendered in plan.conditions.values()))
+    return f"{trained} training mixtures, {steps(plan)}, {_seeds(plan)}, {tested} test mixtures per condition"
+
+
+def in_effect(plan: Plan, changes: StudyAmounts) -> StudyAmounts:
+    """A study's changes at a scale, without SNRs and a length that nothing which was made has."""
+    snrs = {plan.nodes[rendered.parents["mixtures"]].spec["snr_db"] for rendered in plan.conditions.values()}
+    lengths = {_longest(plan, rendered) for rendered in plan.nodes.of_kind("set")}
+    return changes.model_copy(
+        update={
+            "snr_db": [snr for snr in changes.snr_db or [] if snr in snrs] or None,
+            "max_seconds": changes.max_seconds if changes.max_seconds in lengths else None,
+        }
+    )
+
+
+def steps_by_recipe(plan: Plan) -> str:
+    """Steps of each recipe, stage after stage: rows of one table need not have had the same training."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for planned in plan.cells:
+        chain = " + ".join(str(run.spec["stage"]["steps"]) for run in planned.chain)
+        found[planned.cell.recipe][chain] = None
+    return "; ".join(f"{recipe} {_alternatives(chains)}" for recipe, chains in found.items())
+
+
+def _seeds(plan: Plan) -> str:
+    """How many seeds a row has: those of its runs."""
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for planned in plan.cells:
+        seeds[planned.cell.label].add(planned.run.spec["seed"])
+    counts = sorted({len(found) for found in seeds.values()})
+    return f"{_alternatives(counts)} seed{'' if counts == [1] else 's'}"
+
+
+def _counts(plan: Plan, role: str) -> dict[int, None]:
+    """Mixtures in the sets that the runs read in a role, each number once."""
+    sets = dict.fromkeys(run.parents[role] for run in plan.nodes.of_kind("run"))
+    return dict.fromkeys(_count(plan, plan.nodes[key]) for key in sets)
+
+
+def _count(plan: Plan, rendered: Node) -> int:
+    return int(plan.nodes[rendered.parents["mixtures"]].spec["count"])
 
 
 def _frame(stage: Mapping[str, Any], by: str) -> tuple[str, str]:

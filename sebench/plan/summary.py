@@ -100,23 +100,24 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield f"cells: {states['new']} new, {to_score}{states['done']} done, {states['shared']} shared with other studies"
     yield "jobs:"
     costs = Costs(nodes, store)
-    seconds = disk = 0.0
-    longest = 0.0
+    disk = 0.0
     for kind, rule in RULES.items():
         of_kind = plan.nodes.of_kind(kind)
         new_nodes = [node for node in of_kind if node.key not in complete]
         if not of_kind:
             continue
         time = sum(costs.seconds(node) for node in new_nodes)
-        seconds += time
         disk += sum(disk_bytes(node) for node in new_nodes)
-        longest = max([longest, *(costs.seconds(node) for node in new_nodes)])
         yield f"  {rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
     todo = [node for node in nodes if node.key not in complete]
     sent = submissions(todo, plan.nodes.by_key.__getitem__, MEMBERS)
     yield f"submissions: {sent} on a cluster (snakemake --profile slurm)"
     yield f"disk: about {disk / 1e6:,.0f} MB more"
-    yield f"time: about {_duration(max(seconds / cores, longest))} on {cores} cores"
+    if todo:
+        least, most = costs.duration(todo, cores)
+        yield f"time: {_duration(least)} to {_duration(most)} on {cores} cores, {costs.basis(todo)}"
+    else:
+        yield "time: none, all is there"
     yield from dealt(plan, config)
     yield from separation(plan, store)
 
@@ -136,7 +137,8 @@ def separation(plan: Plan, store: Store) -> Iterator[str]:
         problems = separation_problems(manifests[node.stem])
         if problems:
             raise SebenchError(f"{node.stem}: the splits overlap:\n  " + "\n  ".join(problems))
-        yield f"split separation of {node.stem}: no speaker, file, sound or room in two splits"
+        sound = ", sound" if "sound" in manifests[node.stem] else " (by bytes alone)"
+        yield f"split separation of {node.stem}: no speaker, file{sound} or room in two splits"
         yield from (f"  note: {line}" for line in repetitions(manifests[node.stem]))
     if len(manifests) > 1:
         from sebench.corpora.separation import crossing_problems

@@ -7,6 +7,7 @@ from typing import Any
 
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
+from sebench.files import visible
 from sebench.plan.build import Plan
 
 
@@ -72,7 +73,7 @@ def _distance(one: dict[str, Any], other: dict[str, Any]) -> int:
 
 
 def _frozen_runs(store: Store) -> Iterator[Node]:
-    for path in sorted((store.root / "frozen" / "run").glob("*.yaml")):
+    for path in visible(store.root / "frozen" / "run", "*.yaml"):
         node = store.load(f"run:{path.stem}")
         if store.complete(node):
             yield node

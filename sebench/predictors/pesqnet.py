@@ -45,6 +45,14 @@ class PesqNet(Predictor):
     version = 1
     sample_rate = 16000
     bounds = (1.04, 4.64)
+    requires = (
+        "window_length % hop == 0",
+        "2 * hop <= window_length",
+        "n_fft >= window_length",
+        "block_hop <= block",
+        "min(widths) >= 1",
+        "max(widths) <= block // 2",
+    )
     source = "Xu, Strake, Fingscheidt, arXiv 2111.03847, sec. III-B"
 
     def __init__(

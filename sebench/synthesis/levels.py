@@ -1,6 +1,7 @@
 """Levels of signals in dBov: ITU-T P.56 active speech level, plain RMS, RMS of the active segments.
 
-0 dBov is a signal whose RMS is 1.0. A signal without energy has the level -inf under every measure.
+0 dBov is a signal whose RMS is 1.0. A signal without energy has the level -inf under every measure. The measures take
+a signal as it is; what nobody hears, an offset, is taken off before (`heard`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
+
+from sebench.corpora.audio import offset
 
 Level = Callable[[np.ndarray, int], float]
 
@@ -25,6 +28,24 @@ def decibels(power: float) -> float:
 def mean_power(signal: np.ndarray) -> float:
     """Mean of the squared samples in float64 (a pairwise sum: no BLAS, so the same bits with any number of threads)."""
     return float(np.mean(np.square(signal, dtype=np.float64))) if len(signal) else 0.0
+
+
+def heard(signal: np.ndarray) -> np.ndarray:
+    """The signal without its offset: its mean is taken off where that matters, else the signal is returned as it is.
+
+    A converter's offset is not heard. With it in the level of a noise that is hardly more than an offset, "0 dB" would
+    be 40 dB. Only the mean counts as not heard: rumble is part of a noise, as in the definitions of the papers.
+
+    Args:
+        signal: `(samples,)`, full scale 1.0.
+
+    Returns:
+        `(samples,)`; zeros for a constant, so that it has no level.
+    """
+    if not len(signal) or float(signal.max()) == float(signal.min()):
+        return np.zeros_like(signal)
+    constant = offset(signal)
+    return np.asarray(signal - np.float64(constant)) if constant else signal
 
 
 def rms_level(signal: np.ndarray, sample_rate: int = 16000) -> float:

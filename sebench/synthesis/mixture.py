@@ -2,12 +2,14 @@
 
 Definitions (ours; the papers leave them open). The dry target is the speech through the direct path of the same room:
 aligned with the reverberant speech and with its gain. The SNR is the level of the (reverberant) speech over that of the
-noise segment actually mixed. Where a signal would exceed `PEAK_LIMIT`, all components are scaled together.
+noise segment actually mixed. An offset is taken off what was cut (`levels.heard`), so that levels, the SNR and every
+metric are of what is heard; published mixtures stay as they are. What is cut out of a file is as active as the file
+(`corpora.activity`): from the drawn place, or the next one that is. Where a signal would exceed `PEAK_LIMIT`, all
+components are scaled together.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -19,7 +21,7 @@ import numpy as np
 
 from sebench.errors import DataError
 from sebench.synthesis import rooms
-from sebench.synthesis.levels import MEASURES, rms_level
+from sebench.synthesis.levels import MEASURES, heard, rms_level
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.sources import SOURCES
 
@@ -81,18 +83,20 @@ def render_components(
 ) -> Rendered:
     """As `render_mixture`, but only what is stored, and the factor that kept the mixture from clipping."""
     if row["paired_path"]:
-        return _published(row, Path(corpus_root), sample_rate)
+        return published(row, Path(corpus_root), sample_rate)
     return _mixed(row, Path(corpus_root), sample_rate, simulated)
 
 
 def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simulated) -> Rendered:
     speech, dry = _speech(row, root, sample_rate, simulated)
-    noise = _noise(row, root, sample_rate, len(speech)).astype(np.float64)
+    noise = heard(_noise(row, root, sample_rate, len(speech)).astype(np.float64))
     speech_level = MEASURES[row["speech_level_measure"]](speech, sample_rate)
     noise_level = MEASURES[row["noise_level_measure"]](noise, sample_rate)
     for name, level in (("speech", speech_level), ("noise", noise_level)):
         if level == -math.inf:
-            raise DataError(f"mixture {row['mixture']}: {row[name + '_path']}: digital silence has no level")
+            raise DataError(
+                f"mixture {row['mixture']}: {row[name + '_path']}: digital silence has no level, nor has an offset"
+            )
     noise *= _factor(speech_level - noise_level - row["snr_db"])
     if math.isnan(row["mixture_level_dbov"]):
         gain = _factor(row["level_dbov"] - speech_level)
@@ -106,10 +110,24 @@ def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simu
     return Rendered({name: (signal * scaled_by).astype("<f4") for name, signal in components.items()}, scaled_by)
 
 
-def _published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
-    """A published mixture as it is; its noise is what the clean recording, if there is one, leaves of it."""
+def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
+    """A published mixture as it is; its noise is what the clean recording, if there is one, leaves of it.
+
+    A part of one (the planner takes them whole) is as active as the clean recording, or as the mixture without one.
+
+    Raises:
+        DataError: a file is missing or changed, or the two differ in length.
+    """
     noisy = SOURCES.read(root / row["paired_path"], row["paired_sha256"], sample_rate)
-    start, samples = at_rate(row["speech_start"], sample_rate), at_rate(row["samples"], sample_rate)
+    samples = at_rate(row["samples"], sample_rate)
+    judged = "speech" if row["speech_path"] else "paired"
+    start = SOURCES.place(
+        root / row[f"{judged}_path"],
+        row[f"{judged}_sha256"],
+        sample_rate,
+        at_rate(row["speech_start"], sample_rate),
+        samples,
+    )
     if not row["speech_path"]:
         return Rendered({"noisy": _exactly(noisy[start:], samples).astype("<f4")}, 1.0)
     clean = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
@@ -126,10 +144,10 @@ def _speech(
     row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simulated
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Speech as it is in the mixture and its dry version, unscaled, `(samples,)` float64."""
-    recording = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
+    file = (root / row["speech_path"], row["speech_sha256"], sample_rate)
     samples = at_rate(row["samples"], sample_rate)
-    start = audible_start(recording, at_rate(row["speech_start"], sample_rate), samples)
-    speech = _exactly(recording[start : start + samples], samples).astype(np.float64)
+    start = SOURCES.place(*file, at_rate(row["speech_start"], sample_rate), samples)
+    speech = heard(_exactly(SOURCES.read(*file)[start : start + samples], samples).astype(np.float64))
     if not row["room"]:
         return speech, None
     room = json.loads(row["room"])
@@ -147,35 +165,21 @@ def _speech(
 def _noise(row: Mapping[str, Any], root: Path, sample_rate: int, samples: int) -> np.ndarray:
     """The noise of a mixture, unscaled, `(samples,)`."""
     file = (root / row["noise_path"], row["noise_sha256"], sample_rate)
-    start = at_rate(row["noise_start"], sample_rate)
+    start = SOURCES.place(*file, at_rate(row["noise_start"], sample_rate), samples)
     piece = SOURCES.piece(*file, start, samples)
-    if piece is not None and piece.any():
-        return piece
-    return noise_segment(SOURCES.read(*file), start, samples, sample_rate)
+    return noise_segment(SOURCES.read(*file), start, samples, sample_rate) if piece is None else piece
 
 
 def noise_segment(noise: np.ndarray, start: int, samples: int, sample_rate: int = RATE) -> np.ndarray:
-    """`(samples,)` of noise from `start`; looped with equal-power cross-fades where the recording is too short.
-
-    Where the segment would be digital silence, a later one is taken (see `audible_start`).
-    """
+    """`(samples,)` of noise from `start`; looped with equal-power cross-fades where the recording is too short."""
     if samples <= len(noise):
-        first = audible_start(noise, start, samples)
+        first = min(start, len(noise) - samples)
         return noise[first : first + samples]
     fade = min(round(CROSS_FADE * sample_rate), len(noise) // 2)
     period = noise[: len(noise) - fade].astype(np.float64)
     angle = (np.arange(fade) + 0.5) / max(fade, 1) * (math.pi / 2.0)
     period[:fade] = noise[len(noise) - fade :] * np.cos(angle) + noise[:fade] * np.sin(angle)
     return period[(start + np.arange(samples)) % len(period)]
-
-
-def audible_start(recording: np.ndarray, start: int, samples: int) -> int:
-    """`start`, or the first place after it that is not digital silence: in steps of half a segment, round the end."""
-    last = max(0, len(recording) - samples)
-    start = min(start, last)
-    step = max(1, samples // 2)
-    places = itertools.chain([start], range(start + step, last + 1, step), range(0, start, step))
-    return next((place for place in places if recording[place : place + samples].any()), start)
 
 
 def at_rate(samples: int, sample_rate: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sebench.corpora.activity import Activity, frame_powers
 from sebench.errors import DataError
 from sebench.files import sha256_of
 
@@ -17,6 +18,12 @@ LONG = 60.0
 
 #: Files that decoders enter exactly where they are told to.
 _SEEKABLE = frozenset({".wav", ".flac"})
+
+#: s; of a long file so much is decoded at once to see where it is active.
+_CHUNK = 30
+
+#: Files whose activity is kept: 20 numbers for each second of them.
+_ACTIVITIES = 2048
 
 
 class Sources:
@@ -30,6 +37,7 @@ class Sources:
         self.capacity = capacity
         self._kept: OrderedDict[tuple[Any, ...], np.ndarray] = OrderedDict()
         self._checked: set[tuple[Any, ...]] = set()
+        self._active: OrderedDict[tuple[Any, ...], Activity] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -67,19 +75,46 @@ class Sources:
         Raises:
             DataError: as `read`.
         """
-        from sebench.corpora.audio import UNKNOWN, file_of, probe, read_piece
+        from sebench.corpora.audio import read_piece
 
         self._check(path, sha256)
-        if file_of(path).suffix.lower() not in _SEEKABLE:
-            return None
+        available = _enterable(path, sample_rate)
+        return None if start + samples > available else read_piece(path, start, samples, sample_rate)
+
+    def place(self, path: Path, sha256: str, sample_rate: int, start: int, samples: int) -> int:
+        """`start`, or where else `samples` of the file are as active as the file: see `Activity.place`.
+
+        It depends on the file, the arguments and nothing else. A file of more than `LONG` is decoded once per process
+        for this, in pieces that are not kept, at its own rate.
+
+        Raises:
+            DataError: as `read`.
+        """
+        key = (*self._check(path, sha256), sample_rate)
+        available = _enterable(path, sample_rate) or len(self.read(path, sha256, sample_rate))
+        if samples >= available:
+            return start
+        with self._lock:
+            activity = self._active.get(key)
+        if activity is None:
+            activity = self._activity(path, sha256, sample_rate)
+        with self._lock:
+            self._active[key] = activity
+            self._active.move_to_end(key)
+            if len(self._active) > _ACTIVITIES:
+                self._active.popitem(last=False)
+        return activity.place(start, samples, available, sample_rate)
+
+    def _activity(self, path: Path, sha256: str, sample_rate: int) -> Activity:
+        from sebench.corpora.audio import probe, read_piece
+
+        if not _enterable(path, sample_rate):
+            return Activity(frame_powers(self.read(path, sha256, sample_rate), sample_rate))
         header = probe(path)
-        if (
-            header.samples >= UNKNOWN
-            or header.seconds <= LONG
-            or start + samples > header.samples * sample_rate // header.sample_rate
-        ):
-            return None
-        return read_piece(path, start, samples, sample_rate)
+        chunk = _CHUNK * header.sample_rate
+        starts = range(0, header.samples, chunk)
+        pieces = (read_piece(path, first, min(chunk, header.samples - first), header.sample_rate) for first in starts)
+        return Activity(np.concatenate([frame_powers(piece, header.sample_rate) for piece in pieces]))
 
     def _check(self, path: Path, sha256: str) -> tuple[Any, ...]:
         """Compare the file with its hash once in its present state; what identifies that state."""
@@ -100,6 +135,16 @@ class Sources:
                 )
             self._checked.add(key)
         return key
+
+
+def _enterable(path: Path, sample_rate: int) -> int:
+    """Samples at `sample_rate` of a file of more than `LONG` that can be entered anywhere; 0 for any other."""
+    from sebench.corpora.audio import file_of, probe
+
+    if file_of(path).suffix.lower() not in _SEEKABLE:
+        return 0
+    header = probe(path)
+    return header.samples * sample_rate // header.sample_rate if header.seconds > LONG else 0
 
 
 SOURCES = Sources()

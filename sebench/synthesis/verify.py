@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.errors import DataError
-from sebench.synthesis.levels import MEASURES, rms_level
+from sebench.synthesis.levels import MEASURES, heard, rms_level
 from sebench.synthesis.mixture import PEAK_LIMIT, Signals, at_rate
 from sebench.synthesis.plan import RATE
 
@@ -40,8 +40,10 @@ def measure(row: Mapping[str, Any], signals: Signals, sample_rate: int = RATE) -
     peak = float(np.max(np.abs(signals["noisy"]), initial=0.0))
     if "speech" not in signals:
         return {"measured_snr_db": math.nan, "measured_level_dbov": math.nan, "peak": peak}
-    speech = MEASURES[row["speech_level_measure"]](signals["speech"], sample_rate)
-    noise = MEASURES[row["noise_level_measure"]](signals["noise"], sample_rate)
+    # What was mixed here has no offset any more; published signals keep theirs, and it counts in no level.
+    taken = heard if row["paired_path"] else np.asarray
+    speech = MEASURES[row["speech_level_measure"]](taken(signals["speech"]), sample_rate)
+    noise = MEASURES[row["noise_level_measure"]](taken(signals["noise"]), sample_rate)
     return {
         "measured_snr_db": speech - noise if math.isfinite(speech - noise) else math.nan,
         "measured_level_dbov": speech,

@@ -12,6 +12,7 @@ from typing import Any
 from sebench.artefacts import KINDS, Store
 from sebench.errors import DataError, SebenchError
 from sebench.files import read_json, write_json, write_text
+from sebench.names import file_names
 from sebench.plan.build import Plan
 from sebench.targets import check_folder, check_target
 
@@ -78,12 +79,16 @@ def _write(plan: Plan, store: Store, folder: Path) -> None:
         for path in store.outputs(node).values():
             shutil.copyfile(path, folder / "tables" / f"{name}{path.suffix}")
         if node.spec.get("figure") == "sweep":
-            for curve, text in _sweeps(store.outputs(node)["figure.csv"]).items():
-                write_text(folder / "sweeps" / f"{name} {curve}.csv", text)
+            sweeps = _sweeps(store.outputs(node)["figure.csv"])
+            names = file_names(list(sweeps))
+            for curve, text in sweeps.items():
+                write_text(folder / "sweeps" / f"{name} {names[curve]}.csv", text)
     tables = {name: read_json(store.outputs(node)["table.json"]) for name, node in plan.tables.items()}
     write_json(folder / METRICS, {name: _numbers(table) for name, table in tables.items()})
-    for label, text in _curves(plan, store).items():
-        write_text(folder / "curves" / f"{label}.csv", text)
+    curves = _curves(plan, store)
+    names = file_names(list(curves))
+    for label, text in curves.items():
+        write_text(folder / "curves" / f"{names[label]}.csv", text)
 
 
 def _numbers(table: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -102,12 +107,8 @@ def _sweeps(path: Path) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for line in csv.reader(lines):
         if line[place]:
-            found.setdefault(_safe(line[0]), [header.partition(",")[2]]).append(",".join(line[1:]))
+            found.setdefault(line[0], [header.partition(",")[2]]).append(",".join(line[1:]))
     return {curve: "\n".join(rows) + "\n" for curve, rows in found.items()}
-
-
-def _safe(label: str) -> str:
-    return label.replace("/", "_")
 
 
 def _curves(plan: Plan, store: Store) -> dict[str, str]:
@@ -117,7 +118,7 @@ def _curves(plan: Plan, store: Store) -> dict[str, str]:
         rows = ["step,loss,valid"]
         for row in read_json(store.outputs(planned.run)["history.json"]):
             rows.append(",".join("" if row[key] is None else f"{row[key]:.10g}" for key in ("step", "loss", "valid")))
-        label = _safe(planned.cell.label)
+        label = planned.cell.label
         seeds = {other.cell.seed for other in plan.cells}
         found[label if len(seeds) == 1 else f"{label} seed {planned.cell.seed}"] = "\n".join(rows) + "\n"
     return found

@@ -6,6 +6,7 @@ import sys
 
 from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError, nearest
+from sebench.locales import print_files
 from sebench.plan.build import Plan
 
 FORMATS = {"terminal": "", "markdown": "table.md", "csv": "table.csv", "latex": "table.tex", "json": "table.json"}
@@ -38,6 +39,7 @@ def _show(node: Node, store: Store, format: str) -> None:
 
     complete = store.complete(node)
     if format != "terminal":
+        print_files()
         if complete:
             print(store.outputs(node)[FORMATS[format]].read_text(encoding="utf-8"), end="")
         else:

@@ -187,6 +187,8 @@ def provenance_footer(store: Store, node: Node) -> list[str]:
     git = own.get("git") or {}
     if git:
         lines.append(f"Commit: {git['commit'][:12]}" + (" with uncommitted changes" if git.get("dirty") else ""))
+    elif own:
+        lines.append("Commit: none known (no git, or a copy of the code that git does not have)")
     machine = own.get("machine") or {}
     if machine:
         lines.append(f"Machine: {machine.get('processor', 'unknown')}, {machine.get('system', '')}".rstrip(", "))

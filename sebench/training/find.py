@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sebench.artefacts import KINDS, Node, Store
 from sebench.errors import DataError, SebenchError, nearest
-from sebench.files import read_json
+from sebench.files import read_json, visible
 from sebench.training.choice import chosen_run
 
 #: So many runs are listed at most; what is typed is mostly close to one of them.
@@ -105,9 +105,7 @@ def score_parts(store: Store, node: Node) -> list[Path]:
 def descendants(store: Store, node: Node) -> list[Node]:
     """Every frozen node that is made from this one, directly or not."""
     frozen = [
-        store.load(f"{kind}:{path.stem}")
-        for kind in KINDS
-        for path in sorted((store.root / "frozen" / kind).glob("*.yaml"))
+        store.load(f"{kind}:{path.stem}") for kind in KINDS for path in visible(store.root / "frozen" / kind, "*.yaml")
     ]
     found = {node.key: node}
     while True:

@@ -1,10 +1,10 @@
 """One writer per state folder (guarantee 8 of the design).
 
-A lease is a generation: `lease-000003.json`, made by `os.link` of a finished temporary file, which exactly one process
-can do. The newest generation holds the folder. Its owner beats a counter in `beat-000003` about once a second; who
-waits for the lease takes over where the owner is dead: its pid is gone (or belongs to a process that started at another
-time) on the same host, or its counter stood still for `timeout` seconds on the observer's own clock. No clock is ever
-compared with another machine's.
+A lease is a generation: the record `lease-000003.json`, which exactly one process can make (`sebench.once`). The newest
+generation holds the folder. Its owner beats a counter in `beat-000003` about once a second; who waits for the lease
+takes over where the owner is dead: its pid is gone (or belongs to a process that started at another time) on the same
+host, or its counter stood still for `timeout` seconds on the observer's own clock. No clock is ever compared with
+another machine's.
 
 An owner that was only asleep may wake up later. It therefore writes in `attempt-<generation>/`, which nobody
 else writes to, and calls `check` before it publishes.
@@ -13,7 +13,6 @@ else writes to, and calls `check` before it publishes.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -28,6 +27,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sebench.errors import RestartNeeded
+from sebench.once import make_once, read_record
 from sebench.workers import process_start
 
 log = logging.getLogger(__name__)
@@ -116,23 +116,9 @@ class Lease:
 
     def _claim(self, generation: int) -> Held | None:
         owner = _identity()
-        target = _lease_path(self.folder, generation)
-        temporary = self.folder / f".lease-{owner['owner']}.tmp"
-        try:
-            with temporary.open("x", encoding="utf-8") as file:
-                json.dump(owner, file, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                os.link(temporary, target)
-            except OSError as error:
-                # NFS may answer with an error although the link was made: the link count is the truth.
-                if temporary.stat().st_nlink != 2:
-                    if error.errno != errno.EEXIST:
-                        raise
-                    return None
-        finally:
-            temporary.unlink(missing_ok=True)
+        text = json.dumps(owner, sort_keys=True)
+        if not make_once(_lease_path(self.folder, generation), text):
+            return None
         return Held(self.folder, generation, owner["owner"], self.beat_seconds)
 
 
@@ -278,7 +264,7 @@ class _Observer:
     def owner(self, generation: int) -> dict[str, Any]:
         """What that generation's owner wrote about itself; empty where it cannot be read."""
         try:
-            found = json.loads(_lease_path(self.folder, generation).read_text(encoding="utf-8"))
+            found = json.loads(read_record(_lease_path(self.folder, generation)) or "{}")
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

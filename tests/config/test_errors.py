@@ -51,18 +51,18 @@ MISTAKES = {
     "value out of range": (
         "losses/x.yaml",
         "mine:\n  type: component_clean\n  params:\n    weight: 1.5\n",
-        ["x.yaml:4", "found 1.5", "less than or equal to 1"],
+        ["x.yaml:4", "found 1.5", "a number above 0, at most 1"],
     ),
     "wrong type of a parameter": (
         "losses/x.yaml",
         "mine:\n  type: component_clean\n  params:\n    weight: much\n",
-        ["x.yaml:4", "found 'much'", "float"],
+        ["x.yaml:4", "found 'much'", "a number above 0"],
     ),
     "wrong type of a key": (
         "scales/x.yaml",
         "tiny:\n  utterances: { train: 1, valid: 1, test: 1 }\n  steps: many\n  batch_size: 1\n"
         "  segment_seconds: 1.0\n  validations: 1\n  seeds: 1\n",
-        ["x.yaml:3", "found 'many'", "valid integer"],
+        ["x.yaml:3", "found 'many'", "a whole number"],
     ),
     "missing key": (
         "recipes/x.yaml",
@@ -124,7 +124,7 @@ MISTAKES = {
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n      label: '{modell}'\n"
         "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n",
-        ["x.yaml:6", "modell"],
+        ["x.yaml:7", "s.grid.0.label", "{modell}", "accepted: {model}, {loss} and {recipe}"],
     ),
     "a seed that is a word": (
         "studies/x.yaml",
@@ -138,7 +138,7 @@ MISTAKES = {
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
         "  conditions: { snr_db: [0, 0] }\n  metrics: [si_sdr]\n",
-        ["x.yaml:7", "an SNR stands twice"],
+        ["x.yaml:7", "s.conditions.snr_db", "0 stands twice"],
     ),
     "a misspelt key of a table": (
         "studies/x.yaml",
@@ -163,7 +163,7 @@ MISTAKES = {
     "a supervised stage with labels": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n    - name: second\n      labels: pesqc2\n",
-        ["x.yaml:4", "r.stages.1", "`labels` belongs to a stage of kind predictor or alternating"],
+        ["x.yaml:5", "r.stages.1", "`labels` belongs to a stage of kind predictor or alternating"],
     ),
     "a stage of a predictor without an enhancer": (
         "recipes/x.yaml",
@@ -189,14 +189,14 @@ MISTAKES = {
         "r:\n  stages:\n    - name: first\n    - name: second\n      kind: alternating\n"
         "      predictor: pesqnet\n      labels: pesqc2\n      epochs: 2\n      utterances: whole\n"
         "      init: { predictor: first }\n      predictor_optimiser: { lr: 1.0e-3 }\n",
-        ["x.yaml:4", "r.stages.1", 'needs `init: { "": STAGE, predictor: STAGE }`'],
+        ["x.yaml:10", "r.stages.1.init", 'needs `init: { "": STAGE, predictor: STAGE }`'],
     ),
     "a frozen part of a stage that freezes whole networks": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
         "      predictor: pesqnet\n      labels: pesqc2\n      init: { enhancer: first }\n"
         "      freeze: [lstm]\n",
-        ["x.yaml:4", "r.stages.1", "`freeze` is for stages of kind supervised"],
+        ["x.yaml:9", "r.stages.1.freeze", "`freeze` is for stages of kind supervised"],
     ),
     "an unknown predictor": (
         "recipes/x.yaml",
@@ -213,7 +213,7 @@ MISTAKES = {
     "augmented whole utterances": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n      utterances: whole\n      augment: [remix]\n",
-        ["x.yaml:3", "r.stages.0", "an augmentation is of segments"],
+        ["x.yaml:5", "r.stages.0.augment", "an augmentation is of segments"],
     ),
     "a scale that changes a stage that no recipe has": (
         "studies/x.yaml",
@@ -274,8 +274,8 @@ MISTAKES = {
     ),
     "a scale that changes an unknown parameter of a predictor": (
         "studies/x.yaml",
-        "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
-        "    - product: { model: stage1, loss: mag_mse, recipe: supervised }\n"
+        "s:\n  title: t\n  corpus: { wsj0: builtin, dns3: builtin }\n  mixing: two_stage\n  grid:\n"
+        "    - product: { model: fcrn, loss: pesqnet_mse, recipe: pesqnet }\n"
         "  metrics: [si_sdr]\n  conditions: { snr_db: [0] }\n  scales:\n    smoke:\n      predictors:\n"
         "        pesqnet: { chanels: 2 }\n",
         ["x.yaml:12", "no parameter 'chanels'", "did you mean 'channels'"],

@@ -47,28 +47,28 @@ MISTAKES = {
     "a family in a sum": ("mine:\n  sum: { braun_comp: 1.0 }\n", ["x.yaml:2", "is a sweep", "braun_comp@0.3"]),
     "a value and a sweep": (
         "mine:\n  type: sdw\n  params: { weight: 0.5 }\n  sweep: { weight: [0.1, 0.2] }\n",
-        ["x.yaml:1", "weight has a value and is swept"],
+        ["x.yaml:4", "mine.sweep.weight", "weight has a value and is swept"],
     ),
-    "a sum swept": ("mine:\n  sum: { lsd: 1.0 }\n  sweep: { lsd: [1, 2] }\n", ["x.yaml:1", "parameter of `type`"]),
-    "a mix without beta": ("mine:\n  mix: { magnitude: lsd, complex: plsd }\n", ["x.yaml:1", "a mix needs beta"]),
+    "a sum swept": ("mine:\n  sum: { lsd: 1.0 }\n  sweep: { lsd: [1, 2] }\n", ["x.yaml:3", "parameter of `type`"]),
+    "a mix without beta": ("mine:\n  mix: { magnitude: lsd, complex: plsd }\n", ["x.yaml:2", "a mix needs `beta`"]),
     "beta out of range": (
         "mine:\n  mix: { magnitude: lsd, complex: plsd }\n  sweep: { beta: [0.5, 1.5] }\n",
-        ["x.yaml:3", "found 1.5", "less than or equal to 1"],
+        ["x.yaml:3", "found 1.5", "accepted: at most 1"],
     ),
     "a parameter out of range": (
         "mine:\n  type: sdw\n  sweep: { weight: [0.5, 2] }\n",
-        ["x.yaml", "found 2", "less than or equal to 1"],
+        ["x.yaml", "found 2", "at most 1"],
     ),
     "no such parameter": (
         "mine:\n  type: sdw\n  sweep:\n    wieght: [0.5]\n",
         ["x.yaml:4: mine.params.wieght", "no parameter 'wieght'", "did you mean 'weight'"],
     ),
-    "a name with @": ("braun_comp@0.3:\n  type: lsd\n", ["x.yaml:1", "the name holds @"]),
+    "a name with @": ("braun_comp@0.3:\n  type: lsd\n", ["x.yaml:1", "the name 'braun_comp@0.3'"]),
     "a misspelt range": (
         "mine:\n  type: sdw\n  sweep: { weight: { from: 0, til: 1, step: 0.5 } }\n",
         ["x.yaml:3", "keys from, to, step"],
     ),
-    "a value twice": ("mine:\n  type: sdw\n  sweep: { weight: [0.5, 0.50] }\n", ["x.yaml:1", "stands twice"]),
+    "a value twice": ("mine:\n  type: sdw\n  sweep: { weight: [0.5, 0.50] }\n", ["x.yaml:3", "stands twice"]),
     "a range that misses its end": (
         "mine:\n  type: sdw\n  sweep: { weight: { from: 0, to: 1, step: 0.3 } }\n",
         ["x.yaml:3", "whole number of steps"],

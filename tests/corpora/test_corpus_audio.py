@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from sebench.corpora.audio import decode, file_of, of_channel, probe, read
+from sebench.corpora.audio import decode, file_of, of_channel, offset, probe, read, resample
 from sebench.errors import DataError
+from sebench.seeding import generator
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 22050, 44100, 48000])
@@ -73,3 +74,14 @@ def test_what_cannot_be_read_is_named(tmp_path: Path):
             read(tmp_path / name)
     with pytest.raises(DataError, match="is a folder"):
         probe(tmp_path)
+
+
+@pytest.mark.parametrize("rate", [8000, 44100, 48000])
+def test_an_offset_has_no_click_at_its_ends_at_another_rate(rate: int):
+    rest = (5e-4 * generator("offset", rate).standard_normal(rate)).astype(np.float32)
+    assert offset(rest) == 0.0
+    lifted = rest + np.float32(0.3)
+    assert offset(lifted) == pytest.approx(0.3, abs=1e-4)
+    assert resample(lifted, rate, 16000) == pytest.approx(resample(rest, rate, 16000) + 0.3, abs=2e-6)
+    assert offset(np.zeros(0)) == offset(np.zeros(10)) == 0.0
+    assert offset(np.full(10, 0.25)) == 0.25

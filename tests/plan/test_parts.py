@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 from sebench.artefacts import Node, Store
+from sebench.config import versions
 from sebench.config.load import Config, load_config
 from sebench.config.mixing import Mixing
 from sebench.corpora import step as corpus_step
@@ -95,3 +97,32 @@ def test_snrs_are_refused_where_all_test_mixtures_belong_to_parts(config: Config
     accepted = r"-5, 0, 5, 10, 15 dB, .* accepted: none: its test mixtures are published sets"
     with pytest.raises(ConfigError, match=accepted):
         build_plan(config, "two_stage", "smoke", "dns_challenge", Store(tmp_path / "r"))
+
+
+def test_published_mixtures_have_a_version_of_their_own(
+    config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """How mixtures are drawn and levelled says nothing about files that are rendered as they are."""
+    assert make.is_published(config, "dns_challenge", "test", "no_reverb")
+    assert not make.is_published(config, "dns_challenge", "train", None), "mixed from its speech and noise"
+    assert not make.is_published(config, "builtin", "test", None)
+    mixtures = planned(config, Store(tmp_path / "r"), "no_reverb")[1]
+    before = {published: make.set_node(mixtures, 16000, published).id for published in (True, False)}
+    raised = {**versions.ALGORITHMS, "set": (99, "")}
+    monkeypatch.setattr(versions, "ALGORITHMS", raised)
+    after = {published: make.set_node(mixtures, 16000, published).id for published in (True, False)}
+    assert after[True] == before[True]
+    assert after[False] != before[False]
+
+
+def test_strict_enters_the_id_only_where_it_is_set(config: Config, tmp_path: Path):
+    shutil.copytree(SHIPPED, tmp_path / "config")
+    path = next((tmp_path / "config/corpora").glob("*.yaml"))
+    path.write_text(path.read_text().replace("  type: dns_challenge\n", "  type: dns_challenge\n  strict: true\n"))
+    found = [
+        make.corpus_node(each, Store(tmp_path / "r"), "dns_challenge")
+        for each in (config, load_config(tmp_path / "config"))
+    ]
+    assert "strict" not in found[0].spec
+    assert found[1].spec["strict"] is True
+    assert found[1].id != found[0].id

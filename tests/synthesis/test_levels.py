@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sebench.seeding import generator
-from sebench.synthesis.levels import MEASURES, active_rms_level, active_speech_level, rms_level
+from sebench.synthesis.levels import MEASURES, active_rms_level, active_speech_level, heard, rms_level
 
 RATE = 16000
 NOISE = generator("levels").standard_normal(6 * RATE) * 0.05
@@ -76,3 +76,15 @@ def test_a_lone_click_has_a_finite_level(place: int) -> None:
     click = np.zeros(2 * RATE)
     click[place] = 1.0
     assert math.isfinite(active_speech_level(click, RATE))
+
+
+def test_an_offset_is_not_heard_and_an_ordinary_recording_stays_as_it_is() -> None:
+    assert heard(NOISE) is NOISE
+    small = NOISE + 0.001 * np.sqrt(np.mean(NOISE**2))
+    assert heard(small) is small
+    assert rms_level(small) == pytest.approx(rms_level(NOISE), abs=0.001)
+    for offset in (-3.0, 0.01, 0.5):
+        assert rms_level(heard(1e-3 * NOISE + offset)) == pytest.approx(rms_level(NOISE) - 60.0, abs=0.001)
+    for constant in (0.0, 0.05, -1.0):
+        assert not heard(np.full(RATE, constant, dtype=np.float32)).any()
+    assert len(heard(np.zeros(0))) == 0

@@ -13,14 +13,15 @@ import pytest
 
 from sebench.artefacts import Node, Store
 from sebench.config.mixing import Mixing
+from sebench.corpora import manifest
 from sebench.errors import DataError
 from sebench.files import read_parquet
 from sebench.synthesis import render
 from sebench.synthesis.levels import MEASURES, rms_level
-from sebench.synthesis.mixture import PEAK_LIMIT, audible_start, noise_segment, render_components, render_mixture
+from sebench.synthesis.mixture import PEAK_LIMIT, noise_segment, render_components, render_mixture
 from sebench.synthesis.plan import plan_mixtures
 from sebench.synthesis.store import AudioStore
-from sebench.synthesis.verify import check_mixture, verify_set
+from sebench.synthesis.verify import check_mixture, measure, verify_set
 
 RATE = 16000
 ROOMS = {"reverberation": {"probability": 0.5, "room_x": 3, "room_y": 4, "room_z": 2.5, "absorption": 0.3}}
@@ -106,16 +107,10 @@ def test_looped_noise_has_no_click_and_keeps_its_power(length: int, start: int) 
     assert rms_level(noise_segment(hiss, start, 20 * length)) == pytest.approx(rms_level(hiss), abs=0.8)
 
 
-def test_long_noise_is_taken_as_it_is_and_silence_is_stepped_over() -> None:
+def test_long_noise_is_taken_as_it_is() -> None:
     noise = np.arange(1, 10001, dtype=np.float32)
     assert np.array_equal(noise_segment(noise, 123, 500), noise[123:623])
     assert np.array_equal(noise_segment(noise, 9900, 500), noise[9500:])
-    noise[:6000] = 0
-    assert audible_start(noise, 0, 1000) == 5500
-    assert audible_start(noise, 9000, 1000) == 9000
-    noise[6000:] = 0
-    noise[10] = 1
-    assert audible_start(noise, 5000, 1000) == 0
 
 
 def test_silence_is_refused_by_name(corpus_root: Path, corpus: pd.DataFrame, write: Callable[..., dict]) -> None:
@@ -285,3 +280,33 @@ def test_clipped_and_non_finite_signals_are_found(corpus: pd.DataFrame, corpus_r
     loud["noisy"][5] = np.nan
     with pytest.raises(DataError, match="not finite"):
         check_mixture(row, loud, 1.0)
+
+
+@pytest.mark.parametrize("role", ["speech", "noise"])
+@pytest.mark.parametrize("rooms", [{}, ROOMS], ids=["dry", "rooms"])
+def test_the_snr_of_what_is_heard_is_the_planned_one_on_any_offset(
+    tmp_path: Path, write: Callable[..., dict], role: str, rooms: dict
+) -> None:
+    rng = np.random.default_rng(3)
+    rows = []
+    for name, column, scale in (("speech", "speaker", 0.01), ("noise", "kind", 1e-3)):
+        for split in ("train", "test"):
+            signal = scale * rng.standard_normal(2 * RATE) + (0.05 if name == role else 0.0)
+            rows.append(write(tmp_path, f"{name}/{split}/a.wav", signal, **{column: f"{split} {name}"}))
+    for row in rows_of(manifest.make(rows).frame, 2, 0.0, max_seconds=1, speech_level_measure="rms", **rooms):
+        signals = render_mixture(row, tmp_path)
+        speech, noise = (signals[name].astype(np.float64) for name in ("speech", "noise"))
+        assert 10 * math.log10(speech.var() / noise.var()) == pytest.approx(0.0, abs=0.1)
+        # With the offset gone from the signals, metrics that know nothing of offsets agree.
+        assert 10 * math.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(0.0, abs=0.1)
+        measured = check_mixture(row, signals, render_components(row, tmp_path).scaled_by)
+        assert measured["measured_snr_db"] == pytest.approx(0.0, abs=0.001)
+        assert measured["measured_level_dbov"] == pytest.approx(row["level_dbov"], abs=0.001)
+
+
+def test_a_published_offset_stays_and_counts_in_no_level(paired: tuple[Path, pd.DataFrame]) -> None:
+    root, frame = paired
+    row = plan_mixtures(frame, split="test", count=1, seed=0, mixing=Mixing()).to_dict("records")[0]
+    signals = render_mixture(row, root)
+    lifted = {**signals, "noise": signals["noise"] + np.float32(0.5), "noisy": signals["noisy"] + np.float32(0.5)}
+    assert measure(row, lifted)["measured_snr_db"] == pytest.approx(measure(row, signals)["measured_snr_db"], abs=0.001)

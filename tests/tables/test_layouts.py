@@ -146,3 +146,23 @@ def test_published_files_are_whole():
             assert row["note"] if not row["value"] else float(row["value"]) is not None
     with pytest.raises(DataError, match="no such file"):
         read_published(PUBLISHED / "absent.csv")
+
+
+def test_names_of_printed_numbers_that_the_file_does_not_have():
+    printed = read_published(PUBLISHED / "two_stage_pesq.csv")
+
+    def made(**changes):
+        layout = TableLayout(title="T", type="conditions", metric="pesq_nb", published="two_stage_pesq.csv", **changes)
+        return table_spec(layout, rows=rows(["Noisy", "a"]), conditions=SNRS, metrics=METRICS, published=printed)
+
+    with pytest.raises(DataError, match=r"two_stage_pesq\.csv: row 'Nosy' is not there; accepted: Noisy"):
+        made(published_rows={"Noisy": "Nosy"})
+    with pytest.raises(DataError, match=r"two_stage_pesq\.csv: column 'PESQ@4dB' is not there"):
+        made(published_columns={SNRS[0]: "PESQ@4dB"})
+    columns = dict.fromkeys(SNRS, "PESQ@0dB")
+    with pytest.raises(DataError, match=r"shows no number of two_stage_pesq\.csv, whose rows are Noisy, Stage1"):
+        table_spec(
+            TableLayout(title="T", type="conditions", metric="pesq_nb", published_columns=columns, rows={"a": "a"},
+                        published="two_stage_pesq.csv"),
+            rows=rows(["a"]), conditions=SNRS, metrics=METRICS, published=printed,
+        )  # fmt: skip

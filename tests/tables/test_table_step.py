@@ -235,6 +235,10 @@ def test_provenance_stays_out_of_the_files(study, node):
     provenance = study.store.folder(node) / "provenance.json"
     write_json(provenance, {"git": {"commit": "c" * 40, "dirty": True}, "machine": {"processor": "P", "system": "S"}})
     assert provenance_footer(study.store, node) == ["Commit: cccccccccccc with uncommitted changes", "Machine: P, S"]
+    write_json(provenance, {"git": {}})
+    assert provenance_footer(study.store, node) == [
+        "Commit: none known (no git, or a copy of the code that git does not have)"
+    ]
     for name, path in study.store.outputs(node).items():
         assert "cccccc" not in path.read_text(), name
     assert read_json(study.store.outputs(node)["table.json"])["footer"][0] == "Study: two_stage"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from machines import without_hard_links
 
 from sebench.errors import RestartNeeded
 from sebench.training.lease import ArtefactFinished, Lease, LeaseLost, newest_generation
@@ -34,6 +35,13 @@ with Lease(folder, beat_seconds=0.05).acquire() as held:
 """
 
 
+@pytest.fixture(params=["links", "no links"], autouse=True)
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
+    """Everything here holds where there are hard links and where there are none, in this process and in others."""
+    if request.param == "no links":
+        without_hard_links(monkeypatch, tmp_path_factory.mktemp("shim"))
+
+
 def start_holder(folder: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(folder)],
@@ -48,6 +56,7 @@ def start_holder(folder: Path) -> subprocess.Popen[str]:
 
 def edit_owner(folder: Path, generation: int, **values: Any) -> None:
     path = folder / f"lease-{generation:06d}.json"
+    path = path if path.is_file() else path / "record"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 

@@ -137,6 +137,7 @@ def test_shows(finished: Repo, command: Command, words: tuple[str, str], some: l
         (("plan", "--scale", "smok"), ["smok", "smoke"]),
         (("plan", "--corpus", "tinny"), ["tinny", "tiny"]),
         (("plan", "--corpus", "recordings"), ["recordings", "SEBENCH_RECORDINGS"]),
+        (("plan", "pesqnet"), ["SEBENCH_WSJ0", "--corpus builtin", "--corpus recordings"]),
         (("table", "--format", "cvs"), ["cvs", "csv"]),
         (("table", "--table", "qualty"), ["qualty", "quality"]),
         (("list", "loses"), ["loses", "losses"]),

@@ -9,15 +9,23 @@ import sys
 from pathlib import Path
 
 import pytest
+from machines import without_hard_links
 
 from sebench import driver
-from sebench.artefacts import Store
+from sebench.artefacts import Node, Store
+from sebench.once import read_record, remove_record
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     (tmp_path / "results").mkdir()
     return Store(tmp_path / "results")
+
+
+@pytest.fixture(params=["links", "no links"], autouse=True)
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if request.param == "no links":
+        without_hard_links(monkeypatch, tmp_path / "shim")
 
 
 def record(store: Store, **changes: object) -> Path:
@@ -29,7 +37,7 @@ def record(store: Store, **changes: object) -> Path:
 
 def test_a_free_store_is_claimed_and_nobody_died(store: Store) -> None:
     assert driver.claim(store) is False
-    recorded = json.loads((store.root / "driver.json").read_text())
+    recorded = json.loads(read_record(store.root / "driver.json") or "")
     assert recorded["pid"] == os.getpid()
     assert [path.name for path in store.root.iterdir()] == ["driver.json"]
 
@@ -49,14 +57,14 @@ def test_a_dead_driver_is_replaced(store: Store) -> None:
     process.wait()
     record(store, pid=process.pid, start="1")
     assert driver.claim(store) is True
-    assert json.loads((store.root / "driver.json").read_text())["pid"] == os.getpid()
+    assert json.loads(read_record(store.root / "driver.json") or "")["pid"] == os.getpid()
 
 
 def test_a_death_is_known_until_a_driver_has_cleared_up(store: Store) -> None:
     """The one that replaced the dead one may be killed before it removed Snakemake's lock."""
     record(store, start="1")
     assert driver.claim(store) is True
-    (store.root / "driver.json").unlink()  # as if the second one had been killed between two steps of its claim
+    remove_record(store.root / "driver.json")  # as if the second one had been killed between two steps of its claim
     assert driver.claim(store) is True
     driver.release(store)
     assert list(store.root.iterdir()) == []
@@ -72,3 +80,78 @@ def test_a_driver_on_another_host_cannot_be_judged(store: Store) -> None:
     record(store, host="elsewhere", start="1")
     with pytest.raises(driver.DriverBusy, match=r"elsewhere.*remove .*driver\.json"):
         driver.claim(store)
+
+
+COMPETITOR = """
+import sys, threading
+from pathlib import Path
+from sebench import driver
+from sebench.artefacts import Node, Store
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    driver.claim(Store(sys.argv[1]))
+    print("won", flush=True)
+except driver.DriverBusy:
+    print("refused", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["free", "left by a dead one"])
+def test_of_several_drivers_that_start_together_one_works(store: Store, left: bool) -> None:
+    if left:
+        record(store, start="1")
+    command = [sys.executable, "-c", COMPETITOR, str(store.root)]
+    started = [subprocess.Popen(command, stdin=-1, stdout=-1, text=True) for _ in range(4)]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        said = [process.stdout.readline().strip() for process in started if process.stdout is not None]
+    finally:
+        for process in started:
+            process.communicate("end\n", timeout=20)
+    assert sorted(said) == ["refused"] * 3 + ["won"]
+
+
+def test_what_is_no_record_is_refused_by_name(store: Store) -> None:
+    (store.root / "driver.json").write_text("[]")
+    with pytest.raises(driver.DriverBusy, match=r"driver\.json is no driver's record; .*remove it"):
+        driver.claim(store)
+
+
+def test_without_a_terminal_silence_is_broken(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(driver, "QUIET_SECONDS", 0.0)
+    node = Node("complexity", "stage1", {"model": {}})
+    log = store.root / "logs" / "complexity" / f"{node.stem}.log"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        moments = iter(range(100))
+
+        def pass_time(seconds: float) -> None:
+            moment = next(moments)
+            if moment == 1:
+                log.parent.mkdir(parents=True)
+                log.write_text("begun")
+            elif moment == 2:
+                output = store.outputs(node)["complexity.json"]
+                output.parent.mkdir(parents=True)
+                output.write_text("{}")
+                process.communicate(b"\n")
+
+        monkeypatch.setattr("time.sleep", pass_time)
+        driver._watch(process, [node], store)
+    said = [line.partition("] ")[2] or line for line in capsys.readouterr().out.splitlines()]
+    assert said == [
+        f"1 artefacts to make; starting Snakemake, whose log is {store.root}/logs/snakemake.log",
+        "0/1 at work: Snakemake plans",
+        "0/1 at work: Snakemake plans",
+        f"0/1 at work: complexity {node.stem}",
+        f"1/1 complexity {node.stem}",
+    ]

@@ -34,6 +34,14 @@ def test_a_dry_run_of_recordings_writes_no_frozen_file(clone: Repo) -> None:
     assert not list((clone.folder / "results").glob("frozen/**/*.yaml"))
 
 
+def test_a_report_of_an_unfinished_study_says_what_to_do(clone: Repo) -> None:
+    done = clone.snakemake("--report", "report.html")
+    assert done.code != 0
+    assert "27 of 27 artefacts are not made yet" in done.text
+    assert "first the same command without --report" in done.text
+    assert not (clone.folder / "report.html").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("study", STUDIES)

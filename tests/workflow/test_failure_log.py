@@ -52,3 +52,27 @@ def test_what_a_later_try_finished_did_not_fail(tmp_path: Path) -> None:
 
 def test_a_log_without_errors() -> None:
     assert failures("rule train:\n    log: a.log\nFinished jobid: 6 (Rule: train)\n") == []
+
+
+AGAIN = """\
+Error in rule train:
+    message: it is broken
+    jobid: 6
+    log: {folder}/one-0123456789.log (check log file(s) for error details)
+[Sat Nov 21 13:15:59 2026]
+Error in rule train:
+    message: None
+    jobid: 6
+"""
+
+
+def test_a_job_that_is_told_twice_is_one_with_its_name(tmp_path: Path) -> None:
+    (found,) = failures(AGAIN.format(folder=tmp_path))
+    assert (found.what, found.message) == ("train one-0123456789", "it is broken")
+
+
+def test_what_each_try_wrote_alike_is_shown_once(tmp_path: Path) -> None:
+    path = tmp_path / "one-0123456789.log"
+    path.write_text("begun\n" + "sebench: no\n  because\n" * 3, encoding="utf-8")
+    lines = list(describe(failures(AGAIN.format(folder=tmp_path)), tail_lines=12))
+    assert lines[2:] == ["      begun", "      sebench: no", "        because"]

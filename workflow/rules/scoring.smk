@@ -20,7 +20,7 @@ rule enhance:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step enhanced {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step enhanced {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule score:
@@ -45,7 +45,7 @@ rule score:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step scores {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step scores {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 use rule score as score_noisy with:
@@ -75,4 +75,4 @@ rule predict:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step predictions {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step predictions {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"

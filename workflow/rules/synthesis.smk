@@ -19,7 +19,7 @@ rule corpus:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step corpus {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step corpus {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule mixtures:
@@ -41,7 +41,7 @@ rule mixtures:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step mixtures {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step mixtures {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule render_test:
@@ -66,7 +66,7 @@ rule render_test:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step set {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step set {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 use rule render_test as render with:

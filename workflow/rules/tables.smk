@@ -29,7 +29,7 @@ rule table:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step table {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step table {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule figure:
@@ -55,7 +55,7 @@ rule figure:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step figure {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step figure {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule publish:
@@ -75,4 +75,4 @@ rule publish:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step publication {wildcards.id} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step publication {wildcards.id:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"

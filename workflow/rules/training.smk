@@ -22,7 +22,7 @@ rule train:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step run {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step run {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule complexity:
@@ -43,7 +43,7 @@ rule complexity:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step complexity {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step complexity {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule choose:
@@ -61,4 +61,4 @@ rule choose:
     params:
         results=dag.root,
     shell:
-        "python -m sebench step choice {wildcards.stem} --results {params.results} --threads {threads} >> {log} 2>&1"
+        "python -m sebench step choice {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"

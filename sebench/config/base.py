@@ -1,0 +1,84 @@
+"""What all schemas of the configuration share: strictness, and the kinds of value with their ranges.
+
+Imports nothing of sebench but its errors: the planner reads this, and so do steps.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from sebench.errors import Mistake
+
+#: Whole numbers above this are slips: the longest published trainings have some 10^7 steps.
+MOST_STEPS = 100_000_000
+
+
+class Strict(BaseModel):
+    """Base: no unknown keys, no silent conversion of words to numbers, immutable, finite numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def listed(value: Any) -> Any:
+    """A list, or one value that stands for a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def by_label(value: Any) -> Any:
+    """A mapping, or a list of names that are their own labels."""
+    if not isinstance(value, list):
+        return value
+    labels = [label for label in value if isinstance(label, str)]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if len(labels) != len(value):
+        raise Mistake(
+            f"found a list with {next(v for v in value if not isinstance(v, str))!r}", accepted="a list of names"
+        )
+    if twice is not None:
+        raise Mistake(f"{twice!r} stands twice in the list", accepted="each once, or a mapping from labels to names")
+    return {label: label for label in labels}
+
+
+def _visible(text: str) -> str:
+    inside = text.strip()
+    if not inside or any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in inside):
+        raise Mistake(f"found {text!r}", accepted="text that can be seen, in one line")
+    return text
+
+
+def _each_once(values: list[Any]) -> list[Any]:
+    for value in values:
+        if values.count(value) > 1:
+            told = f"{value:g}" if isinstance(value, float) else repr(value)
+            raise Mistake(f"{told} stands twice", accepted="each once")
+    return values
+
+
+def _or_empty(text: str) -> str:
+    return text if text == "" else _visible(text)
+
+
+def _readable(text: str) -> str:
+    for line in text.strip().split("\n"):
+        if line.strip() or not text.strip():
+            _visible(line)
+    return text
+
+
+#: Sentences and titles, over several lines too: never empty.
+Prose = Annotated[str, AfterValidator(_readable)]
+#: What people read as a name: never empty.
+Text = Annotated[str, AfterValidator(_visible)]
+#: The same where an empty text says that there is none.
+OptionalText = Annotated[str, AfterValidator(_or_empty)]
+EachOnce = AfterValidator(_each_once)
+Names = Annotated[list[Text], BeforeValidator(listed), EachOnce]
+ByLabel = Annotated[dict[Text, Text], BeforeValidator(by_label)]
+Count = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+SnrDb = Annotated[float, Field(ge=-60, le=100)]
