@@ -178,6 +178,10 @@ class Store:
             raise DataError(f"{path}: content hashes to {node.id}, not to {node_id}: the file was edited")
         return node
 
+    def knows(self, key: str) -> bool:
+        """Whether `load` finds this key."""
+        return key in self._planned or self.frozen_path(*key.split(":")).exists()
+
     def load_stem(self, kind: str, stem: str) -> Node:
         """Read a node back from its folder's name (or any text that ends in '-' and its id)."""
         return self.load(f"{kind}:{stem.rpartition('-')[2]}")
@@ -185,6 +189,21 @@ class Store:
     def parent(self, node: Node, role: str) -> Node:
         """The parent in that role."""
         return self.load(node.parents[role])
+
+    def ancestors(self, node: Node, kind: str) -> list[Node]:
+        """All nodes of a kind that a node is made from, directly or not, as far as the store knows them."""
+        found: dict[str, Node] = {}
+        waiting, seen = list(node.parents.values()), set()
+        while waiting:
+            key = waiting.pop()
+            if key in seen or not self.knows(key):
+                continue
+            seen.add(key)
+            parent = self.load(key)
+            if parent.kind == kind:
+                found[key] = parent
+            waiting += parent.parents.values()
+        return [found[key] for key in sorted(found)]
 
     # Corpus roots differ from person to person: they are no part of any id and are kept beside the store.
 

@@ -98,6 +98,7 @@ def run(
     """Make a study: everything that is missing, through Snakemake; then print its tables."""
     from sebench import driver
     from sebench.config.params import read_params
+    from sebench.plan.summary import files_left_out
     from sebench.run_options import snakemake_words
     from sebench.tables.show import show_tables
 
@@ -122,6 +123,9 @@ def run(
     status = driver.run(plans, store, settings, cores, extra)
     for plan in plans:
         show_tables(plan, store)
+    corpora = {node.key: node for plan in plans for node in plan.nodes.of_kind("corpus")}
+    for line in files_left_out(corpora.values(), store):
+        print(line)
     if status:
         raise typer.Exit(status)
 

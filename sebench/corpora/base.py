@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,10 @@ class Corpus:
     def published_parts(self, root: Path) -> Sequence[str]:
         """Names of published test sets whose files are there, as column `part` has them: asked while planning."""
         return ()
+
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """(Role, split) -> speakers, kinds or rooms that the corpus dealt itself, by names alone, while planning."""
+        return {}
 
     def is_additive(self, part: str) -> bool:
         """Whether noisy files are the clean file, as it is, and noise, so that their SNR can be measured.

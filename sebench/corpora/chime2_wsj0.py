@@ -250,7 +250,7 @@ def _row(pair: _Pair, role: str, decoded: Mapping[str, Decoded]) -> dict[str, An
         "sample_rate": header.sample_rate,
         "channels": header.channels,
         "samples": header.samples,
-        "sha256": decoded[path].sha256,
+        **decoded[path].identity(),
         "licence": "LDC User Agreement",
         "source": "LDC2017S10",
     }

@@ -22,7 +22,8 @@ from annotated_types import Gt, Lt
 
 from sebench.corpora.audio import audio_files, file_of, of_channel
 from sebench.corpora.base import Corpus
-from sebench.corpora.recording import Recording, examined, held_out, warn, with_ids
+from sebench.corpora.lists import inside
+from sebench.corpora.recording import Recording, examined, held_out, speakers_by_split, warn, with_ids
 from sebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class DnsChallenge(Corpus):
 
     name = "dns_challenge"
     parts = ("no_reverb", "with_reverb", "dns2", "dns3_real")
-    version = 1
+    version = 2
     needs_root = True
     paired = True
     packages = ()
@@ -92,7 +93,10 @@ class DnsChallenge(Corpus):
         self.impulse_responses = impulse_responses
         self.reverb_reference = reverb_reference
         self.dns2_clips = dns2_clips
-        self.sets = {"dns1": dns1, "dns2": dns2, "dns3": dns3}
+        self.sets = {
+            name: inside(folder, f"corpus dns_challenge: {name}") if folder else ""
+            for name, folder in (("dns1", dns1), ("dns2", dns2), ("dns3", dns3))
+        }
 
     def files(self, root: Path) -> Iterable[Path]:
         """Everything that the manifest lists or leaves out."""
@@ -109,6 +113,10 @@ class DnsChallenge(Corpus):
         """The test sets that are there."""
         found = (item.part for item in self._tests(root) if isinstance(item, Recording))
         return sorted({part for part in found if part})
+
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Speakers of training and validation."""
+        return speakers_by_split(item for item in self._training(root) if isinstance(item, Recording))
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Check every file, and each published mixture against its reference."""

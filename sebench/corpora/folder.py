@@ -6,14 +6,16 @@ import csv
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge, Lt
 
+from sebench.corpora import names
 from sebench.corpora.audio import audio_files
 from sebench.corpora.base import Corpus
-from sebench.corpora.recording import Recording, examined, with_ids
+from sebench.corpora.lists import inside, text_of
+from sebench.corpora.recording import Recording, examined, unusable_in, with_ids
 from sebench.errors import DataError
 from sebench.seeding import seed_of
 
@@ -54,7 +56,7 @@ class Folder(Corpus):
 
     name = "folder"
     parts = ("real",)
-    version = 2
+    version = 3
     needs_root = True
     paired = False
     packages = ()
@@ -86,11 +88,23 @@ class Folder(Corpus):
         """`real`, if there are such recordings."""
         return (PART,) if audio_files(root / REAL) else ()
 
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Of each role without folders of splits."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for role in LAYOUT:
+            paths = [path.relative_to(root / role) for path in audio_files(root / role)]
+            if _split_folders(root / role, LAYOUT[role][0], paths):
+                continue
+            dealt = self._deal(root / role, role, {path.parts[0] for path in paths if len(path.parts) > 1})
+            for group, split in sorted(dealt.items()):
+                found.setdefault((role, split), []).append(group)
+        return found
+
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Decode and check every file once; see the class for what is expected."""
         from sebench.corpora.manifest import make
 
-        facts = _facts(root / "manifest.csv")
+        facts = _facts(root, root / "manifest.csv")
         recordings: list[Recording] = []
         rejected: list[tuple[str, str]] = []
         for found in [*(self._recordings(root, role, facts) for role in LAYOUT), _real(root, facts)]:
@@ -100,7 +114,7 @@ class Folder(Corpus):
                 else:
                     rejected.append(item)
         rows, unusable = examined(root, recordings, processes, self.min_seconds)
-        rejected += unusable
+        rejected += unusable + unusable_in(root, [*LAYOUT, REAL])
         _report(root, rows, rejected, strict=self.strict)
         _require_splits(root, rows, rejected)
         return make(with_ids(rows), rejected)
@@ -108,23 +122,26 @@ class Folder(Corpus):
     def _recordings(self, root: Path, role: str, facts: _Facts) -> Iterator[Recording | tuple[str, str]]:
         word = LAYOUT[role][0]
         paths = [path.relative_to(root / role) for path in audio_files(root / role)]
-        has_splits = any(path.parts[0] in SPLITS for path in paths)
-        depth = 1 if has_splits else 0
-        dealt = {} if has_splits else self._deal(root / role, role, {p.parts[0] for p in paths if len(p.parts) > 1})
+        splits = _split_folders(root / role, word, paths)
+        depth = 1 if splits else 0
+        groups = {path.parts[depth] for path in paths if len(path.parts) > depth + 1}
+        dealt = {} if splits else self._deal(root / role, role, groups)
+        spelt = names.unified(groups)
         for path in paths:
             relative = f"{role}/{path.as_posix()}"
-            layout = f"{role}/{{{','.join(SPLITS)}}}/{word}/" if has_splits else f"{role}/{word}/"
-            if len(path.parts) < depth + 2 or (has_splits and path.parts[0] not in SPLITS):
+            layout = f"{role}/{{{','.join(splits)}}}/{word}/" if splits else f"{role}/{word}/"
+            if len(path.parts) < depth + 2 or (splits and path.parts[0] not in splits):
                 yield relative, f"not in the layout: expected a file in {layout}"
                 continue
-            group = path.parts[depth]
-            split = path.parts[0] if has_splits else dealt[group]
+            group = spelt[path.parts[depth]]
+            split = splits[path.parts[0]] if splits else dealt[group]
             speaker, kind = (group, "") if role == "speech" else ("", group)
             yield Recording(role, relative, split, speaker, kind, *facts.get(relative, ("", "")))
 
     def _deal(self, folder: Path, role: str, groups: set[str]) -> dict[str, str]:
         if not groups:
             return {}
+        groups = set(names.unified(groups).values())
         required = LAYOUT[role][1]
         if len(groups) < len(required):
             raise DataError(
@@ -138,6 +155,34 @@ class Folder(Corpus):
                 dealt[ranked.pop()] = split
         dealt.update(dict.fromkeys(ranked, "train"))
         return dealt
+
+
+def _split_folders(folder: Path, word: str, paths: Sequence[Path]) -> dict[str, str]:
+    """Folder -> split, none where speakers, kinds or rooms are to be dealt.
+
+    Raises:
+        DataError: some folders look like splits and others do not, or the splits lie deeper: that is not to be guessed.
+    """
+    first = sorted({path.parts[0] for path in paths if len(path.parts) > 1})
+    found = names.splits_of(first)
+    if not found:
+        deeper = {name for path in paths for name in path.parts[1:-1]}
+        splits = names.splits_of(sorted(deeper))
+        if len(set(splits.values())) > 1:
+            raise DataError(
+                f"{folder}: its folders {', '.join(first[:4])} hold folders that look like splits "
+                f"({', '.join(splits)}); accepted: {folder.name}/SPLIT/{word}/, with SPLIT one of {', '.join(SPLITS)}"
+            )
+        return {}
+    others = [name for name in first if name not in found]
+    whole = {split for name in found if (split := names.split_of(name))}
+    if others and not {"train", "test"} <= whole:
+        raise DataError(
+            f"{folder}: {', '.join(found)} look like folders of splits, {', '.join(others[:4])} do not; accepted: "
+            f"{folder.name}/SPLIT/{word}/ with SPLIT one of {', '.join(SPLITS)} (dev, eval, ... are known too), or "
+            f"{folder.name}/{word}/ with names that look like no split"
+        )
+    return found
 
 
 def _real(root: Path, facts: _Facts) -> Iterator[Recording | tuple[str, str]]:
@@ -156,23 +201,35 @@ def _real(root: Path, facts: _Facts) -> Iterator[Recording | tuple[str, str]]:
 _Facts = Mapping[str, tuple[str, str]]
 
 
-def _facts(table: Path) -> _Facts:
+def _facts(root: Path, table: Path) -> _Facts:
+    """What `manifest.csv` says, by path.
+
+    Raises:
+        DataError: it is no CSV with a column `path`, or names a file outside or twice.
+    """
     if not table.is_file():
         return {}
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{table}: cannot be read as CSV in UTF-8: {error}") from error
+        rows = list(csv.DictReader(text_of(table).splitlines(), strict=True))
+    except csv.Error as error:
+        raise DataError(f"{table}: cannot be read as CSV: {error}") from error
     if rows and "path" not in rows[0]:
         raise DataError(f"{table}: has no column `path`; found: {', '.join(map(str, rows[0]))}")
-    return {
-        PurePosixPath(row["path"] or "").as_posix(): (
-            row.get("licence") or row.get("license") or "",
-            row.get("source") or "",
-        )
-        for row in rows
-    }
+    found: dict[str, tuple[str, str]] = {}
+    for number, row in enumerate(rows, start=2):
+        path = _named(root, row["path"] or "", f"{table}:{number}")
+        if path in found:
+            raise DataError(f"{table}:{number}: {path} stands twice")
+        found[path] = (row.get("licence") or row.get("license") or "", row.get("source") or "")
+    absent = [path for path in found if not (root / path).is_file()]
+    if absent:
+        _log.warning("%s: names %d files that are not there: %s", table, len(absent), ", ".join(absent[:3]))
+    return found
+
+
+def _named(root: Path, text: str, where: str) -> str:
+    """A path as listed; with backslashes where there is a file of that very name."""
+    return text if "\\" in text and ".." not in text and (root / text).is_file() else inside(text, where)
 
 
 def _report(root: Path, rows: list[dict[str, Any]], rejected: list[tuple[str, str]], *, strict: bool) -> None:

@@ -1,4 +1,4 @@
-"""The manifest of a corpus: its columns, how it is checked, and whether its splits are separate."""
+"""The manifest of a corpus: its columns, and how it is checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from sebench.corpora.names import unified
 from sebench.errors import DataError
 from sebench.files import read_parquet
 
@@ -34,10 +35,16 @@ COLUMNS: Mapping[str, str] = {
     "snr_db": "float64",
     "pair": "str",
     "part": "str",
+    "decoded": "str",
+    "sound": "str",
 }
 
+#: Columns that a manifest may lack: hash of the decoded samples, fingerprint of what is heard. A corpus that is
+#: generated has neither, nor has a manifest from before there were any: no result depends on them.
+OPTIONAL = ("decoded", "sound")
+
 _ABSENT: Mapping[str, Any] = {
-    **dict.fromkeys(("speaker", "kind", "licence", "source", "pair", "part"), ""),
+    **dict.fromkeys(("speaker", "kind", "licence", "source", "pair", "part", *OPTIONAL), ""),
     "snr_db": float("nan"),
 }
 
@@ -63,6 +70,8 @@ def identity(path: str) -> str:
 def make(rows: Iterable[Mapping[str, Any]], rejected: Iterable[tuple[str, str]] = ()) -> Manifest:
     """A checked manifest from rows in any order; optional columns may be missing from a row.
 
+    Speakers and kinds whose names differ in case or unicode form only get one spelling.
+
     Raises:
         DataError: the rows break a rule of `check`.
     """
@@ -70,6 +79,9 @@ def make(rows: Iterable[Mapping[str, Any]], rejected: Iterable[tuple[str, str]] 
 
     frame = pd.DataFrame([{**_ABSENT, **row} for row in rows], columns=list(COLUMNS))
     frame = frame.astype(dict(COLUMNS)).sort_values("id", ignore_index=True)
+    for column in ("speaker", "kind"):
+        frame[column] = frame[column].map(unified(frame[column])).astype("str")
+    frame = frame.drop(columns=[column for column in OPTIONAL if not frame[column].any()])
     check(frame)
     return Manifest(frame, [{"path": path, "reason": reason} for path, reason in sorted(rejected)])
 
@@ -102,12 +114,13 @@ def _column_problems(frame: pd.DataFrame) -> list[str]:
     from pandas.api import types
 
     kinds = {"str": types.is_string_dtype, "float64": types.is_float_dtype, "int64": types.is_integer_dtype}
-    if list(frame.columns) != list(COLUMNS):
+    there = [name for name in COLUMNS if name in frame.columns or name not in OPTIONAL]
+    if list(frame.columns) != there:
         return [f"columns are {', '.join(map(str, frame.columns))}; they must be {', '.join(COLUMNS)}"]
     return [
         f"column {name} is {frame[name].dtype}; it must be {wanted}"
-        for name, wanted in COLUMNS.items()
-        if not kinds[wanted](frame[name])
+        for name in there
+        if not kinds[wanted := COLUMNS[name]](frame[name])
     ]
 
 
@@ -122,7 +135,9 @@ def _row_problems(frame: pd.DataFrame) -> Iterable[str]:
         "path occurs more than once": frame["path"].duplicated(),
         f"role is none of {', '.join(ROLES)}": ~frame["role"].isin(ROLES),
         f"split is none of {', '.join(SPLITS)}": ~frame["split"].isin(SPLITS),
-        "a text column holds a missing value": frame[[c for c, t in COLUMNS.items() if t == "str"]].isna().any(axis=1),
+        "a text column holds a missing value": frame[[c for c in COLUMNS if c in frame and COLUMNS[c] == "str"]]
+        .isna()
+        .any(axis=1),
         "path is not a relative path inside the corpus": outside.astype(bool),
         "seconds, sample_rate, channels or samples is not positive": ~(
             frame[["seconds", "sample_rate", "channels", "samples"]] > 0
@@ -141,34 +156,3 @@ def _row_problems(frame: pd.DataFrame) -> Iterable[str]:
             yield f"{rule}: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
     if not frame["id"].is_monotonic_increasing:
         yield "rows are not sorted by id"
-
-
-def separation_problems(manifest_frame: pd.DataFrame) -> list[str]:
-    """What occurs in splits that must not share it, in words; empty if the splits are separate.
-
-    A speaker belongs to one split. A speech file, a noisy file, a noise file (all by content) or a room of the test
-    split occurs in no other; training and validation may share noise files and rooms. Within a split anything may be
-    shared: two published test sets may compare with the same clean files.
-    """
-    roles = manifest_frame["role"]
-    problems = _shared(manifest_frame[roles.isin(["speech", "noisy"])], "speaker", "speaker", only_test=False)
-    problems += _shared(manifest_frame[roles == "speech"], "sha256", "speech file", only_test=True)
-    problems += _shared(manifest_frame[roles == "noisy"], "sha256", "noisy file", only_test=True)
-    problems += _shared(manifest_frame[roles == "noise"], "sha256", "noise file", only_test=True)
-    problems += _shared(manifest_frame[roles == "rir"], "kind", "room", only_test=True)
-    problems += _shared(manifest_frame[roles == "rir"], "sha256", "impulse response", only_test=True)
-    return problems
-
-
-def _shared(rows: pd.DataFrame, column: str, what: str, *, only_test: bool) -> list[str]:
-    problems = []
-    several = rows.groupby(column)["split"].nunique()
-    for value in sorted(several.index[several > 1]):
-        group = rows[rows[column] == value]
-        splits = [split for split in SPLITS if split in set(group["split"])]
-        if only_test and "test" not in splits:
-            continue
-        first = ", ".join(group.drop_duplicates("split")["path"].tolist())
-        shown = f"{what} {value[:12] if column == 'sha256' else value}"
-        problems.append(f"{shown} occurs in {' and '.join(splits)} ({first})")
-    return problems

@@ -7,7 +7,7 @@ Noise_training and their like for the test) is ignored: everybody has other ones
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from annotated_types import Gt, Lt
 
 from sebench.corpora.audio import audio_files
 from sebench.corpora.base import Corpus
-from sebench.corpora.recording import Recording, examined, held_out, warn, with_ids
+from sebench.corpora.recording import Recording, examined, held_out, speakers_by_split, warn, with_ids
 from sebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class MsSnsd(Corpus):
     """
 
     name = "ms_snsd"
-    version = 1
+    version = 2
     needs_root = True
     paired = False
     packages = ()
@@ -58,6 +58,10 @@ class MsSnsd(Corpus):
     def files(self, root: Path) -> Iterable[Path]:
         """All files of the four folders."""
         return [path for folder in FOLDERS for path in _audio(root, folder)]
+
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Speakers of training and validation."""
+        return speakers_by_split(self._recordings(root))
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Divide the training speech, and check every file."""

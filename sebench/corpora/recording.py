@@ -7,11 +7,12 @@ import functools
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sebench.corpora.audio import decode
+from sebench.corpora import names
+from sebench.corpora.audio import SUFFIXES, decode, unusable_files
 from sebench.corpora.pool import ordered
 from sebench.errors import DataError
 from sebench.seeding import seed_of
@@ -85,27 +86,49 @@ def _examine(root: Path, min_seconds: float, recording: Recording) -> dict[str, 
         "sample_rate": header.sample_rate,
         "channels": header.channels,
         "samples": header.samples,
-        "sha256": decoded.sha256,
+        **decoded.identity(),
     }
 
 
 def with_ids(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Rows with ids; a suffix belongs to the id only where two files differ in nothing else."""
+    """Rows with ids; a suffix belongs to the id only where two files differ in nothing else.
+
+    Of `x.wav`, `x.flac` and `x.wav.flac` the third one's stem is the first one's path: each keeps its suffix.
+    """
     rows = list(rows)
     stems = Counter(_stem(row["path"]) for row in rows)
+    paths = {row["path"] for row in rows}
     for row in rows:
         stem = _stem(row["path"])
-        yield {"id": stem if stems[stem] == 1 else row["path"], **row}
+        yield {"id": stem if stems[stem] == 1 and stem not in paths else row["path"], **row}
 
 
 def _stem(path: str) -> str:
     return PurePosixPath(path).with_suffix("").as_posix()
 
 
+def unusable_in(root: Path, folders: Iterable[str], suffixes: Collection[str] = SUFFIXES) -> list[tuple[str, str]]:
+    """Path and reason of what lies in folders of a corpus, looks like audio, and cannot even be named or opened."""
+    return [
+        (names.printable(path.relative_to(root).as_posix()), reason)
+        for folder in folders
+        for path, reason in unusable_files(root / folder, suffixes)
+    ]
+
+
 def warn(root: Path, rejected: Iterable[tuple[str, str]]) -> None:
     """Say in the log what is left out, and why."""
     for path, reason in sorted(rejected):
         _log.warning("%s: left out: %s: %s", root, path, reason)
+
+
+def speakers_by_split(recordings: Iterable[Recording]) -> dict[tuple[str, str], list[str]]:
+    """(Role, split) -> speakers of training and validation, sorted."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for item in recordings:
+        if item.role == "speech" and item.split != "test":
+            found.setdefault((item.role, item.split), set()).add(item.speaker)
+    return {place: sorted(speakers) for place, speakers in sorted(found.items())}
 
 
 def held_out(names: Iterable[str], fraction: float, *what: Any) -> frozenset[str]:

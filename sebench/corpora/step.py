@@ -15,6 +15,7 @@ from sebench.files import read_parquet, write_bytes, write_json, write_parquet
 
 if TYPE_CHECKING:
     from sebench.corpora.base import Corpus
+    from sebench.corpora.manifest import Manifest
 
 _log = logging.getLogger(__name__)
 
@@ -45,16 +46,38 @@ def run(node: Node, store: Store, threads: int) -> None:
     finished = all(path.exists() for path in kept.values()) and _present(kept["manifest.parquet"], root)
     if not finished:
         manifest = confirmed(corpus, root, corpus.build(root, root, max(1, threads)), max(1, threads))
-        if node.spec.get("strict") and manifest.rejected:
-            raise DataError(f"{root}: `strict` is set, and {_left_out(manifest.rejected)}")
+        rejected = _all_rejected(corpus, root, manifest)
+        if node.spec.get("strict") and rejected:
+            raise DataError(f"{root}: `strict` is set, and {_left_out(rejected)}")
         write_parquet(kept["manifest.parquet"], manifest.frame)
-        write_json(kept["rejected.json"], manifest.rejected)
+        write_json(kept["rejected.json"], rejected)
     for name, target in store.outputs(node).items():
         data = kept[name].read_bytes()
         if name == "manifest.parquet" and target.exists() and target.read_bytes() != data:
             _log.warning("%s: replaced: building %s again gave another manifest", target, corpus.name)
         write_bytes(target, data)
     store.write_provenance(node, started, root=str(root), reused=finished)
+
+
+def _all_rejected(corpus: Corpus, root: Path, manifest: Manifest) -> list[dict[str, str]]:
+    """What the corpus left out, and what lies beside its files and could not even be considered."""
+    from sebench.corpora.audio import SUFFIXES
+    from sebench.corpora.recording import unusable_in, warn
+
+    if not corpus.needs_root:
+        return manifest.rejected
+    files = list(corpus.files(root))
+    places = [path.relative_to(root).parts for path in files]
+    read = SUFFIXES | {path.suffix.lower() for path in files}
+    told = {entry["path"] for entry in manifest.rejected}
+    used = set(manifest.frame["path"].str.partition("#")[0])
+    odd = unusable_in(root, sorted({parts[0] for parts in places if len(parts) > 1}), read)
+    more = [(path, reason) for path, reason in odd if path not in told | used]
+    warn(root, more)
+    return sorted(
+        [*manifest.rejected, *({"path": path, "reason": reason} for path, reason in more)],
+        key=lambda entry: (entry["path"], entry["reason"]),
+    )
 
 
 def _left_out(rejected: Sequence[Mapping[str, str]]) -> str:

@@ -13,6 +13,7 @@ from annotated_types import MinLen
 
 from sebench.corpora.audio import audio_files, decode
 from sebench.corpora.base import Corpus
+from sebench.corpora.lists import text_of
 from sebench.corpora.pool import ordered
 from sebench.errors import DataError
 
@@ -166,7 +167,7 @@ def _log_path(root: Path, name: str) -> Path:
 def _read_log(path: Path) -> dict[str, tuple[str, float]]:
     """Stem -> (noise type, SNR in dB); a line reads `p232_001 bus 17.5`."""
     found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text_of(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -226,7 +227,7 @@ def _rows(root: Path, pair: _Pair, fault: Any) -> Iterator[dict[str, Any] | str]
             "sample_rate": header.sample_rate,
             "channels": header.channels,
             "samples": header.samples,
-            "sha256": decoded.sha256,
+            **decoded.identity(),
             "licence": "CC BY 4.0",
             "source": "DataShare 10283/2791",
             "snr_db": pair.snr_db if role == "noisy" else float("nan"),

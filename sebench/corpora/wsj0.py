@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,7 +19,8 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from sebench.corpora import sphere
 from sebench.corpora.audio import SUFFIXES, audio_files, file_of, of_channel
 from sebench.corpora.base import Corpus
-from sebench.corpora.recording import Recording, examined, held_out, warn, with_ids
+from sebench.corpora.lists import inside
+from sebench.corpora.recording import Recording, examined, held_out, speakers_by_split, warn, with_ids
 from sebench.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Wsj0(Corpus):
     """
 
     name = "wsj0"
-    version = 1
+    version = 2
     needs_root = True
     paired = False
     packages = ()
@@ -81,8 +82,12 @@ class Wsj0(Corpus):
         test: Literal["si_et_05", "si_et_20"] = "si_et_05",
         seed: Annotated[int, Ge(0)] = 0,
     ) -> None:
-        self.speech = speech
-        self.noise = [(name, find) for name, find in ((demand, _demand), (qut_noise, _qut_noise)) if name]
+        self.speech = inside(speech, "corpus wsj0: speech")
+        folders = (
+            (inside(demand, "corpus wsj0: demand"), _demand),
+            (inside(qut_noise, "corpus wsj0: qut_noise"), _qut_noise),
+        )
+        self.noise = [(name, find) for name, find in folders if name != "."]
         self.test_noise = tuple(test_noise)
         self.lists = {"train": "si_tr_s", "valid": validation, "test": test}
         self.valid_fraction = valid_fraction
@@ -93,6 +98,12 @@ class Wsj0(Corpus):
         found = [path for paths in self._utterances(root)[0].values() for path in paths]
         _refuse_compressed(root, found[:1])  # the others when the manifest is made
         return [*found, *(file_of(root / noise.path) for noise in self._noise(root))]
+
+    def dealt(self, root: Path) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Speakers of training and validation."""
+        return speakers_by_split(
+            self._speech(root, self._utterances(root)[0]) if self.lists["valid"] == self.lists["train"] else ()
+        )
 
     def build(self, root: Path, out: Path, processes: int) -> Manifest:
         """Divide speakers and kinds of noise, and check every file."""

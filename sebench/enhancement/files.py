@@ -16,6 +16,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
+from sebench.corpora.audio import Reader, opened
 from sebench.enhancement.load import CHECKPOINT, load_model
 from sebench.errors import DataError
 from sebench.files import replacing
@@ -28,9 +29,6 @@ Block = NDArray[np.float32]  # (samples, channels)
 
 CHUNK_SECONDS = 10.0
 OVERLAP_SECONDS = 1.0
-
-#: libsndfile's number of samples where a header says none: a FLAC file that was written into a pipe.
-UNKNOWN = 2**63 - 1
 
 #: Sample format of the output by file format, and whether it keeps the input's where that is one of these.
 SUBTYPES = {"WAV": "FLOAT", "FLAC": "PCM_24", "OGG": "VORBIS", "W64": "FLOAT", "AIFF": "FLOAT", "CAF": "FLOAT"}
@@ -65,9 +63,9 @@ def enhance_file(
     read = [source] if isinstance(checkpoint, Model) else [source, Path(checkpoint), Path(checkpoint) / CHECKPOINT]
     check_target(target, read, force)
     model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint).to(pick_device())
-    with _open(source) as reader:
-        form = (reader.samplerate, reader.channels)
-        enhanced = enhance_blocks(model, decoded_blocks(reader, source), *form)
+    with opened(source) as reader:
+        form = (reader.sample_rate, reader.channels)
+        enhanced = enhance_blocks(model, _finite(reader, source), *form)
         try:
             with (
                 replacing(target) as temporary,
@@ -83,57 +81,12 @@ def enhance_file(
     return target
 
 
-class Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is read from its beginning on, without the seek that soundfile adds to every read.
-
-    After such a seek an MP3 lacks what its frames borrow from those before, and a frame is silent; behind a gap more
-    samples are counted than there are. Without it all comes that decodes, also beyond what the header says.
-    """
-
-    def seekable(self) -> bool:
-        """See the class."""
-        return False
-
-
-def _open(source: Path) -> Forward:
-    try:
-        reader = Forward(os.fsencode(source))
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that stands for samples alone
-        detail = str(error).rsplit(": ", 1)[-1]
-        raise DataError(f"{source}: cannot be read as audio: {detail}") from error
-    if reader.frames == 0:
-        raise DataError(f"{source}: holds no samples")
-    return reader
-
-
-def decoded_blocks(reader: Forward, source: Path) -> Iterator[Block]:
-    """What decodes of an open file, in chunks of `CHUNK_SECONDS`, and nothing else.
-
-    Shape:
-        yields `(samples, channels)`.
-
-    Raises:
-        DataError: it cannot be read to its end, its header announces another number of samples, or one is not finite.
-    """
-    size, count = max(1, round(CHUNK_SECONDS * reader.samplerate)), 0
-    while True:
-        try:
-            # `reader.blocks` fills a short last block up with the samples of the block before.
-            block: Block = reader.read(size, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise DataError(f"{source}: cannot be read after {count / reader.samplerate:.2f} s: {error}") from error
-        if not len(block):
-            break
+def _finite(reader: Reader, source: Path) -> Iterator[Block]:
+    """All that decodes, in chunks of `CHUNK_SECONDS`, `(samples, channels)`; refused where a sample is not finite."""
+    for block in reader.blocks(max(1, round(CHUNK_SECONDS * reader.sample_rate))):
         if not np.isfinite(block).all():
             raise DataError(f"{source}: holds samples that are not finite")
-        count += len(block)
         yield block
-    if count != reader.frames and reader.frames < UNKNOWN:
-        announced, there = (samples / reader.samplerate for samples in (reader.frames, count))
-        raise DataError(
-            f"{source}: is damaged or not whole: its header announces {announced:.2f} s ({reader.frames} samples), and "
-            f"{there:.2f} s ({count} samples) can be decoded"
-        )
 
 
 def enhance_blocks(model: Model, blocks: Iterable[Block], sample_rate: int, channels: int) -> Iterator[Block]:

@@ -117,7 +117,7 @@ def check_published_snrs(
     Raises:
         CorpusUnfit: names the SNRs that it has.
     """
-    adapter, root = _adapter(config, corpus)
+    adapter, root = adapter_of(config, corpus)
     if root is None or not adapter.paired:
         return
     published = adapter.published_snr_db(root, "test")
@@ -141,7 +141,7 @@ def part_of(config: Config, corpus: str, parts: Sequence[str], where: str, key: 
     """
     if not parts:
         return None
-    adapter, root = _adapter(config, corpus)
+    adapter, root = adapter_of(config, corpus)
     published = () if root is None else tuple(adapter.published_parts(root))
     found = next((part for part in parts if part in published), None)
     if found is None and adapter.paired:
@@ -150,7 +150,7 @@ def part_of(config: Config, corpus: str, parts: Sequence[str], where: str, key: 
     return found
 
 
-def _adapter(config: Config, corpus: str) -> tuple[Any, Path | None]:
+def adapter_of(config: Config, corpus: str) -> tuple[Any, Path | None]:
     """The adapter of a corpus, and where its files lie, if it has any."""
     named = config.get("corpora", corpus)
     return items.build(identity("corpus", named.entry), "corpus"), corpus_root(config, named)
@@ -194,7 +194,7 @@ def is_published(config: Config, corpus: str, split: str, part: str | None) -> b
     """Whether a corpus's mixtures of a split are its own files, which are rendered as they are."""
     if part is not None:
         return True
-    adapter, root = _adapter(config, corpus)
+    adapter, root = adapter_of(config, corpus)
     return root is not None and adapter.paired and bool(adapter.published_snr_db(root, split))
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from sebench.artefacts import Store
+from sebench.artefacts import Node, Store
 from sebench.config.load import Config
 from sebench.errors import SebenchError
+from sebench.files import read_json
 from sebench.plan.build import Plan, build_plan
 from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.displays import left_out, missing_packages, not_shown
 from sebench.plan.groups import submissions
-from sebench.plan.nodes import CorpusMissing, CorpusUnfit
+from sebench.plan.nodes import CorpusMissing, CorpusUnfit, adapter_of
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
@@ -117,22 +118,55 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         yield f"time: {_duration(least)} to {_duration(most)} on {cores} cores, {costs.basis(todo)}"
     else:
         yield "time: none, all is there"
+    yield from dealt(plan, config)
     yield from separation(plan, store)
 
 
 def separation(plan: Plan, store: Store) -> Iterator[str]:
-    """Guarantee 3 as far as it can be checked now: where a manifest is there."""
+    """Guarantee 3 as far as it can be checked now: where a manifest is there; and what its corpus left out."""
+    manifests = {}
     for node in plan.nodes.of_kind("corpus"):
         path = store.outputs(node)["manifest.parquet"]
         if not path.exists():
             yield f"split separation of {node.stem}: checked when its manifest is made"
             continue
-        from sebench.corpora.manifest import read_manifest, separation_problems
+        from sebench.corpora.manifest import read_manifest
+        from sebench.corpora.separation import repetitions, separation_problems
 
-        problems = separation_problems(read_manifest(path))
+        manifests[node.stem] = read_manifest(path)
+        problems = separation_problems(manifests[node.stem])
         if problems:
             raise SebenchError(f"{node.stem}: the splits overlap:\n  " + "\n  ".join(problems))
-        yield f"split separation of {node.stem}: no speaker, file or room in two splits"
+        sound = ", sound" if "sound" in manifests[node.stem] else " (by bytes alone)"
+        yield f"split separation of {node.stem}: no speaker, file{sound} or room in two splits"
+        yield from (f"  note: {line}" for line in repetitions(manifests[node.stem]))
+    if len(manifests) > 1:
+        from sebench.corpora.separation import crossing_problems
+
+        problems = crossing_problems(manifests)
+        if problems:
+            raise SebenchError("corpora of this study share what is tested:\n  " + "\n  ".join(problems))
+        yield "separation across corpora: no test file or sound of one is in training or validation of another"
+    yield from files_left_out(plan.nodes.of_kind("corpus"), store)
+
+
+def files_left_out(corpora: Iterable[Node], store: Store) -> Iterator[str]:
+    """How many files each corpus left out, and where they are listed; nothing of one without any."""
+    for node in corpora:
+        path = store.outputs(node)["rejected.json"]
+        if path.exists() and (count := len(read_json(path))):
+            yield f"{node.stem}: {count} {'file' if count == 1 else 'files'} left out, listed with reasons in {path}"
+
+
+def dealt(plan: Plan, config: Config) -> Iterator[str]:
+    """Which speakers, kinds and rooms went where, of each corpus that dealt them itself."""
+    for name in dict.fromkeys(plan.corpora.values()):
+        adapter, root = adapter_of(config, name)
+        if root is None:
+            continue
+        for (role, split), groups in adapter.dealt(root).items():
+            more = f", and {len(groups) - 12} more" if len(groups) > 12 else ""
+            yield f"{name}: {role} dealt to {split}: {', '.join(groups[:12])}{more}"
 
 
 def _duration(seconds: float) -> str:

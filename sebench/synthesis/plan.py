@@ -110,7 +110,7 @@ def plan_mixtures(
     """
     import pandas as pd
 
-    from sebench.corpora.manifest import separation_problems
+    from sebench.corpora.separation import separation_problems
 
     problems = separation_problems(manifest)
     if problems:

@@ -139,12 +139,14 @@ class Sources:
 
 def _enterable(path: Path, sample_rate: int) -> int:
     """Samples at `sample_rate` of a file of more than `LONG` that can be entered anywhere; 0 for any other."""
-    from sebench.corpora.audio import file_of, probe
+    from sebench.corpora.audio import UNKNOWN, file_of, probe
 
     if file_of(path).suffix.lower() not in _SEEKABLE:
         return 0
     header = probe(path)
-    return header.samples * sample_rate // header.sample_rate if header.seconds > LONG else 0
+    return (
+        header.samples * sample_rate // header.sample_rate if LONG < header.seconds and header.samples < UNKNOWN else 0
+    )
 
 
 SOURCES = Sources()

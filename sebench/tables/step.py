@@ -129,7 +129,20 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
     if any(isinstance(c, ScoreColumn) and len(c.conditions) > 1 for c in spec.columns):
         printed_too = "; the paper's is as printed" if spec.published else ""
         lines.append(f"Averages: our mean over the conditions{printed_too}.")
+    lines += _left_out(reader)
     return lines + _printed_notes(spec.published) + [str(note) for note in spec.footer.get("notes", ())]
+
+
+def _left_out(reader: Reader) -> list[str]:
+    """How many files the corpora left out, and where they are listed."""
+    lines = []
+    store = reader.store
+    for corpus in store.ancestors(reader.node, "corpus"):
+        path = store.outputs(corpus)["rejected.json"]
+        if path.exists() and (count := len(read_json(path))):
+            where = path.relative_to(store.root).as_posix()
+            lines.append(f"Left out of {corpus.stem}: {count} files, listed with reasons in {where}")
+    return lines
 
 
 def _printed_notes(published: Sequence[Published]) -> list[str]:

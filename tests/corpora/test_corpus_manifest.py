@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sebench.corpora.manifest import check, make, read_manifest, separation_problems
+from sebench.corpora.manifest import check, make, read_manifest
+from sebench.corpora.separation import separation_problems
 from sebench.errors import DataError
 from sebench.files import write_parquet
 from sebench.seeding import seed_of
@@ -117,7 +118,7 @@ def test_a_noisy_file_of_the_test_is_found_in_training(frame: pd.DataFrame):
     problems = separation_problems(make([*frame.to_dict("records"), real]).frame)
     assert len(problems) == 1
     assert problems[0].startswith("noisy file")
-    assert "noisy/real.wav, noisy/train.wav" in problems[0]
+    assert "noisy/train.wav, noisy/real.wav" in problems[0]
 
 
 def test_test_sets_may_share_clean_files(frame: pd.DataFrame):

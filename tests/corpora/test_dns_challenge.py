@@ -15,7 +15,8 @@ from small_corpora import DNS1, DNS2, write_audio
 from sebench.config.mixing import Mixing
 from sebench.corpora.audio import read
 from sebench.corpora.dns_challenge import DnsChallenge
-from sebench.corpora.manifest import Manifest, separation_problems
+from sebench.corpora.manifest import Manifest
+from sebench.corpora.separation import separation_problems
 from sebench.errors import DataError
 from sebench.synthesis.mixture import render_mixture
 from sebench.synthesis.plan import plan_mixtures

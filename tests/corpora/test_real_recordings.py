@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sebench.corpora.folder import Folder
-from sebench.corpora.manifest import separation_problems
+from sebench.corpora.separation import separation_problems
 
 ROLES = {"speech": "speech", "noise": "noise", "rir": "rir", "noisy_real": "noisy"}
 ROOT = Path(os.environ.get("SEBENCH_RECORDINGS", Path(__file__).parents[2] / ".." / "shared" / "data"))

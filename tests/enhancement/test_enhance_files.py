@@ -120,11 +120,12 @@ def test_a_flac_file_from_a_pipe_says_no_length_and_is_enhanced(tmp_path: Path) 
     np.testing.assert_allclose(soundfile.read(tmp_path / "out.wav")[0], 0.5 * talk(2, RATE), atol=1e-4)
 
 
-def test_a_truncated_wav_gives_what_is_there_and_no_more(tmp_path: Path) -> None:
+def test_a_truncated_wav_is_refused(tmp_path: Path) -> None:
     data = encoded("WAV", 25, RATE)
     (tmp_path / "in.wav").write_bytes(data[: 44 + 2 * 100_000])
-    enhance_file(Half(), tmp_path / "in.wav", tmp_path / "out.wav")
-    assert soundfile.info(tmp_path / "out.wav").frames == 100_000
+    with pytest.raises(DataError, match=r"in\.wav: its header announces 800000 bytes of samples, 200000 are there"):
+        enhance_file(Half(), tmp_path / "in.wav", tmp_path / "out.wav")
+    assert names(tmp_path) == ["in.wav"]
 
 
 def test_output_that_is_not_finite_is_not_written(tmp_path: Path) -> None:

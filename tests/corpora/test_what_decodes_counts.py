@@ -1,0 +1,167 @@
+"""A header is not believed over what decodes: damaged files of every container, and one place that reads audio."""
+
+from __future__ import annotations
+
+import ast
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import sebench
+from sebench.corpora.audio import decode, opened, read
+from sebench.corpora.folder import Folder
+from sebench.errors import DataError
+
+RATE, SAMPLES = 16000, 32000
+
+
+def encoded(kind: str) -> bytes:
+    out = io.BytesIO()
+    samples = 0.1 * np.random.default_rng(0).standard_normal(SAMPLES)
+    soundfile.write(out, samples.clip(-0.9, 0.9), RATE, format=kind)
+    return out.getvalue()
+
+
+def wav_with_size(value: int) -> bytes:
+    data = bytearray(encoded("WAV"))
+    place = data.find(b"data") + 4
+    data[place : place + 4] = struct.pack("<I", value)
+    return bytes(data)
+
+
+def half(kind: str) -> bytes:
+    data = encoded(kind)
+    return data[: len(data) // 2]
+
+
+def with_gap(kind: str) -> bytes:
+    data = encoded(kind)
+    return data[: len(data) // 2] + data[len(data) // 2 + 2000 :]
+
+
+def blanked(kind: str) -> bytes:
+    data = bytearray(encoded(kind))
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    return bytes(data)
+
+
+def mp3_with_frames(factor: int) -> bytes:
+    data = bytearray(encoded("MP3"))
+    place = max(data.find(b"Xing"), data.find(b"Info")) + 8
+    frames = struct.unpack(">I", data[place : place + 4])[0]
+    data[place : place + 4] = struct.pack(">I", factor * frames)
+    return bytes(data)
+
+
+def flac_with_total(samples: int) -> bytes:
+    data = bytearray(encoded("FLAC"))
+    data[22:26] = struct.pack(">I", samples)
+    return bytes(data)
+
+
+DAMAGED: dict[str, Callable[[], bytes]] = {
+    "half.wav": lambda: half("WAV"),
+    "more.wav": lambda: wav_with_size(4 * SAMPLES),
+    "less.wav": lambda: wav_with_size(SAMPLES),
+    "none.wav": lambda: wav_with_size(0),
+    "half.flac": lambda: half("FLAC"),
+    "gap.flac": lambda: with_gap("FLAC"),
+    "blanked.flac": lambda: blanked("FLAC"),
+    "more.flac": lambda: flac_with_total(3 * SAMPLES),
+    "half.ogg": lambda: half("OGG"),
+    "gap.ogg": lambda: with_gap("OGG"),
+    "blanked.ogg": lambda: blanked("OGG"),
+    "half.mp3": lambda: half("MP3"),
+    "gap.mp3": lambda: with_gap("MP3"),
+    "threefold.mp3": lambda: mp3_with_frames(3),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_is_not_all_there_is_refused_by_name(tmp_path: Path, name: str):
+    path = tmp_path / name
+    path.write_bytes(DAMAGED[name]())
+    for reading in (decode, read):
+        with pytest.raises(DataError, match=name):
+            reading(path)
+
+    def block_by_block() -> None:
+        with opened(path) as reader:
+            for block in reader.blocks(1000):
+                assert len(block)
+
+    with pytest.raises(DataError, match=name):
+        block_by_block()
+
+
+def test_a_corpus_leaves_them_out_by_name(folder_root: Path):
+    for name, make in DAMAGED.items():
+        (folder_root / "speech/train/a" / name).write_bytes(make())
+    found = {entry["path"] for entry in Folder().build(folder_root, folder_root, 1).rejected}
+    assert found == {f"speech/train/a/{name}" for name in DAMAGED}
+
+
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "FLAC", "OGG", "MP3", "AIFF", "NIST"])
+def test_whole_files_of_all_kinds_are_read(tmp_path: Path, kind: str):
+    (tmp_path / "x").write_bytes(encoded(kind))
+    assert len(decode(tmp_path / "x").samples) == SAMPLES
+    with opened(tmp_path / "x") as reader:
+        assert sum(map(len, reader.blocks(999))) == SAMPLES == reader.announced
+
+
+def test_a_flac_written_into_a_pipe_is_counted(tmp_path: Path):
+    (tmp_path / "x.flac").write_bytes(flac_with_total(0))
+    assert len(decode(tmp_path / "x.flac").samples) == len(read(tmp_path / "x.flac")) == SAMPLES
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
+def test_a_wav_written_into_a_pipe_is_whole(tmp_path: Path, size: int):
+    """Its writer could not go back to fill in the size."""
+    (tmp_path / "x.wav").write_bytes(wav_with_size(size))
+    assert len(read(tmp_path / "x.wav")) == SAMPLES
+
+
+@pytest.mark.parametrize("tail", [bytes(1000), b"\x01", b"LIST" + struct.pack("<I", 4) + b"INFO"])
+def test_what_follows_the_samples_of_a_wav_may_be_padding_or_chunks(tmp_path: Path, tail: bytes):
+    (tmp_path / "x.wav").write_bytes(encoded("WAV") + tail)
+    assert len(read(tmp_path / "x.wav")) == SAMPLES
+
+
+def test_a_chunk_behind_an_odd_number_of_bytes_may_lack_its_padding(tmp_path: Path):
+    out = io.BytesIO()
+    soundfile.write(out, np.full(1001, 0.25), RATE, format="WAV", subtype="PCM_U8")
+    data = out.getvalue()[: 44 + 1001] + b"LIST" + struct.pack("<I", 100) + bytes(range(1, 101))
+    (tmp_path / "x.wav").write_bytes(data)
+    assert len(decode(tmp_path / "x.wav").samples) == 1001
+
+
+def test_only_one_module_opens_audio_for_reading():
+    """`soundfile.write`, and `SoundFile` in a mode for writing, are what others may use."""
+    package = Path(sebench.__file__).parent
+    found = []
+    for path in package.rglob("*.py"):
+        if path == package / "corpora/audio.py":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "soundfile":
+                found.append(f"{path}:{node.lineno}")
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            owner = node.func.value
+            if not isinstance(owner, ast.Name) or owner.id not in ("soundfile", "sf"):
+                continue
+            writes = node.func.attr == "write" or (
+                node.func.attr == "SoundFile"
+                and len(node.args) > 1
+                and isinstance(node.args[1], ast.Constant)
+                and node.args[1].value == "w"
+            )
+            if not writes:
+                found.append(f"{path}:{node.lineno}: soundfile.{node.func.attr}")
+    assert found == []
