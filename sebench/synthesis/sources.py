@@ -145,7 +145,7 @@ def _enterable(path: Path, sample_rate: int) -> int:
         return 0
     header = probe(path)
     return (
-        header.samples * sample_rate // header.sample_rate if LONG < header.seconds and header.samples < UNKNOWN else 0
+        header.samples * sample_rate // header.sample_rate if header.seconds > LONG and header.samples < UNKNOWN else 0
     )
 
 
