@@ -187,7 +187,8 @@ def load_config(folder: Path | str = "config", *, strict: bool = True) -> Config
     config = Config(folder, settings, sections, broken)
     from sebench.config.references import check_references
 
-    for section, name, problem in list(check_references(config)):
+    # One by one: what is found of an entry is not said again of what refers to it.
+    for section, name, problem in check_references(config):
         broken.setdefault((section, name), []).append(problem)
     if general or (strict and broken):
         raise ConfigError([*general, *config.problems])

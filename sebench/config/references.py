@@ -56,6 +56,7 @@ def _entry_problems(config: Config, section: str, named: Named) -> Iterator[Prob
     if kind is not None and getattr(named.entry, "type", None) is not None and not getattr(named.entry, "sweep", None):
         yield from _item_problems(config, kind, named)
     checks = {
+        "corpora": _corpus_problems,
         "losses": _loss_problems,
         "metrics": _metric_problems,
         "recipes": _recipe_problems,
@@ -255,6 +256,18 @@ def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
         earlier.append(stage.name)
 
 
+def _corpus_problems(config: Config, named: Named) -> Iterator[Problem]:
+    """A place that is given to a corpus that reads none."""
+    del config
+    item = items.find("corpus", named.entry.type)
+    if item is None or item.needs_root:
+        return
+    for key in ("root", "root_env"):
+        if getattr(named.entry, key) is not None:
+            found = f"a folder for corpus type {named.entry.type!r}, which reads none"
+            yield Problem(named.where(key), f"{named.name}.{key}", found, f"no `{key}`, or another `type`")
+
+
 def _metric_problems(config: Config, named: Named) -> Iterator[Problem]:
     instead = named.entry.instead
     if not instead:
@@ -425,7 +438,7 @@ def _stage_change_problems(config: Config, study: Named, scale: str) -> Iterator
             for change in (change for change in idle if getattr(own, change) is not None):
                 place = study.where("scales", scale, "stages", name, change)
                 yield Problem(place, f"{key}.{change}", f"stage {name!r} of recipe {recipe!r} {idle[change]}", accepted)
-        if name not in there and all(recipes):
+        if name not in there and all(recipes) and not any(config.faults("recipes", each) for each in named):
             found = f"no recipe of the study has a stage {name!r}"
             yield Problem(where, key, found, choices(there, name), nearest(name, there))
         available = _training_mixtures(config, study, scale)

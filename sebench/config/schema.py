@@ -417,18 +417,16 @@ class GridBlock(Strict):
     @model_validator(mode="after")
     def _understood(self) -> GridBlock:
         try:
-            names = [field for _, field, _, _ in string.Formatter().parse(self.label) if field is not None]
+            fields = [part[1:] for part in string.Formatter().parse(self.label) if part[1] is not None]
         except ValueError as error:
             raise Mistake(f"{self.label!r}: {error}", "label", accepted="braces around model, loss or recipe") from None
-        unknown = sorted(set(names) - {"model", "loss", "recipe"})
+        unknown = sorted({str(name) for name, _, _ in fields} - {"model", "loss", "recipe"})
         if unknown:
             found = f"a label with {choices(f'{{{name}}}' for name in unknown)}"
             raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}")
-        try:
-            self.label.format(model="", loss="", recipe="")
-        except (ValueError, AttributeError, IndexError, KeyError):
+        if any(form or conversion for _, form, conversion in fields):
             found = f"{self.label!r} cannot be filled in"
-            raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}, and nothing else in braces") from None
+            raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}, and nothing else in braces")
         for form in ("product", "zip"):
             for axis, values in getattr(self, form).items():
                 kind, told = (int, "seeds are whole numbers") if axis == "seed" else (str, f"a {axis} is a name")

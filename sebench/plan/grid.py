@@ -89,7 +89,7 @@ def expand(
     if not cells and not problems:
         found = f"nothing is left: all {len(excluded)} rows are excluded"
         problems.append(Problem(study.where("exclude"), f"{study.name}.exclude", found, "at least one row"))
-    raise_problems(problems)
+    raise_problems(list(dict.fromkeys(problems)))
     _check_labels(study, list(cells.values()))
     return list(cells.values()), list(excluded)
 
@@ -207,7 +207,8 @@ def _exclusion(exclusions: list[Any], point: dict[str, str | int], family: str) 
 
 def _cell_problems(config: Config, study: Named, block: int, model: str, loss: str, recipe: str) -> Iterator[Problem]:
     where = study.where("grid", block)
-    for stage in config.get("recipes", recipe).entry.stages:
+    chain = config.get("recipes", recipe)
+    for index, stage in enumerate(chain.entry.stages):
         named = config.get("models", stage.model or model)
         key = f"{study.name}.grid.{block} ({model}, {loss}, {recipe}: stage {stage.name})"
         if stage.data and stage.data not in study.entry.corpus:
@@ -215,11 +216,14 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
             found = f"the stage trains on {stage.data!r}, which this study's corpora do not have"
             yield Problem(where, key, found, choices(roles, stage.data, "no `data:`"), nearest(stage.data, roles))
         parts = _startable(stage, items.find("model", named.entry.type))
-        for module in (*stage.init, *stage.freeze):
+        given = [(("init", module), module) for module in stage.init]
+        for place, module in (*given, *((("freeze", i), module) for i, module in enumerate(stage.freeze))):
             if module and module.partition(".")[0] not in parts:
                 found = f"a {stage.kind} stage of model {named.name!r} has no part {module!r}"
+                keys = ("stages", index, *place)
                 accepted = choices(["'' for the whole", *parts], module)
-                yield Problem(where, key, found, accepted, nearest(module, parts))
+                told = f"{recipe}.{'.'.join(map(str, keys))} (in {study.name}.grid.{block})"
+                yield Problem(chain.where(*keys), told, found, accepted, nearest(module, parts))
         if stage.kind != "predictor":
             yield from loss_problems(config, stage.loss or loss, named, where, key, NETWORKS[stage.kind])
 
