@@ -9,11 +9,8 @@ from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, Config, Named
 from sebench.config.schema import point_name
 from sebench.errors import ConfigError, SebenchError, nearest
+from sebench.sections import LISTS, SINGULAR
 
-LISTS = ("losses", "models", "predictors", "external", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
-SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
-    name.removesuffix("s"): name for name in ("models", "predictors", "metrics", "recipes", "scales")
-}
 #: What else an entry of an item says of itself, and its heading.
 PLACES = {"root": "folder", "root_env": "folder from", "file": "file", "file_env": "file from", "address": "published"}
 

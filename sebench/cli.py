@@ -13,6 +13,7 @@ import typer
 
 from sebench import locales
 from sebench.errors import ConfigError, RestartNeeded, SebenchError
+from sebench.sections import LISTS, ONE, one_of
 
 if TYPE_CHECKING:
     from sebench.artefacts import Store
@@ -25,7 +26,7 @@ app = typer.Typer(
 corpus_app = typer.Typer(help="Corpora: get what is published.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 check_app = typer.Typer(
-    help="Check a loss against its contract, or a rendered set against its plan.", no_args_is_help=True
+    help="Check a loss or a model against its contract, or a rendered set against its plan.", no_args_is_help=True
 )
 app.add_typer(check_app, name="check")
 
@@ -197,7 +198,7 @@ def table(
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str, typer.Argument(help="losses, models, metrics, corpora, mixing, recipes, studies or scales")],
+    what: Annotated[str, typer.Argument(help=one_of(LISTS))],
     config_dir: ConfigDir = CONFIG,
 ) -> None:
     """List what there is."""
@@ -219,7 +220,7 @@ def list_(
 
 @app.command()
 def show(
-    what: Annotated[str, typer.Argument(help="loss, model, metric, corpus, mixing, recipe, study or scale")],
+    what: Annotated[str, typer.Argument(help=one_of(tuple(ONE.values())))],
     name: str,
     config_dir: ConfigDir = CONFIG,
 ) -> None:
@@ -368,22 +369,24 @@ def check_loss(
     config_dir: ConfigDir = CONFIG,
 ) -> None:
     """Hold a loss to the contract of all losses: shape, gradients, silence, padding, bfloat16, what it declares."""
-    from sebench.losses.compose import build_loss
-    from sebench.losses.contract import verdicts
-    from sebench.plan.resolve import resolve_loss
+    from sebench.checking import check_losses
 
     config, _ = _load(config_dir, None)
-    broken = 0
-    for member in config.members(name):
-        print(member.name)
-        for what, holds, why in verdicts(build_loss(resolve_loss(config, member.name).tree)):
-            broken += not holds
-            print(
-                f"  {'ok    ' if holds and not why else 'n/a   ' if holds else 'BROKEN'} {what}"
-                + (f" {why}" if why else "")
-            )
-    if broken:
-        raise SebenchError(f"{name}: {broken} checks failed")
+    for line in check_losses(config, name):
+        print(line)
+
+
+@check_app.command(name="model")
+def check_model(
+    name: Annotated[str, typer.Argument(help="an entry, a registered model, or package.module:Class")],
+    config_dir: ConfigDir = CONFIG,
+) -> None:
+    """Hold a model to the contract of all models: shapes, views, determinism, gradients, look-ahead, streaming."""
+    from sebench import checking
+
+    config, _ = _load(config_dir, None)
+    for line in checking.check_model(config, name):
+        print(line)
 
 
 @corpus_app.command()

@@ -21,7 +21,8 @@ import annotated_types
 import pydantic
 
 from sebench.config import own_code
-from sebench.config.source import Module, SourceError, code_hash, lookup, read_module
+from sebench.config.code import code_hash
+from sebench.config.source import Module, SourceError, dotted, lookup, read_module, resolve
 from sebench.errors import choices, nearest
 from sebench.files import visible
 
@@ -398,8 +399,8 @@ def _ancestry(
 ) -> Iterator[tuple[Module, ast.ClassDef]]:
     yield module, statement
     for base in statement.bases:
-        if isinstance(base, ast.Name):
-            found = lookup(module, base.id)
+        if isinstance(base, (ast.Name, ast.Attribute)):
+            found = resolve(module, dotted(base))
             if found is None or not isinstance(found[1], ast.ClassDef) or found[0].name.startswith("torch"):
                 continue
             if found[1] in (*below, statement):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sebench.config import items
-from sebench.config.source import code_hash
+from sebench.config.code import code_hash
 from sebench.files import read_json, write_json
 
 #: algorithm -> (version, where its code starts)
@@ -23,7 +23,7 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "scores": (1, "sebench.metrics.step:run"),
     "predictions": (1, "sebench.enhancement.predict:run"),
     "complexity": (1, "sebench.models.complexity:complexity"),
-    "table": (4, "sebench.tables.step:run"),
+    "table": (5, "sebench.tables.step:run"),
     "figure": (4, "sebench.report.step:run"),
 }
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from sebench.config import items
+from sebench.enhancement.described import described
 from sebench.errors import DataError
 from sebench.models.base import Model
-from sebench.models.input_statistics import unmeasured
+from sebench.models.input_statistics import InputStatistics, unmeasured
 from sebench.predictors.base import Predictor
 from sebench.training.checkpoint import Checkpoint, load_weights, read
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
+#: What `sebench.training.step` writes.
+FORMAT = 1
 
 
 def load_model(path: Path | str) -> Model:
@@ -29,8 +31,9 @@ def load_model(path: Path | str) -> Model:
     found, where = _published(path)
     if "model" not in found.meta:
         raise DataError(f"{where}: does not say which model it is of; published checkpoints of models do")
-    model: Model = items.build(found.meta["model"], "model")
+    model = described(found.meta["model"], "model", Model, found.tensors, where)
     load_weights(model, found.product, where)
+    _check_statistics(model, where)
     if unmeasured(model):
         log.warning("%s: is of a model that was never trained: the statistics of its input are not measured", where)
     return model.eval()
@@ -48,9 +51,15 @@ def load_predictor(path: Path | str) -> Predictor:
     found, where = _published(path)
     if "predictor" not in found.meta:
         raise DataError(f"{where}: holds no predictor; a run of a stage of kind predictor or alternating does")
-    predictor: Predictor = items.build(found.meta["predictor"], "predictor")
+    predictor = described(found.meta["predictor"], "predictor", Predictor, found.tensors, where)
     load_weights(predictor, found.group("predictor") if "model" in found.meta else found.product, where)
     return predictor.eval()
+
+
+def _check_statistics(model: Model, where: str) -> None:
+    for name, part in model.named_modules():
+        if isinstance(part, InputStatistics) and (int(part.count) < 0 or not bool((part.deviation > 0).all())):
+            raise DataError(f"{where}: the input statistics {name} are no mean and deviation of anything")
 
 
 def _published(path: Path | str) -> tuple[Checkpoint, str]:
@@ -59,4 +68,10 @@ def _published(path: Path | str) -> tuple[Checkpoint, str]:
         path = path / CHECKPOINT
     if not path.exists():
         raise DataError(f"{path}: no such checkpoint; accepted: a run's folder or its {CHECKPOINT}")
-    return read(path), str(path)
+    found = read(path)
+    if found.meta.get("format") != FORMAT:
+        raise DataError(
+            f"{path}: format {found.meta.get('format')!r}; accepted: {FORMAT}, that of a published run (what lies in "
+            "the state folder of a run is another, and a newer sebench may write a newer one)"
+        )
+    return found, str(path)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from sebench.errors import SebenchError
+from sebench.contracts import ContractBroken, Verdict, judged
 from sebench.losses.base import Batch, Estimate, Loss
 from sebench.predictors.pesqnet import PesqNet
 from sebench.seeding import seed_of
@@ -24,10 +24,6 @@ Check = Callable[[Loss, MakeEstimate], str]
 
 SAMPLES = 4000
 STFT = Stft(256, 128)
-
-
-class ContractBroken(SebenchError):
-    """A loss does not do what its class attributes or the interface say."""
 
 
 def make_estimate(batch: Batch, output: Tensor, dtype: torch.dtype = torch.float32) -> Estimate:
@@ -341,14 +337,6 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def verdicts(loss: Loss) -> Iterator[tuple[str, bool, str]]:
+def verdicts(loss: Loss) -> Iterator[Verdict]:
     """Every check on a loss: what must hold, whether it does, and why not, or why it does not apply."""
-    with_stand_ins(loss)
-    for check in CHECKS:
-        what = (check.__doc__ or check.__name__).splitlines()[0]
-        try:
-            yield what, True, check(loss, make_estimate)
-        except ContractBroken as error:
-            yield what, False, str(error)
-        except Exception as error:  # whatever a loss from outside raises is a finding about it
-            yield what, False, f"{type(error).__name__}: {error}"
+    yield from judged(CHECKS, with_stand_ins(loss), make_estimate)

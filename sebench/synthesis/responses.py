@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from sebench.artefacts import Store, canonical
-from sebench.config.source import code_hash
+from sebench.config.code import code_hash
 from sebench.files import replacing
 from sebench.synthesis import rooms
 

@@ -144,7 +144,9 @@ def _enterable(path: Path, sample_rate: int) -> int:
     if file_of(path).suffix.lower() not in _SEEKABLE:
         return 0
     header = probe(path)
-    return header.samples * sample_rate // header.sample_rate if LONG < header.seconds and header.samples < UNKNOWN else 0
+    return (
+        header.samples * sample_rate // header.sample_rate if header.seconds > LONG and header.samples < UNKNOWN else 0
+    )
 
 
 SOURCES = Sources()

@@ -26,7 +26,7 @@ def write(table: Table) -> str:
         parts.append("\n".join(f"- {note}" for note in notes))
     if table.claims:
         lines = [f"- {_escaped(claim.line(table.digits_of(claim.column)))}" for claim in table.claims]
-        parts.append("Claims of the source:\n\n" + "\n".join(lines))
+        parts.append(f"{table.claims_heading}:\n\n" + "\n".join(lines))
     if table.footer:
         parts.append("\n".join(f"- {_escaped(line)}" for line in table.footer))
     return "\n\n".join(parts) + "\n"

@@ -107,7 +107,7 @@ def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
 def _footer(spec: TableSpec, reader: Reader) -> list[str]:
     lines = []
     for key, value in spec.footer.items():
-        if key == "notes":
+        if key == "notes" or value in ("", [], {}, None):
             continue
         heading = key.replace("_", " ")
         lines.append(f"{heading[:1].upper()}{heading[1:]}: {_worded(value)}")
@@ -127,7 +127,8 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
             f"percentile bootstrap over scenes ({RESAMPLES} samples), a scene's SNRs together; sd: over seeds."
         )
     if any(isinstance(c, ScoreColumn) and len(c.conditions) > 1 for c in spec.columns):
-        lines.append("Averages: our mean over the conditions; the paper's is as printed.")
+        printed_too = "; the paper's is as printed" if spec.published else ""
+        lines.append(f"Averages: our mean over the conditions{printed_too}.")
     lines += _left_out(reader)
     return lines + _printed_notes(spec.published) + [str(note) for note in spec.footer.get("notes", ())]
 

@@ -135,6 +135,12 @@ class Table:
         """Whether any printed number stands beside ours."""
         return any(value.paper is not None for _, _, value in self.cells())
 
+    @property
+    def claims_heading(self) -> str:
+        """Whose claims stand here: a source's where the study, a claim or a printed number has one."""
+        told = any(claim.source for claim in self.claims) or any(line.startswith("Source: ") for line in self.footer)
+        return "Claims of the source" if told or self.has_paper else "Claims"
+
     def footnotes(self) -> dict[str, str]:
         """reason -> letter, in reading order."""
         reasons = dict.fromkeys(value.reason for _, _, value in self.cells() if value.reason)

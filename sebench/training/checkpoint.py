@@ -86,8 +86,10 @@ def read(path: Path) -> Checkpoint:
         raise DataError(f"{path}: a safetensors file without sebench's description (metadata {METADATA_KEY!r})")
     try:
         meta = json.loads(metadata[METADATA_KEY])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: its description is no JSON: {error}") from error
+    if not isinstance(meta, dict):
+        raise DataError(f"{path}: its description is a {type(meta).__name__}; must be a mapping")
     if meta.pop("crc32", None) != _checksum(tensors):
         raise DataError(f"{path}: checksum differs: the file is damaged")
     return Checkpoint(tensors, meta)
@@ -143,6 +145,11 @@ def _candidates(state: Path) -> Iterator[tuple[str, int, Path]]:
             yield path.name, generation, path
 
 
+def started(state: Path) -> bool:
+    """Whether any checkpoint was written in a state folder."""
+    return any(_candidates(state))
+
+
 def latest(state: Path) -> Checkpoint | None:
     """The newest checkpoint in a state folder that can be read; torn and damaged ones are passed over."""
     for _, _, path in sorted(_candidates(state), reverse=True):
@@ -167,15 +174,22 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, s
             that part of them is taken, else all of them.
 
     Raises:
-        DataError: names or shapes differ.
+        DataError: names, shapes or types differ, or a weight is not finite.
     """
     start = f"{submodule}."
     if submodule and any(name.startswith(start) for name in tensors):
         tensors = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+    what = submodule or "the model"
+    for name, wanted in module.state_dict().items():
+        found = tensors.get(name)
+        if found is not None and found.dtype != wanted.dtype:
+            raise DataError(f"{where}: {name} is of type {found.dtype}; {what} has {wanted.dtype}")
+        if found is not None and not bool(found.isfinite().all()):
+            raise DataError(f"{where}: {name} holds values that are not finite")
     try:
         module.load_state_dict(dict(tensors), strict=True)
     except RuntimeError as error:
-        raise DataError(f"{where}: its weights do not fit {submodule or 'the model'}: {error}") from error
+        raise DataError(f"{where}: its weights do not fit {what}: {error}") from error
 
 
 def submodule_of(model: nn.Module, path: str, purpose: str) -> nn.Module:

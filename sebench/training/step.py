@@ -2,7 +2,7 @@
 
 What was computed is kept in `state/run-<id>/final/`, from where it is published: a published file that was deleted
 comes back in milliseconds, without importing torch. A deterministic failure (a non-finite loss, a parent
-that failed) is a result, with its reason, and is published like one.
+that failed, a model that is not what it says) is a result, with its reason, and is published like one.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
     if threads < stage_spec["threads"]:
         log.warning("%s: granted %d threads, its spec has %d: it uses these", node.stem, threads, stage_spec["threads"])
     with device.repeatable(stage_spec["threads"]):
-        reason = parent_failure(node, store)
-        report, history, weights = _parent_failed(node, reason) if reason else _train(node, store, held, threads)
+        reason = parent_failure(node, store) or _refusal(node, store)
+        report, history, weights = _not_trained(node, reason) if reason else _train(node, store, held, threads)
     staging = held.attempt_folder / FINAL
     shutil.rmtree(staging, ignore_errors=True)
     _write_final(node, staging, report, history, weights)
@@ -104,6 +104,14 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
         staging.rename(store.state(node) / FINAL)
     for folder in (held.attempt_folder, *held.previous_attempts()):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refusal(node: Node, store: Store) -> str:
+    """Why a network of this run is not trained; a run that got as far as a checkpoint has been tested."""
+    from sebench.training.checkpoint import started
+    from sebench.training.verify import refusal
+
+    return "" if started(store.state(node)) else refusal(node.spec)
 
 
 def _write_final(node: Node, folder: Path, report: dict[str, Any], history: list[dict[str, Any]], weights: Any) -> None:
@@ -170,7 +178,7 @@ def _report(outcome: Outcome, valid_name: str, parameters: int) -> dict[str, Any
     }
 
 
-def _parent_failed(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
+def _not_trained(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
     """A run that cannot start: its fresh weights, so that its files are whole."""
     from sebench.training.engine import Failure, Outcome
     from sebench.training.history import History

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sebench.config import code as codes
 from sebench.config import source, versions
 from sebench.files import write_json
 
@@ -67,7 +68,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def code(package: Path) -> str:
     source._parse.cache_clear()
-    return source.code_hash(f"{package.name}.losses", "Loss")
+    return codes.code_hash(f"{package.name}.losses", "Loss")
 
 
 @pytest.mark.parametrize(

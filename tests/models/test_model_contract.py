@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from sebench.config.items import build, registry
 from sebench.losses.base import Batch
 from sebench.losses.contract import make_batch
+from sebench.models import contract
 from sebench.models.base import Model
 from sebench.models.input_statistics import measure_inputs, statistics_of, unmeasured
 from sebench.seeding import seed_of
@@ -57,65 +59,23 @@ def noise(*shape: int) -> torch.Tensor:
     return 0.05 * torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
+def subject(case: str) -> contract.Subject:
+    return contract.Subject(case, lambda: build_case(case))
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("samples", [1, 100, 128, 4001])
-def test_views_and_shapes(name: str, samples: int) -> None:
-    model = make(name)
-    estimate = model(Batch(noise(2, samples)))
-    assert estimate.waveform.shape == (2, samples)
-    assert estimate.waveform.dtype == torch.float32
-    for view in model.views:
-        value = getattr(estimate, view)
-        assert bool(torch.isfinite(value).all())
-        assert value.is_complex() == (view in ("spectrum", "mask"))
-        if view != "waveform":
-            assert value.shape == estimate.spectrum.shape == (2, estimate.stft.bins, estimate.stft.frames(samples))
+def test_contract(name: str, check: Callable[[contract.Subject], str]) -> None:
+    """What every model of others is held to, too: `sebench check model`, and most of it before each run."""
+    check(subject(name))
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_views_agree(name: str) -> None:
-    model = make(name, 2.0)
-    batch = make_batch()
-    estimate = model(batch)
-    for view in {"gain", "mask"} & set(model.views):
-        expected = getattr(estimate, view) * batch.spectrum("noisy", estimate.stft)
-        torch.testing.assert_close(estimate.spectrum, expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_padding_and_company_change_nothing(name: str) -> None:
-    model = make(name, 2.0)
-    batch = make_batch()
-    batch.lengths = torch.tensor([4000, 2700, 1300])
-    together = model(Batch(batch.noisy + 9 * (1 - batch.sample_mask()), lengths=batch.lengths)).waveform
-    for i, length in enumerate(batch.lengths.tolist()):
-        alone = model(Batch(batch.noisy[i : i + 1, :length])).waveform
-        torch.testing.assert_close(together[i : i + 1, :length], alone, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_silence_is_finite_and_has_a_finite_gradient(name: str) -> None:
-    model = make(name).train()
-    estimate = model(Batch(torch.zeros(2, 1000)))
-    estimate.waveform.square().sum().backward()
-    assert bool(estimate.waveform.isfinite().all())
-    assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_every_parameter_is_trained(name: str) -> None:
+def test_every_parameter_is_trained_by_the_waveform(name: str) -> None:
     model = make(name).train()
     model(make_batch()).waveform.square().sum().backward()
     untouched = [n for n, p in model.named_parameters() if p.grad is None or not bool((p.grad != 0).any())]
     assert untouched == []
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_same_seed_same_weights_same_output(name: str) -> None:
-    one, other = make(name), make(name)
-    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
-    batch = Batch(noise(2, 3000))
-    assert torch.equal(one(batch).waveform, other(batch).waveform)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -129,12 +89,6 @@ def test_input_statistics_can_be_measured(name: str) -> None:
     model = make(name)
     measure_inputs(model, [Batch(noise(1, 3000)), Batch(noise(1, 1000))])
     assert unmeasured(model) == []
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_submodules_are_models(name: str) -> None:
-    model = make(name)
-    assert all(isinstance(getattr(model, part), Model) for part in model.submodules)
 
 
 @pytest.mark.parametrize("name", CAUSAL)

@@ -182,12 +182,13 @@ def test_an_outside_metric_that_crashes_costs_its_scores_alone(
     folders: Path, score: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folders / "crashing_metric.py").write_text(
-        "import os, signal\n"
+        "import faulthandler, os, signal\n"
         "from sebench.metrics.base import Metric\n"
         "class Crashing(Metric):\n"
         "    name = 'crashing'\n"
         "    needs_reference = False\n"
         "    def score(self, clean, estimate, noisy, sample_rate):\n"
+        "        faulthandler.disable()\n"
         "        os.kill(os.getpid(), signal.SIGSEGV)\n"
     )
     monkeypatch.syspath_prepend(str(folders))

@@ -1,0 +1,66 @@
+"""Before the first step: whether the networks of a run are what their classes say."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sebench.config import items
+from sebench.errors import DataError, SebenchError
+from sebench.models import contract as models
+from sebench.predictors import contract as predictors
+from sebench.predictors.base import Predictor
+from sebench.training.device import pick_device
+
+log = logging.getLogger(__name__)
+
+
+def refusal(spec: Mapping[str, Any]) -> str:
+    """Why this run is not trained: what a network that it trains does otherwise than it says; "" where all is well.
+
+    A look-ahead in a causal model, a stream that is not the offline output, a view that is declared and not there, an
+    output that depends on chance: training would end well, and the numbers would be of something else. Copies of
+    their own are tested, and all generators are left as they were.
+
+    Args:
+        spec: of the run node.
+
+    Raises:
+        DataError: a network cannot be built or run at all.
+    """
+    kind, device = spec["stage"]["kind"], pick_device()
+    found = ""
+    if kind != "predictor":
+        subject = models.Subject(
+            name=name_of(spec["model"]),
+            build=lambda: items.build(spec["model"], "model"),
+            device=device,
+            frozen=tuple(spec["stage"].get("freeze") or ()),
+        )
+        found = _tested(f"model {subject.name}", lambda: models.broken(subject))
+    if not found and kind != "supervised":
+        name = name_of(spec["predictor"])
+        build: Callable[[], Predictor] = lambda: items.build(spec["predictor"], "predictor")  # noqa: E731
+        found = _tested(f"predictor {name}", lambda: predictors.broken(name, build, device))
+    return found
+
+
+def _tested(what: str, test: Callable[[], str]) -> str:
+    """What was found; what the network raises is no result, as it may be the machine's fault (memory, a file)."""
+    started = time.monotonic()
+    try:
+        found = test()
+    except SebenchError:
+        raise
+    except Exception as error:  # whatever a network from outside raises
+        raise DataError(f"{what}: cannot be run on noise, before training: {type(error).__name__}: {error}") from error
+    log.info("%s: %s (%.2f s)", what, found or "is what its class says", time.monotonic() - started)
+    return found
+
+
+def name_of(item: Mapping[str, Any]) -> str:
+    """Type and parameters of a described item, for people."""
+    params = ", ".join(f"{key}={value}" for key, value in (item.get("params") or {}).items())
+    return f"{item['type']} ({params})" if params else str(item["type"])
