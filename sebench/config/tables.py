@@ -41,11 +41,25 @@ class MetricColumn(Strict):
     over: NamesOnce = Field(default=[], description="test sets, or conditions, that are averaged; all if empty")
 
 
+#: What `sebench.models.complexity` counts.
+COMPLEXITY_KEYS = (
+    "parameters",
+    "trainable_parameters",
+    "frames_per_second",
+    "uses_per_second",
+    "macs_per_second",
+    "network_macs_per_second",
+    "flops_per_second",
+    "delay_samples",
+    "delay_ms",
+)
+
+
 class NumberColumn(Strict):
     """A column with one number of complexity.json."""
 
     column: Text = Field(description="header")
-    key: Text = Field(description="key of complexity.json; dots lead into nested mappings")
+    key: Text = Field(description="key of complexity.json")
     style: Literal["si", "plain"] = Field(default="si", description="si: 16.4K, 2.1M; plain: with `digits` decimals")
     digits: int = Field(default=1, ge=0, le=6)
     unit: str = ""
@@ -335,6 +349,10 @@ def table_spec(
     if layout.predictors and claims:
         of_rows = "claims are about scores of rows, not about agreement"
         _raise(layout, (LayoutMistake(("table",), of_rows, "a table of scores", claim=claim) for claim in claims))
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        where = ("average",) if layout.metric and twice == layout.average else ("title",)
+        _raise(layout, [LayoutMistake(where, f"two columns are called {twice!r}", "a name of its own for each column")])
     _raise(layout, itertools.chain(_claim_mistakes(claims, columns, picked), _print_mistakes(layout, names, picked)))
     _raise(layout, _printed_mistakes(layout, published))
     printed = {(entry["row"], entry["column"]): entry for entry in published}

@@ -286,6 +286,8 @@ def _sound_file(path: Path, source: Path | BinaryIO | None = None) -> Iterator[A
 def read_piece(path: Path, start: int, samples: int, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
     """`(samples,)` from `start`, both counted at `sample_rate`: a part of what `read` gives, up to rounding.
 
+    Next to the file's own ends it may differ by 1e-3 of its level: there the resampler knows another offset.
+
     Only that part and a tenth of a second at both sides, for the resampler, is decoded.
 
     Raises:

@@ -11,6 +11,7 @@ from sebench.config import items
 from sebench.config.load import Config
 from sebench.config.published import read_published
 from sebench.config.tables import (
+    COMPLEXITY_KEYS,
     Cell,
     ClaimLayout,
     LayoutMistake,
@@ -158,6 +159,14 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     nodes = {}
     problems: list[Problem] = []
     for name, layout in layouts.items():
+        wrong = [
+            (place, number.key) for place, number in enumerate(layout.columns) if number.key not in COMPLEXITY_KEYS
+        ]
+        for place, key in wrong:
+            keys = ("tables", name, "columns", place, "key")
+            accepted, near = choices(COMPLEXITY_KEYS, key), nearest(key, COMPLEXITY_KEYS)
+            told_at = ".".join(map(str, (study.name, *keys)))
+            problems.append(Problem(study.where(*keys), told_at, f"no number {key!r}", accepted, near))
         try:
             published = read_published(config.folder / "published" / layout.published) if layout.published else []
             spec = table_spec(

@@ -182,7 +182,7 @@ def _unknown(plan: Plan, name: str, layout: FigureLayout) -> Iterator[Problem]:
             yield from known(("rows",), "row that ends in an alternating stage", row, _alternating(plan))
     else:
         yield from known(("condition",), "condition", layout.condition, _sets(plan))
-        if isinstance(layout, SpectrogramsLayout):
+        if isinstance(layout, SpectrogramsLayout) and layout.condition in _sets(plan):
             sources = ("clean", "noisy", *_enhanced_rows(plan, layout.condition), *_absent(plan))
             for i, source in enumerate(shown.source for shown in layout.panels):
                 yield from known(("panels", i), "row", source, sources)

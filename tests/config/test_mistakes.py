@@ -12,8 +12,11 @@ import pytest
 
 from sebench.artefacts import Store
 from sebench.config import own_code
+from sebench.config.items import build
 from sebench.config.load import load_config
+from sebench.config.tables import COMPLEXITY_KEYS
 from sebench.errors import LISTED, ConfigError, choices
+from sebench.models.complexity import complexity
 from sebench.plan.build import build_plan, plan_from_settings
 from sebench.steps import run_step
 
@@ -268,6 +271,91 @@ def test_one_mistake_is_one_message(folder: Path, mistake: str) -> None:
     assert len(found) == 1, found
     for part in expected:
         assert part in found[0]
+
+
+#: what was found by someone who had not written the checks -> files, what the one message holds
+FRESH: dict[str, tuple[dict[str, str], list[str]]] = {
+    "a parameter of a model that a scale changes": (
+        {
+            "models/x.yaml": "m:\n  type: stage1\n  params: { hop: 0 }\n",
+            "studies/x.yaml": STUDY.replace("stage1", "m") + "  scales: { smoke: { models: { m: {} } } }\n",
+        },
+        ["models/x.yaml:3", "m.params.hop: found 0"],
+    ),
+    "more validations than steps, and a study that changes the steps": (
+        {
+            "scales/x.yaml": SCALE.replace("validations: 2", "validations: 100"),
+            "studies/x.yaml": STUDY + "  scales: { tiny: { steps: 6 } }\n",
+        },
+        ["scales/x.yaml:6", "100 validations in 4 steps"],
+    ),
+    "two stages of one name, and a study that changes the other": (
+        {
+            "recipes/x.yaml": RECIPE + "    - name: first\n",
+            "studies/x.yaml": STUDY.replace("supervised", "r")
+            + "  scales: { smoke: { stages: { second: { epochs: 1 } } } }\n",
+        },
+        ["recipes/x.yaml:4", "two stages are called 'first'"],
+    ),
+    "a part that no model of the grid has": (
+        {
+            "recipes/x.yaml": RECIPE + "      model: stage1\n    - name: second\n      init: { nope: first }\n",
+            "studies/x.yaml": STUDY.replace("mag_mse", "[mag_mse, l_c_04]").replace("supervised", "r"),
+        },
+        ["recipes/x.yaml:6", "r.stages.1.init.nope (in s.grid.0)", "has no part 'nope'"],
+    ),
+    "a label that would be ten gigabytes": (
+        {"studies/x.yaml": STUDY.replace("supervised }", "supervised }\n      label: '{model:>9999999999}'")},
+        ["studies/x.yaml:7", "cannot be filled in"],
+    ),
+    "a folder for a corpus that reads none": (
+        {"corpora/x.yaml": "c:\n  type: builtin\n  root: somewhere\n", "studies/x.yaml": STUDY.replace("builtin", "c")},
+        ["corpora/x.yaml:3", "a folder for corpus type 'builtin', which reads none"],
+    ),
+    "segments of no length": (
+        {"scales/x.yaml": SCALE.replace("segment_seconds: 1.0", "segment_seconds: 1.0e-9"), "studies/x.yaml": STUDY},
+        ["scales/x.yaml:5", "found 1e-09; accepted: at least 0.01"],
+    ),
+    "a number that no model has": (
+        {
+            "studies/x.yaml": STUDY + "  tables:\n    t:\n      title: t\n      type: complexity\n"
+            "      columns:\n        - { column: P, key: params }\n"
+        },
+        ["studies/x.yaml:14", "s.tables.t.columns.0.key: no number 'params'", "parameters"],
+    ),
+    "an average called as a column": (
+        {
+            "studies/x.yaml": STUDY
+            + "  tables:\n    t: { title: t, type: conditions, metric: si_sdr,\n      average: 0 dB }\n"
+        },
+        ["studies/x.yaml:11", "two columns are called '0 dB'"],
+    ),
+    "a figure of a condition that is not there": (
+        {
+            "studies/x.yaml": STUDY + "  figures:\n    f:\n      title: f\n      type: spectrograms\n"
+            "      condition: 5 dB\n      panels: [{ label: Mine, source: Stage1(MSE) }]\n"
+        },
+        ["studies/x.yaml:13", "no condition '5 dB'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", FRESH)
+def test_a_fresh_mistake_is_one_message(folder: Path, mistake: str) -> None:
+    files, expected = FRESH[mistake]
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    scale = "tiny" if "scales/x.yaml" in files else "smoke"
+    with pytest.raises(ConfigError) as caught:
+        build_plan(load_config(folder), "s", scale, None, Store(folder.parent / "results"))
+    (found,) = map(str, caught.value.problems)
+    for part in expected:
+        assert part in found
+
+
+def test_the_numbers_of_models_are_known() -> None:
+    counted = complexity(build({"type": "stage1", "params": {}}, "model"))
+    assert set(COMPLEXITY_KEYS) == set(counted)
 
 
 def test_an_empty_list_of_studies(folder: Path) -> None:

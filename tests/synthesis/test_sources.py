@@ -33,7 +33,12 @@ def test_a_piece_is_that_part_of_the_whole(tmp_path: Path, rate: int, start: int
     for named in (path, path.with_name(of_channel(path.name, "left"))):
         whole, piece = read(named), read_piece(named, start, 8000)
         assert piece.dtype == np.float32
-        np.testing.assert_allclose(piece, whole[start : start + 8000], atol=2e-6 if rate != RATE else 0)
+        # Where the file itself begins, the filter sees zeros: what is done about an offset depends on all that is read.
+        begins = max(0, 100 - start) if rate != RATE else 0
+        np.testing.assert_allclose(piece[:begins], whole[start:][:begins], atol=1e-3)
+        np.testing.assert_allclose(
+            piece[begins:], whole[start + begins : start + 8000], atol=2e-6 if rate != RATE else 0
+        )
 
 
 def test_a_piece_past_the_end_is_refused(tmp_path: Path) -> None:
