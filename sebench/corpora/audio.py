@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import math
@@ -37,6 +38,9 @@ CHANNELS = ("left", "right")
 
 #: A header with this many samples or more does not know how many there are.
 UNKNOWN = 1 << 62
+
+#: Hz, lowest and highest rate of a recording; headers beyond are damaged.
+RATES = (1000, 1_000_000)
 
 #: s of a file that are decoded at once, whatever its header promises.
 BLOCK_SECONDS = 600
@@ -129,10 +133,15 @@ def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
                 path = folder / entry.name
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                try:
+                    folder_there, file_there = entry.is_dir(), entry.is_file()
+                except OSError:  # a link that leads to itself, or to where nobody may look
+                    yield path, "a link that cannot be followed"
+                    continue
+                if folder_there:
                     yield from _walk(path, (*above, here))
-                elif not entry.is_file():
-                    yield path, "a link to what is not there" if entry.is_symlink() else "not a file"
+                elif not file_there:
+                    yield path, "a link to what is not there" if not path.exists() else "not a file"
                 elif not names.encodable(str(path)):
                     yield path, "its name is not UTF-8: rename it"
                 else:
@@ -159,6 +168,7 @@ def decode(path: Path) -> Decoded:
     """
     path, channel = _located(path)
     try:
+        _refuse_endless(path)
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {_reason(path, error)}") from error
@@ -262,6 +272,7 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Reader]:
     """
     with contextlib.ExitStack() as stack:
         try:
+            _refuse_endless(path)
             raw: BinaryIO = path.open("rb") if data is None else io.BytesIO(data)
         except OSError as error:
             raise DataError(f"{path}: {_reason(path, error)}") from error
@@ -276,11 +287,20 @@ def _sound_file(path: Path, source: Path | BinaryIO | None = None) -> Iterator[A
 
     source = path if source is None else source
     try:
+        _refuse_endless(path)
         file = soundfile.SoundFile(os.fsencode(source) if isinstance(source, Path) else source)
     except (OSError, RuntimeError, TypeError) as error:
         raise DataError(f"{path}: {_reason(path, error)}") from error
     with file:
+        if not RATES[0] <= file.samplerate <= RATES[1]:
+            raise DataError(f"{path}: its header says {file.samplerate} Hz; accepted: {RATES[0]} to {RATES[1]} Hz")
         yield file
+
+
+def _refuse_endless(path: Path) -> None:
+    """A pipe may never answer, a device never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path}: is a pipe or a device, not a file")
 
 
 def read_piece(path: Path, start: int, samples: int, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
@@ -355,6 +375,8 @@ def _mono(samples: npt.NDArray[np.float32], channel: int | None, path: Path) -> 
 
 
 def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "is a link that leads back to itself"
     if not path.exists():
         return "there is no such file"
     if path.is_dir():

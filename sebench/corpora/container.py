@@ -30,7 +30,24 @@ def fault(file: BinaryIO, samples: int) -> str:
 
 
 def _riff(file: BinaryIO, size: int, samples: int) -> str:
-    return _chunks(file, size, "<", b"data")
+    return _chunks(file, size, "<", b"data") or _sample_size(file, size, samples)
+
+
+def _sample_size(file: BinaryIO, size: int, samples: int) -> str:
+    """Of samples that are not coded, their bytes over the bytes of one must be how many were decoded."""
+    place, one = 12, 0
+    while place + 24 <= size:
+        file.seek(place)
+        name, length = struct.unpack("<4sI", file.read(8))
+        if name == b"fmt ":
+            tag, _, _, _, align = struct.unpack("<HHIIH", file.read(14))
+            one = align if tag in (1, 3) else 0
+        elif name == b"data":
+            if one and length < STREAMED and length // one != samples:
+                return f"its header announces {length // one} samples of {one} bytes, and {samples} were decoded"
+            return ""
+        place += 8 + length + length % 2
+    return ""
 
 
 def _aiff(file: BinaryIO, size: int, samples: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import soundfile
 
 import sebench
-from sebench.corpora.audio import decode, opened, read
+from sebench.corpora.audio import audio_files, decode, opened, probe, read, unusable_files
 from sebench.corpora.folder import Folder
 from sebench.errors import DataError
 
@@ -97,6 +98,41 @@ def test_what_is_not_all_there_is_refused_by_name(tmp_path: Path, name: str):
 
     with pytest.raises(DataError, match=name):
         block_by_block()
+
+
+def test_no_pipe_or_device_is_opened(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "device.wav").symlink_to("/dev/zero")
+    for name in ("pipe.wav", "device.wav"):
+        for reads in (decode, read, probe):
+            with pytest.raises(DataError, match=rf"{name}: is a pipe or a device, not a file"):
+                reads(tmp_path / name)
+    assert audio_files(tmp_path) == []
+
+
+def test_a_link_to_itself_is_left_out(tmp_path: Path):
+    (tmp_path / "self.wav").symlink_to("self.wav")
+    (tmp_path / "x.wav").write_bytes(encoded("WAV"))
+    assert audio_files(tmp_path) == [tmp_path / "x.wav"]
+    assert unusable_files(tmp_path) == [(tmp_path / "self.wav", "a link that cannot be followed")]
+    with pytest.raises(DataError, match=r"self\.wav: is a link that leads back to itself"):
+        decode(tmp_path / "self.wav")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (24, struct.pack("<I", 1), "says 1 Hz; accepted: 1000 to 1000000 Hz"),
+        (24, struct.pack("<I", 2_000_000_000), "says 2000000000 Hz"),
+        (34, struct.pack("<H", 3), "samples of 2 bytes, and"),
+    ],
+)
+def test_a_forged_header_of_a_wav_is_not_believed(tmp_path: Path, place: int, value: bytes, told: str):
+    data = encoded("WAV")
+    (tmp_path / "x.wav").write_bytes(data[:place] + value + data[place + len(value) :])
+    for reads in (decode, read):
+        with pytest.raises(DataError, match=rf"x\.wav: its header .*{told}"):
+            reads(tmp_path / "x.wav")
 
 
 def test_a_corpus_leaves_them_out_by_name(folder_root: Path):
