@@ -122,12 +122,12 @@ def test_layouts_that_make_no_sense(wrong):
 @pytest.mark.parametrize(
     ("change", "claim", "message"),
     [
-        ({"rows": ["Nosy"]}, {}, "row 'Nosy' is not there; accepted: Noisy"),
-        ({"metric": "pesk"}, {}, "metric 'pesk'"),
-        ({"published_columns": {"Average": "x"}}, {}, "published_columns 'Average'"),
+        ({"rows": ["Nosy"]}, {}, "no row 'Nosy'; accepted: Noisy"),
+        ({"metric": "pesk"}, {}, "no metric of the study 'pesk'"),
+        ({"published_columns": {"Average": "x"}}, {}, "published_columns.Average: no column 'Average'"),
         ({}, {"column": "Median"}, "column 'Median'"),
-        ({}, {"better": "Stage9"}, "row 'Stage9'"),
-        ({}, {"metric": "stoi"}, "metric 'stoi'"),
+        ({}, {"better": "Stage9"}, "no row of the table 'Stage9'"),
+        ({}, {"metric": "stoi"}, "no metric of that column 'stoi'"),
         ({}, {"worse_column": "-5 dB"}, "no columns of one metric in the same conditions"),
         ({"extra": ["stoi"]}, {"worse_column": "STOI"}, "no columns of one metric in the same conditions"),
     ],
@@ -155,7 +155,7 @@ def test_names_of_printed_numbers_that_the_file_does_not_have():
         layout = TableLayout(title="T", type="conditions", metric="pesq_nb", published="two_stage_pesq.csv", **changes)
         return table_spec(layout, rows=rows(["Noisy", "a"]), conditions=SNRS, metrics=METRICS, published=printed)
 
-    with pytest.raises(DataError, match=r"two_stage_pesq\.csv: row 'Nosy' is not there; accepted: Noisy"):
+    with pytest.raises(DataError, match=r"no row of two_stage_pesq\.csv 'Nosy'; accepted: Noisy"):
         made(published_rows={"Noisy": "Nosy"})
     with pytest.raises(DataError, match=r"two_stage_pesq\.csv: column 'PESQ@4dB' is not there"):
         made(published_columns={SNRS[0]: "PESQ@4dB"})
