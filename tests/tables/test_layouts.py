@@ -157,7 +157,7 @@ def test_names_of_printed_numbers_that_the_file_does_not_have():
 
     with pytest.raises(DataError, match=r"no row of two_stage_pesq\.csv 'Nosy'; accepted: Noisy"):
         made(published_rows={"Noisy": "Nosy"})
-    with pytest.raises(DataError, match=r"two_stage_pesq\.csv: column 'PESQ@4dB' is not there"):
+    with pytest.raises(DataError, match=r"no column of two_stage_pesq\.csv 'PESQ@4dB'"):
         made(published_columns={SNRS[0]: "PESQ@4dB"})
     columns = dict.fromkeys(SNRS, "PESQ@0dB")
     with pytest.raises(DataError, match=r"shows no number of two_stage_pesq\.csv, whose rows are Noisy, Stage1"):
