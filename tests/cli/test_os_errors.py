@@ -40,6 +40,7 @@ WORDS = {
     "corpus fetch": "voicebank_demand --to out",
     "check set": "{set}",
     "check loss": "mag_mse",
+    "check model": "stage1",
 }
 
 

@@ -35,7 +35,7 @@ def test_cosmetic_edits(repo: Repo) -> None:
     for path in repo.config.rglob("*.yaml"):
         path.write_text("# a comment\n\n" + path.read_text() + "\n# and another\n")
     assert repo.jobs() == []
-    assert repo.sebench("run").out.startswith("nothing to do")
+    assert repo.sebench("run").out.startswith("planning\nnothing to do")
 
 
 def test_files_that_arrive_in_another_order(repo: Repo) -> None:

@@ -67,7 +67,7 @@ def test_nothing_to_do_afterwards(finished: Repo) -> None:
     assert "Nothing to be done" in done.text
     again = finished.sebench("run")
     assert again.code == 0, again.text
-    assert again.out.startswith("nothing to do")
+    assert again.out.startswith("planning\nnothing to do")
     for row in ROWS:
         assert row.replace("*", r"\*") in again.out
 
