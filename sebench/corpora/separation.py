@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from sebench.corpora.manifest import SPLITS
 from sebench.corpora.names import key
+from sebench.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sebench.artefacts import Node, Store
 
 #: role -> (what it is called, whether training and validation must differ too)
 ROLES: Mapping[str, tuple[str, bool]] = {
@@ -126,3 +129,28 @@ def _shared_names(rows: pd.DataFrame, column: str, what: str, *, only_test: bool
         first = ", ".join(group.drop_duplicates("split")["path"].tolist())
         problems.append(f"{what} {spelt} occurs in {' and '.join(splits)} ({first})")
     return problems
+
+
+def refuse_trained_on(node: Node, store: Store, rendered: Node) -> None:
+    """Refuse a test set whose sounds another corpus gave to training.
+
+    Args:
+        node: whose parent `run`, if there is one, was trained.
+        store: where the corpora's manifests are.
+        rendered: the test set.
+
+    Raises:
+        DataError: with the files.
+    """
+    tested = store.ancestors(rendered, "corpus")
+    trained = store.ancestors(store.parent(node, "run"), "corpus") if "run" in node.parents else []
+    others = [corpus for corpus in trained if corpus.key not in {each.key for each in tested}]
+    if not others or not tested:
+        return
+    from sebench.corpora.manifest import read_manifest
+
+    paths = {corpus.stem: store.outputs(corpus)["manifest.parquet"] for corpus in (*others, *tested)}
+    manifests = {stem: read_manifest(path) for stem, path in paths.items() if path.exists()}
+    problems = crossing_problems(manifests, [corpus.stem for corpus in tested if corpus.stem in manifests])
+    if problems:
+        raise DataError("what is tested was trained on, from another corpus:\n  " + "\n  ".join(problems))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
+from sebench.corpora.separation import refuse_trained_on
 from sebench.enhancement.estimates import AUDIO
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, replacing, write_parquet
@@ -48,7 +49,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     audio, kept = store.state(node) / AUDIO, store.state(node) / "index.parquet"
     # The kept index is written after the audio: where it is there, the audio is whole.
     if not (kept.exists() and audio.exists()):
-        _refuse_trained_on(node, store, rendered)
+        refuse_trained_on(node, store, rendered)
         mixtures = read_parquet(store.outputs(rendered)["index.parquet"])["mixture"].tolist()
         kept.unlink(missing_ok=True)
         if "external" in node.spec:
@@ -58,27 +59,6 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         write_parquet(kept, index)
         store.write_provenance(node, started)
     write_parquet(store.outputs(node)["index.parquet"], read_parquet(kept))
-
-
-def _refuse_trained_on(node: Node, store: Store, rendered: Node) -> None:
-    """Refuse a test set whose sounds another corpus gave to training.
-
-    Raises:
-        DataError: with the files.
-    """
-    tested = store.ancestors(rendered, "corpus")
-    trained = store.ancestors(store.parent(node, "run"), "corpus") if "run" in node.parents else []
-    others = [corpus for corpus in trained if corpus.key not in {each.key for each in tested}]
-    if not others or not tested:
-        return
-    from sebench.corpora.manifest import read_manifest
-    from sebench.corpora.separation import crossing_problems
-
-    paths = {corpus.stem: store.outputs(corpus)["manifest.parquet"] for corpus in (*others, *tested)}
-    manifests = {stem: read_manifest(path) for stem, path in paths.items() if path.exists()}
-    problems = crossing_problems(manifests, [corpus.stem for corpus in tested if corpus.stem in manifests])
-    if problems:
-        raise DataError("what is tested was trained on, from another corpus:\n  " + "\n  ".join(problems))
 
 
 def _trained(node: Node, store: Store) -> tuple[Node | None, str]:

@@ -9,7 +9,7 @@ from small_corpora import make_folder_corpus
 
 from sebench.artefacts import Node, Store
 from sebench.corpora.folder import Folder
-from sebench.enhancement.step import _refuse_trained_on
+from sebench.corpora.separation import refuse_trained_on
 from sebench.errors import DataError
 from sebench.files import write_json, write_parquet
 from sebench.plan.summary import files_left_out
@@ -62,7 +62,7 @@ def test_a_test_set_of_what_another_corpus_trained_on_is_refused(store: Store, t
     def enhanced(name: str) -> Node:
         return Node("enhanced", name, {}, {"run": run.key, "set": sets[name].key})
 
-    _refuse_trained_on(enhanced("one"), store, sets["one"])  # its own splits were compared before mixing
-    _refuse_trained_on(enhanced("apart"), store, sets["apart"])
+    refuse_trained_on(enhanced("one"), store, sets["one"])  # its own splits were compared before mixing
+    refuse_trained_on(enhanced("apart"), store, sets["apart"])
     with pytest.raises(DataError, match=r"trained on, from another corpus:\n.*one-\w+: train and other-\w+: test"):
-        _refuse_trained_on(enhanced("other"), store, sets["other"])
+        refuse_trained_on(enhanced("other"), store, sets["other"])
