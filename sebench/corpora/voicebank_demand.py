@@ -114,8 +114,7 @@ class VoiceBankDemand(Corpus):
         return make(rows, rejected)
 
     def _pairs(self, root: Path, part: _Part, split: str) -> list[_Pair]:
-        clean = {path.stem: path for path in audio_files(_folder(root, part.clean))}
-        noisy = {path.stem: path for path in audio_files(_folder(root, part.noisy))}
+        clean, noisy = _by_stem(_folder(root, part.clean)), _by_stem(_folder(root, part.noisy))
         _same(root, part.clean, clean, part.noisy, noisy)
         logged = _read_log(_log_path(root, part.log))
         unknown = sorted(set(clean) - set(logged))
@@ -154,6 +153,15 @@ def _folder(root: Path, name: str) -> Path:
     if not folder.is_dir() or not audio_files(folder):
         raise DataError(f"{folder}: no such folder, or no audio in it; {DOWNLOAD} ({name}.zip)")
     return folder
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in audio_files(folder):
+        other = found.setdefault(path.stem, path)
+        if other != path:
+            raise DataError(f"{path}: {other} would be the same utterance; accepted: one of the two")
+    return found
 
 
 def _log_path(root: Path, name: str) -> Path:

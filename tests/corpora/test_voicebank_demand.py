@@ -59,6 +59,12 @@ def test_clean_and_noisy_must_correspond(voicebank_root: Path):
         VoiceBankDemand().build(voicebank_root, voicebank_root, 1)
 
 
+def test_an_utterance_in_two_containers_is_refused(voicebank_root: Path):
+    (voicebank_root / "clean_testset_wav/p232_001.flac").write_bytes(b"another")
+    with pytest.raises(DataError, match=r"p232_001\.wav: .*p232_001\.flac would be the same utterance"):
+        VoiceBankDemand().build(voicebank_root, voicebank_root, 1)
+
+
 def test_every_file_needs_a_log_line_and_lines_must_parse(voicebank_root: Path):
     log = voicebank_root / "log_testset.txt"
     whole = log.read_text()
