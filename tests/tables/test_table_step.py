@@ -123,6 +123,19 @@ def test_claims(study, node):
     assert outcomes == ["holds", "contradicted", "missing"]
 
 
+def test_a_study_of_ones_own_is_not_told_of_a_source(study, conditions, metrics):
+    layout = LAYOUT.model_copy(update={"published": "", "published_columns": {}})
+    footer = {**FOOTER, "source": ""}
+    told = {"rows": study.rows, "conditions": conditions, "metrics": metrics, "claims": CLAIMS[1:], "footer": footer}
+    own = study.node(table_spec(layout, **told))
+    run(own, study.store)
+    for name, path in study.store.outputs(own).items():
+        text = path.read_text().lower()
+        for word in ("claims of the source", "source:", "the paper's is as printed"):
+            assert word not in text, (name, word)
+    assert build_table(own, study.store).claims_heading == "Claims"
+
+
 def test_formats_say_the_same(study, node):
     table = build_table(node, study.store)
     run(node, study.store)
