@@ -26,7 +26,7 @@ def read_published(path: Path) -> list[dict[str, str]]:
     entries: list[dict[str, str]] = []
     lines: dict[tuple[str, str], int] = {}
     for line, entry in _entries(path):
-        where = f"{path}, line {line}"
+        where = f"{path}:{line}"
         for key in ("row", "column"):
             if not entry[key]:
                 raise DataError(f"{where}: `{key}` is empty; accepted: its name as printed")
@@ -63,7 +63,7 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     for line, fields in numbered:
         if len(fields) != len(header):
             raise DataError(
-                f"{path}, line {line}: has {len(fields)} fields; accepted: {len(header)}, as the first line (a comma "
+                f"{path}:{line}: has {len(fields)} fields; accepted: {len(header)}, as the first line (a comma "
                 'within a field needs quotes: "a, b")'
             )
         yield line, dict(zip(header, fields, strict=True))
@@ -81,9 +81,9 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         found = f"byte 0x{data[error.start]:02x}"
-        raise DataError(f"{path}, line {line}: {found} is not UTF-8; accepted: a file saved as UTF-8") from None
+        raise DataError(f"{path}:{line}: {found} is not UTF-8; accepted: a file saved as UTF-8") from None
     if "\0" in text:
-        raise DataError(f"{path}, line {text[: text.index(chr(0))].count(chr(10)) + 1}: a zero byte; accepted: text")
+        raise DataError(f"{path}:{text[: text.index(chr(0))].count(chr(10)) + 1}: a zero byte; accepted: text")
     return text
 
 
@@ -98,9 +98,9 @@ def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             hint = "; a quote is not closed" if "unexpected end" in str(error) else ""
-            raise DataError(f"{path}, line {start}: not a line of a CSV file ({error}){hint}") from None
+            raise DataError(f"{path}:{start}: not a line of a CSV file ({error}){hint}") from None
         if any("\n" in field or "\r" in field for field in fields):
-            raise DataError(f"{path}, line {start}: a field goes on over the end of the line; a quote is not closed")
+            raise DataError(f"{path}:{start}: a field goes on over the end of the line; a quote is not closed")
         if any(fields):
             yield start, [field.strip() for field in fields]
         start = reader.line_num + 1
@@ -111,12 +111,12 @@ def _check_header(path: Path, header: list[str]) -> None:
     lacking = [name for name in NEEDED if name not in header]
     if lacking:
         hint = "; fields are separated by commas" if len(header) == 1 else ""
-        raise DataError(f"{path}, line 1: needs the columns {', '.join(lacking)}{hint}; {accepted}")
+        raise DataError(f"{path}:1: needs the columns {', '.join(lacking)}{hint}; {accepted}")
     for name in header:
         if header.count(name) > 1:
-            raise DataError(f"{path}, line 1: column {name!r} stands twice")
+            raise DataError(f"{path}:1: column {name!r} stands twice")
         if name not in COLUMNS:
             near = nearest(name, COLUMNS)
             raise DataError(
-                f"{path}, line 1: no column {name!r}; {accepted}" + (f"; did you mean {near!r}?" if near else "")
+                f"{path}:1: no column {name!r}; {accepted}" + (f"; did you mean {near!r}?" if near else "")
             )

@@ -36,26 +36,26 @@ def lines(*rows: str) -> str:
     ("text", "parts"),
     [
         ("", ["is empty", "row, column, value"]),
-        ("row,column\n", ["line 1", "needs the columns value"]),
-        ("row;column;value\nNoisy;PESQ;2\n", ["line 1", "separated by commas"]),
-        ("row,column,value,value\n", ["line 1", "'value' stands twice"]),
-        ("row,column,value,nots\n", ["line 1", "no column 'nots'", "did you mean 'note'"]),
-        ("row,column,value,\nNoisy,PESQ,2,\n", ["line 1", "no column ''"]),
-        (lines("s,t,Noisy,PESQ,2.5,,", "s,t,Noisy,PESQ,2.6,,"), ["line 3", "'Noisy'", "'PESQ'", "line 2 already"]),
-        (lines("s,t,Noisy,PESQ,2.5,", "x"), ["line 2", "has 6 fields", "accepted: 7"]),
-        (lines("s,t,Noisy,PESQ,2.5,,a, b"), ["line 2", "has 8 fields", "needs quotes"]),
-        (lines("s,t,Noisy,PESQ,2.5,,", 's,"t,Noisy,STOI,0.9,,'), ["line 3", "a quote is not closed"]),
-        (lines('s,"t,Noisy,STOI,0.9,,', 's,t,Noisy,PESQ,"2.5",,'), ["line 2", "not a line of a CSV file"]),
-        (lines('s,"t" x,Noisy,STOI,0.9,,'), ["line 2", "not a line of a CSV file"]),
-        (lines("s,t,,PESQ,2.5,,"), ["line 2", "`row` is empty"]),
-        (lines("s,t,Noisy,,2.5,,"), ["line 2", "`column` is empty"]),
+        ("row,column\n", ["x.csv:1", "needs the columns value"]),
+        ("row;column;value\nNoisy;PESQ;2\n", ["x.csv:1", "separated by commas"]),
+        ("row,column,value,value\n", ["x.csv:1", "'value' stands twice"]),
+        ("row,column,value,nots\n", ["x.csv:1", "no column 'nots'", "did you mean 'note'"]),
+        ("row,column,value,\nNoisy,PESQ,2,\n", ["x.csv:1", "no column ''"]),
+        (lines("s,t,Noisy,PESQ,2.5,,", "s,t,Noisy,PESQ,2.6,,"), ["x.csv:3", "'Noisy'", "'PESQ'", "line 2 already"]),
+        (lines("s,t,Noisy,PESQ,2.5,", "x"), ["x.csv:2", "has 6 fields", "accepted: 7"]),
+        (lines("s,t,Noisy,PESQ,2.5,,a, b"), ["x.csv:2", "has 8 fields", "needs quotes"]),
+        (lines("s,t,Noisy,PESQ,2.5,,", 's,"t,Noisy,STOI,0.9,,'), ["x.csv:3", "a quote is not closed"]),
+        (lines('s,"t,Noisy,STOI,0.9,,', 's,t,Noisy,PESQ,"2.5",,'), ["x.csv:2", "not a line of a CSV file"]),
+        (lines('s,"t" x,Noisy,STOI,0.9,,'), ["x.csv:2", "not a line of a CSV file"]),
+        (lines("s,t,,PESQ,2.5,,"), ["x.csv:2", "`row` is empty"]),
+        (lines("s,t,Noisy,,2.5,,"), ["x.csv:2", "`column` is empty"]),
         *(
-            (lines(f"s,t,Noisy,PESQ,{value},,"), ["line 2", "`value` is", "accepted: a number as 2.5"])
+            (lines(f"s,t,Noisy,PESQ,{value},,"), ["x.csv:2", "`value` is", "accepted: a number as 2.5"])
             for value in ("nan", '"2,5"', "inf", "1e999", "2.5 dB", "0x10", "1_0", "٣", "-", "2.5*")
         ),
-        (lines("s,t,Noisy,PESQ,2.5,few,"), ["line 2", "`ci` is 'few'"]),
-        (lines("s,t,Noisy,PESQ,2.5,-0.1,"), ["line 2", "not below 0"]),
-        (lines("s,t,No\0isy,PESQ,2.5,,"), ["line 2", "zero byte"]),
+        (lines("s,t,Noisy,PESQ,2.5,few,"), ["x.csv:2", "`ci` is 'few'"]),
+        (lines("s,t,Noisy,PESQ,2.5,-0.1,"), ["x.csv:2", "not below 0"]),
+        (lines("s,t,No\0isy,PESQ,2.5,,"), ["x.csv:2", "zero byte"]),
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, parts: list[str]) -> None:
@@ -72,7 +72,7 @@ def test_mistakes(tmp_path: Path, text: str, parts: list[str]) -> None:
 def test_other_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(lines("s,t,Noisy,PESQ,2.5,,", "s,t,Gänze,PESQ,2.5,,").encode(encoding))
-    with pytest.raises(DataError, match=r"x\.csv, line \d+: (byte 0x[0-9a-f]{2} is not UTF-8|a zero byte)"):
+    with pytest.raises(DataError, match=r"x\.csv:\d+: (byte 0x[0-9a-f]{2} is not UTF-8|a zero byte)"):
         read_published(path)
 
 
