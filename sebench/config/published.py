@@ -117,6 +117,4 @@ def _check_header(path: Path, header: list[str]) -> None:
             raise DataError(f"{path}:1: column {name!r} stands twice")
         if name not in COLUMNS:
             near = nearest(name, COLUMNS)
-            raise DataError(
-                f"{path}:1: no column {name!r}; {accepted}" + (f"; did you mean {near!r}?" if near else "")
-            )
+            raise DataError(f"{path}:1: no column {name!r}; {accepted}" + (f"; did you mean {near!r}?" if near else ""))
