@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from sebench.config import items
 from sebench.config.load import ITEM_SECTIONS, Config
-from sebench.contracts import ContractBroken, Verdict, line
+from sebench.contracts import ContractBroken, Verdict, from_outside, line
 from sebench.errors import SebenchError
 from sebench.sections import ONE
 
@@ -78,12 +78,8 @@ def _require_class(config: Config, section: str, name: str) -> None:
 
 
 def _built(kind: str, name: str, build: Callable[[], object], cls: type[T]) -> T:
-    try:
+    with from_outside(f"{name}: cannot be built"):
         made = build()
-    except SebenchError:
-        raise
-    except Exception as error:  # whatever an item from outside raises
-        raise SebenchError(f"{name}: cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(made, cls):
         base = f"{cls.__module__}.{cls.__name__}"
         raise SebenchError(f"{name}: makes a {type(made).__name__}, which is no {kind}: derive it from {base}")

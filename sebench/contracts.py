@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from sebench.errors import SebenchError
@@ -12,6 +13,17 @@ Verdict = tuple[str, bool, str]
 
 class ContractBroken(SebenchError):
     """An item does not do what its class attributes or the interface of its kind say."""
+
+
+@contextlib.contextmanager
+def from_outside(what: str, error_type: type[SebenchError] = SebenchError) -> Iterator[None]:
+    """Whatever an item from outside raises in this block becomes an error for people; ours pass as they are."""
+    try:
+        yield
+    except SebenchError:
+        raise
+    except Exception as error:  # there is no saying what it may be
+        raise error_type(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def judged(checks: Iterable[Callable[..., str]], *subject: object) -> Iterator[Verdict]:

@@ -168,8 +168,8 @@ def decode(path: Path) -> Decoded:
     """
     path, channel = _located(path)
     try:
-        _refuse_endless(path)
-        data = path.read_bytes()
+        with _raw(path) as file:
+            data = file.read()
     except OSError as error:
         raise DataError(f"{path}: {_reason(path, error)}") from error
     with opened(path, data) as reader:
@@ -271,12 +271,7 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Reader]:
         DataError: missing, or not audio; from the reader's functions, what these say.
     """
     with contextlib.ExitStack() as stack:
-        try:
-            _refuse_endless(path)
-            raw: BinaryIO = path.open("rb") if data is None else io.BytesIO(data)
-        except OSError as error:
-            raise DataError(f"{path}: {_reason(path, error)}") from error
-        stack.enter_context(raw)
+        raw = stack.enter_context(_raw(path) if data is None else io.BytesIO(data))
         source = path if data is None else io.BytesIO(data)
         yield Reader(path, stack.enter_context(_sound_file(path, source)), raw)
 
@@ -285,15 +280,27 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Reader]:
 def _sound_file(path: Path, source: Path | BinaryIO | None = None) -> Iterator[Any]:
     import soundfile
 
-    source = path if source is None else source
-    try:
+    if source is None:
         _refuse_endless(path)
+        source = path
+    try:
         file = soundfile.SoundFile(os.fsencode(source) if isinstance(source, Path) else source)
     except (OSError, RuntimeError, TypeError) as error:
         raise DataError(f"{path}: {_reason(path, error)}") from error
     with file:
         if not RATES[0] <= file.samplerate <= RATES[1]:
             raise DataError(f"{path}: its header says {file.samplerate} Hz; accepted: {RATES[0]} to {RATES[1]} Hz")
+        yield file
+
+
+@contextlib.contextmanager
+def _raw(path: Path) -> Iterator[BinaryIO]:
+    _refuse_endless(path)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: {_reason(path, error)}") from error
+    with file:
         yield file
 
 

@@ -9,6 +9,9 @@ from typing import BinaryIO
 #: Sizes that a program writes which cannot go back to the header (a pipe): the end of the file is the end.
 STREAMED = 0x7FFF0000
 
+#: Codings of a WAV whose samples have one size: whole numbers and floats.
+UNCODED = (1, 3)
+
 #: Bytes of a header of NIST SPHERE, of which the second line says how many there are; no LDC corpus has more.
 SPHERE_HEADER = 1024
 
@@ -30,33 +33,16 @@ def fault(file: BinaryIO, samples: int) -> str:
 
 
 def _riff(file: BinaryIO, size: int, samples: int) -> str:
-    return _chunks(file, size, "<", b"data") or _sample_size(file, size, samples)
-
-
-def _sample_size(file: BinaryIO, size: int, samples: int) -> str:
-    """Of samples that are not coded, their bytes over the bytes of one must be how many were decoded."""
-    place, one = 12, 0
-    while place + 24 <= size:
-        file.seek(place)
-        name, length = struct.unpack("<4sI", file.read(8))
-        if name == b"fmt ":
-            tag, _, _, _, align = struct.unpack("<HHIIH", file.read(14))
-            one = align if tag in (1, 3) else 0
-        elif name == b"data":
-            if one and length < STREAMED and length // one != samples:
-                return f"its header announces {length // one} samples of {one} bytes, and {samples} were decoded"
-            return ""
-        place += 8 + length + length % 2
-    return ""
+    return _chunks(file, size, "<", b"data", samples)
 
 
 def _aiff(file: BinaryIO, size: int, samples: int) -> str:
-    return _chunks(file, size, ">", b"SSND")
+    return _chunks(file, size, ">", b"SSND", samples)
 
 
-def _chunks(file: BinaryIO, size: int, order: str, wanted: bytes) -> str:
-    """The chunk of samples must end within the file; what follows must be chunks."""
-    place, long_size, seen, odd = 12, 0, False, False
+def _chunks(file: BinaryIO, size: int, order: str, wanted: bytes, samples: int) -> str:
+    """The chunk of samples must end within the file and hold as many as were decoded; what follows must be chunks."""
+    place, long_size, seen, odd, one = 12, 0, False, False, 0
     while place + 8 <= size:
         file.seek(place)
         head = file.read(8)
@@ -73,6 +59,9 @@ def _chunks(file: BinaryIO, size: int, order: str, wanted: bytes) -> str:
         if name == b"ds64":
             file.seek(place + 16)
             long_size = struct.unpack("<Q", file.read(8))[0]
+        if name == b"fmt ":
+            coding, _, _, _, align = struct.unpack("<HHIIH", file.read(14).ljust(14, b"\0"))
+            one = align if coding in UNCODED else 0
         if name == wanted:
             if length >= STREAMED:
                 if length != 0xFFFFFFFF or long_size in (0, 0xFFFFFFFFFFFFFFFF):
@@ -81,6 +70,8 @@ def _chunks(file: BinaryIO, size: int, order: str, wanted: bytes) -> str:
             there = size - place - 8
             if length > there:
                 return f"its header announces {length} bytes of samples, {there} are there: it was cut off"
+            if one and length // one != samples:
+                return f"its header announces {length // one} samples of {one} bytes, and {samples} were decoded"
             seen = True
         odd = bool(length % 2)
         place += 8 + length + odd

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sebench.config import items
-from sebench.errors import DataError, SebenchError
+from sebench.contracts import from_outside
+from sebench.errors import DataError
 from sebench.models import contract as models
 from sebench.predictors import contract as predictors
 from sebench.predictors.base import Predictor
@@ -50,12 +51,8 @@ def refusal(spec: Mapping[str, Any]) -> str:
 def _tested(what: str, test: Callable[[], str]) -> str:
     """What was found; what the network raises is no result, as it may be the machine's fault (memory, a file)."""
     started = time.monotonic()
-    try:
+    with from_outside(f"{what}: cannot be run on noise, before training", DataError):
         found = test()
-    except SebenchError:
-        raise
-    except Exception as error:  # whatever a network from outside raises
-        raise DataError(f"{what}: cannot be run on noise, before training: {type(error).__name__}: {error}") from error
     log.info("%s: %s (%.2f s)", what, found or "is what its class says", time.monotonic() - started)
     return found
 

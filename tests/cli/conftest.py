@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +12,11 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 
+from place import Place
 from tiny_runs import RATE, make_run, make_set
 
-from sebench.artefacts import Node, Store
-from sebench.cli import main
+from sebench.artefacts import Store
 from sebench.training import step as training
-
-Command = Callable[..., tuple[int, str, str]]
-
-
-@dataclass(frozen=True)
-class Place:
-    """The folder, and what is in it."""
-
-    folder: Path
-    store: Store
-    run: Node
-    rendered: Node
 
 
 @pytest.fixture(scope="session")
@@ -58,18 +44,3 @@ def place(made: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place
     monkeypatch.delenv("SEBENCH_DEVICE", raising=False)
     monkeypatch.delenv("SEBENCH_RECORDINGS", raising=False)
     return Place(folder, Store("results"), made.run, made.rendered)
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`sebench WORDS` without a new process: exit code, output, errors. Any other end fails the test."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sebench", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        found = capsys.readouterr()
-        return int(ended.value.code or 0), found.out, found.err
-
-    return run

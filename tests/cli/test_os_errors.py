@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import typer
-from conftest import Command, Place
+from place import Command, Place
 
 from sebench.cli import app
 

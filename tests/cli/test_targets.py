@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import soundfile
-from conftest import Command, Place
+from place import Command, Place
 
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError

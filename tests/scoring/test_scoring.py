@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,6 @@ import torch
 from tiny_runs import alternating_run, item, make_run, predictor_run
 
 from sebench.artefacts import Node, Store
-from sebench.cli import main
 from sebench.corpora.audio import resample
 from sebench.enhancement.load import load_predictor
 from sebench.files import read_json, write_json
@@ -27,19 +25,10 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def score(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+def score(command: Command, tmp_path: Path) -> Command:
     """`sebench score WORDS` on the store in `tmp_path/store`: exit code, output, errors."""
 
-    def run(*words: object) -> tuple[int, str, str]:
-        options = ["--config-dir", str(CONFIG), "--results", str(tmp_path / "store")]
-        monkeypatch.setattr(sys, "argv", ["sebench", "score", *map(str, words), *options])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        found = capsys.readouterr()
-        return int(ended.value.code or 0), found.out, found.err
-
-    return run
+    return lambda *words: command("score", *words, "--config-dir", CONFIG, "--results", tmp_path / "store")
 
 
 def tone(seed: int, samples: int = RATE) -> np.ndarray:
