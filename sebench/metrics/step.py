@@ -134,6 +134,10 @@ def check_implementation(item: Mapping[str, Any]) -> None:
         )
 
 
+#: Signals of a row by name, the estimate or None, and why there is none.
+_Signals = tuple[Mapping[str, Any], Any, str]
+
+
 class _Scorer:
     """The signals of a set and the metrics to compute; sent to workers by fork, opened in each."""
 
@@ -143,6 +147,7 @@ class _Scorer:
         self.node, self.store, self.items = node, store, items
         self._audio: AudioStore | None = None
         self._metrics: dict[int, Metric | MetricValue] = {}
+        self._last: tuple[int, _Signals] | None = None
         set_node = store.parent(node, "set")
         self.sample_rate = int(set_node.spec["sample_rate"])
         self.index: pd.DataFrame = read_parquet(store.outputs(set_node)["index.parquet"])
@@ -168,17 +173,26 @@ class _Scorer:
                 self._metrics[position] = MetricValue.failed(f"{metric_name(item)}: {type(error).__name__}: {error}")
         return self._metrics[position]
 
-    def __call__(self, row: int, position: int) -> MetricValue:
-        """A metric's value of a row of the index."""
+    def signals(self, row: int) -> _Signals:
+        """The row's signals, the estimate or None, and why there is none. The metrics of a row come one after another:
+        it is read once.
+        """
         from sebench.synthesis.store import AudioStore
 
         if self._audio is None:
             self._audio = AudioStore.open(self.store, self.store.parent(self.node, "set"))
+        if self._last is None or self._last[0] != row:
+            signals = self._audio.row(row)
+            estimate, reason = (signals["noisy"], "") if self.estimates is None else self.estimates.row(row)
+            self._last = row, (signals, estimate, reason)
+        return self._last[1]
+
+    def __call__(self, row: int, position: int) -> MetricValue:
+        """A metric's value of a row of the index."""
         metric = self.metric(position)
         if isinstance(metric, MetricValue):
             return metric
-        signals = self._audio.row(row)
-        estimate, reason = (signals["noisy"], "") if self.estimates is None else self.estimates.row(row)
+        signals, estimate, reason = self.signals(row)
         if estimate is None:
             return MetricValue.failed(reason)
         return metric.compute(
