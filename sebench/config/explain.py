@@ -137,7 +137,8 @@ def _real_location(data: Any, base: Location, loc: tuple[Any, ...], missing: boo
     return tuple(result)
 
 
-def _fields_at(model: Any, loc: tuple[Any, ...]) -> list[str]:
+def _at(model: Any, loc: tuple[Any, ...]) -> list[type[pydantic.BaseModel]]:
+    """The schemas that may stand at a location below a schema."""
     current: list[Any] = [model]
     for part in loc:
         following: list[Any] = []
@@ -147,8 +148,11 @@ def _fields_at(model: Any, loc: tuple[Any, ...]) -> list[str]:
             elif not _is_model(candidate) or not isinstance(part, str) or not _tagged(candidate, part, current):
                 following.append(candidate)
         current = following
-    found = (name for candidate in current if _is_model(candidate) for name in _keys(candidate))
-    return list(dict.fromkeys(found))
+    return [candidate for candidate in current if _is_model(candidate)]
+
+
+def _fields_at(model: Any, loc: tuple[Any, ...]) -> list[str]:
+    return list(dict.fromkeys(name for candidate in _at(model, loc) for name in _keys(candidate)))
 
 
 def _keys(model: type[pydantic.BaseModel]) -> list[str]:
@@ -179,16 +183,5 @@ def _unwrap(annotation: Any) -> list[Any]:
 
 def _field_note(model: Any, loc: tuple[Any, ...]) -> str:
     """What the absent key is for."""
-    current: list[Any] = [model]
-    for part in loc[:-1]:
-        current = [
-            leaf
-            for candidate in current
-            for leaf in (
-                _unwrap(candidate.model_fields[part].annotation)
-                if _is_model(candidate) and part in candidate.model_fields
-                else [candidate]
-            )
-        ]
-    fields = (candidate.model_fields.get(loc[-1]) for candidate in current if _is_model(candidate))
+    fields = (candidate.model_fields.get(loc[-1]) for candidate in _at(model, loc[:-1]))
     return next((str(field.description) for field in fields if field is not None and field.description), "")

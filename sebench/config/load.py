@@ -90,10 +90,12 @@ class Config:
 
     def faults(self, section: str, name: str) -> list[Problem]:
         """Why an entry cannot be used: its own mistakes, or those of files in which it may stand."""
-        own = self.broken.get((section, name)) or self.broken.get((section, name.partition("@")[0]))
-        if own is None and name not in self.sections[section]:
-            own = self.broken.get((section, ""))
-        return own or []
+        own = self._own_faults(section, name)
+        return own if own or name in self.sections[section] else self.broken.get((section, ""), [])
+
+    def _own_faults(self, section: str, name: str) -> list[Problem]:
+        """Of an entry, or of the family that it is a member of."""
+        return self.broken.get((section, name)) or self.broken.get((section, name.partition("@")[0]), [])
 
     def get(self, section: str, name: str, where: str = "", key: str = "") -> Named:
         """The entry of that name.
@@ -101,10 +103,10 @@ class Config:
         Raises:
             ConfigError: no such entry; says what there is and what is nearest; or what is wrong with it.
         """
-        faults = self.broken.get((section, name)) or self.broken.get((section, name.partition("@")[0]))
+        faults = self._own_faults(section, name)
         found = None if faults else self.lookup(section, name)
         if found is None:
-            faults = faults or self.broken.get((section, ""))
+            faults = faults or self.broken.get((section, ""), [])
             raise ConfigError(faults or [missing(self, section, name, where or str(self.folder), key or section)])
         return found
 
