@@ -18,7 +18,7 @@ from sebench.cluster import job_is_over
 from sebench.errors import SebenchError
 from sebench.failures import describe, failures
 from sebench.files import write_json
-from sebench.machine import make_workable
+from sebench.machine import CACHE, make_workable
 from sebench.once import make_once, read_record, remove_record
 from sebench.plan.build import Plan
 from sebench.workers import process_start
@@ -225,7 +225,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0
     store.root.mkdir(parents=True, exist_ok=True)
-    make_workable(Path(".snakemake/cache"))
+    make_workable(CACHE)
     if claim(store):
         unlock(settings)
     for plan in plans:

@@ -7,6 +7,9 @@ import os
 import tempfile
 from pathlib import Path
 
+#: For caches and as a home, beside what Snakemake remembers of a project.
+CACHE = Path(".snakemake/cache")
+
 
 def make_workable(fallback: Path) -> None:
     """Set the environment variables without which Snakemake and the jobs end in an error on this machine.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sebench.errors import SebenchError, nearest
+from sebench.machine import CACHE, make_workable
 
 
 def snakemake_words(cores: str, profile: str, further: str) -> list[str]:
@@ -33,6 +34,7 @@ def snakemake_words(cores: str, profile: str, further: str) -> list[str]:
     except ValueError as error:
         raise SebenchError(f"--snakemake {further!r}: {error}; quote as in a shell") from None
     if words:
+        make_workable(CACHE)  # Snakemake's parser looks for a home
         _check_words(words)
     return [*(["--profile", profile] if profile else []), *words]
 
