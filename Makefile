@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 # Test processes; each costs a core and about 1 GB.
 JOBS ?= 2
 
+# What the second stage of dvc.yaml reads: without it `dvc repro --dry` stops on a fresh clone.
+READ_BY_DVC := results/runs results/tables/by-id results/figures/by-id
+
 .PHONY: help env demo test test-cluster test-all lint format clean-env
 
 help:
@@ -27,6 +30,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check cython "setuptools>=77" --constraint constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps pesqc2 --constraint constraints.txt
+	@mkdir -p $(READ_BY_DVC)
 	@touch $@
 
 demo: $(READY)

@@ -104,6 +104,12 @@ def test_a_lost_table_is_made_again_alone(versioned: Repo, tmp_path: Path) -> No
 def other_clone_has_it_all(repo: Repo, folder: Path) -> None:
     dvc(repo, "push")
     other = clone(repo, folder)
+    made = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("READ_BY_DVC"))
+    for name in made.split()[2:]:  # as `make env` does
+        (other.folder / name).mkdir(parents=True)
+    dry = dvc(other, "repro", "--dry").out
+    assert "> python -m sebench run" in dry
+    assert "> python -m sebench collect 'tiny'" in dry
     dvc(other, "pull")
     done = dvc(other, "repro")
     assert "Running stage" not in done.text, done.text
