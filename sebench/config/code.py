@@ -14,7 +14,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -30,11 +30,40 @@ from sebench.config.source import (
     member,
     module_path,
     normalised,
+    quiet,
     read_module,
     search_folders,
 )
 
 OWN = __name__.partition(".")[0]
+
+#: Modules of sebench that decide where and how something is computed, read, kept and told, and never what comes out:
+#: their definitions count for nothing.
+INFRASTRUCTURE = frozenset(
+    f"{OWN}.{name}"
+    for name in (
+        "artefacts",
+        "cluster",
+        "config.code",
+        "config.items",
+        "config.own_code",
+        "config.source",
+        "config.versions",
+        "contracts",
+        "errors",
+        "failures",
+        "files",
+        "isolated",
+        "once",
+        "restore",
+        "targets",
+        "training.checkpoint",
+        "training.interrupt",
+        "training.lease",
+        "training.progress",
+        "workers",
+    )
+)
 
 
 @dataclass
@@ -62,19 +91,20 @@ def code_hash(module_name: str, name: str) -> str:
     Raises:
         LookupError: there is no such definition.
     """
-    return code_of(module_name, name).hash
+    return code_of([f"{module_name}:{name}"]).hash
 
 
-def code_of(module_name: str, name: str) -> Code:
-    """A definition's code; of sebench's own all that it refers to in sebench.
+def code_of(starts: Sequence[str], apart: Iterable[str] = ()) -> Code:
+    """The code of some definitions; of sebench's own all that they refer to in sebench.
+
+    Args:
+        starts: `module:name`, of one package.
+        apart: definitions that do not count, as they have versions of their own: likewise, where they are defined.
 
     Raises:
         LookupError: there is no such definition.
     """
-    module = read_module(module_name)
-    if module is None or lookup(module, name) is None:
-        raise LookupError(f"{module_name}:{name}: no such definition")
-    return _Walk(module_name.partition(".")[0]).of(module, name)
+    return _Walk(starts[0].partition(".")[0], frozenset(apart)).of(starts)
 
 
 class _Walk:
@@ -82,16 +112,23 @@ class _Walk:
 
     Args:
         package: top-level package of the item, which is followed wherever it lies.
+        apart: definitions that do not count, as `module:name` where they are defined.
     """
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, apart: frozenset[str] = frozenset()) -> None:
         self.package = package
+        self.apart = apart
         self.code = Code()
         self.parts: dict[tuple[str, str], str] = {}
         self.queue: list[tuple[Module, str]] = []
 
-    def of(self, module: Module, name: str) -> Code:
-        self.queue = [(module, name)]
+    def of(self, starts: Iterable[str]) -> Code:
+        for place in starts:
+            name, _, attribute = place.partition(":")
+            module = read_module(name)
+            if module is None or lookup(module, attribute) is None:
+                raise LookupError(f"{place}: no such definition")
+            self.queue.append((module, attribute))
         while self.queue:
             self._define(*self.queue.pop())
         text = "\n".join(f"{key}={value}" for key, value in sorted(self.parts.items()))
@@ -104,10 +141,13 @@ class _Walk:
             self._imported(where.imports.get(what))
             return
         owner, statement = found
-        if not self._follows(owner.name) or (owner.name, what) in self.parts:
+        place = owner.name, what
+        if not self._follows(owner.name) or place in self.parts or ":".join(place) in self.apart:
             return
+        if self.package == OWN:
+            statement = quiet(statement)
         self.code.modules.add(owner.name)
-        self.parts[owner.name, what] = normalised(statement)
+        self.parts[place] = normalised(statement)
         self._refer(owner, statement)
         if what in owner.imports:  # an import in a `try`, and what stands in for it
             self._names([owner.imports[what]])
@@ -129,7 +169,7 @@ class _Walk:
 
     def _refer(self, owner: Module, statement: ast.stmt) -> None:
         local = {**owner.imports, **imports_of(statement, owner.package)}
-        for node in ast.walk(statement):
+        for node in _referring(statement):
             if isinstance(node, ast.Name):
                 self.queue.append((owner, node.id))
                 if node.id not in owner.imports:
@@ -177,7 +217,7 @@ class _Walk:
         """Whether definitions of that module count themselves; notes the distribution that it counts by otherwise."""
         top = name.partition(".")[0]
         if top == self.package:
-            return True
+            return top != OWN or name not in INFRASTRUCTURE
         if self.package == OWN or top == OWN or not top or top in sys.stdlib_module_names:
             return False
         where = _place(top)
@@ -187,6 +227,12 @@ class _Walk:
             self.code.packages.add(distribution)
             self.parts["distribution", distribution.partition(" ")[0]] = distribution
         return False
+
+
+@functools.lru_cache(maxsize=8192)
+def _referring(statement: ast.stmt) -> tuple[ast.AST, ...]:
+    kinds = (ast.Name, ast.Attribute, ast.ImportFrom, ast.Call)
+    return tuple(node for node in ast.walk(statement) if isinstance(node, kinds))
 
 
 @functools.lru_cache(maxsize=256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import importlib.machinery
 import importlib.util
@@ -153,7 +154,8 @@ def _changed(statement: ast.stmt) -> Iterator[str]:
             yield target.id
 
 
-def imports_of(statement: ast.stmt, package: str) -> dict[str, Imported]:
+@functools.lru_cache(maxsize=8192)
+def imports_of(statement: ast.stmt, package: str) -> Mapping[str, Imported]:
     """What the imports in a statement stand for, by local name; all names of a module by a name of its own.
 
     Args:
@@ -260,14 +262,45 @@ class _Normaliser(ast.NodeTransformer):
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _strip
 
 
+class _Quieter(ast.NodeTransformer):
+    """Removes what decides how something is told, and no value: texts of errors, logging, annotations of functions."""
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        node.cause = None
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        called = dotted(node.value.func) if isinstance(node.value, ast.Call) else []
+        return ast.Pass() if called[:1] in (["log"], ["print"], ["warnings"]) else self.generic_visit(node)
+
+    def _strip(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        if node.name != "__init__":  # whose annotations are the types of parameters
+            arguments = node.args
+            for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
+                argument.annotation = None
+            node.returns = None
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = _strip
+
+
+@functools.lru_cache(maxsize=8192)
+def quiet(statement: ast.stmt) -> ast.stmt:
+    """A copy of a statement with nothing in it that only decides how something is told."""
+    quieted: ast.stmt = _Quieter().visit(copy.deepcopy(statement))
+    return quieted
+
+
 #: Facts about an item that no computation reads.
 _DESCRIPTIVE = {"source", "equation", "version", "requires"}
 
 
+@functools.lru_cache(maxsize=8192)
 def normalised(statement: ast.stmt) -> str:
     """The statement's syntax tree as text, without docstrings, comments, positions and descriptive attributes."""
-    import copy
-
     copied = copy.deepcopy(statement)
     if isinstance(copied, ast.ClassDef):
         copied.body = [

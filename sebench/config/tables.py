@@ -9,9 +9,9 @@ Imports nothing heavy: the planner reads this.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -222,6 +222,7 @@ class Row(Spec):
 class ScoreColumn(Spec):
     """Mean over conditions of the mean over utterances."""
 
+    kind: ClassVar[str] = "score"
     name: str
     group: str = Field(default="", description="of a matrix")
     metric: str = Field(description="name in the score file")
@@ -230,15 +231,18 @@ class ScoreColumn(Spec):
     unit: str = ""
     note: str = Field(default="", description="beside the name; with one, no printed numbers stand beside ours")
     digits: int = 2
+    version: int = 1
 
 
 class ComplexityColumn(Spec):
     """A number of complexity.json."""
 
+    kind: ClassVar[str] = "complexity"
     name: str
     key: str
     style: Literal["si", "plain"] = "si"
     digits: int = 1
+    version: int = 1
     unit: str = ""
     higher_is_better: bool = False
 
@@ -246,6 +250,7 @@ class ComplexityColumn(Spec):
 class AgreementColumn(Spec):
     """How well predicted scores agree with measured ones."""
 
+    kind: ClassVar[str] = "agreement"
     name: str
     metric: str = Field(description="what is measured, by its name in the score file")
     statistic: Literal["mae", "lcc"]
@@ -254,6 +259,7 @@ class AgreementColumn(Spec):
     unit: str = ""
     note: str = Field(default="", description="as of a column of scores")
     digits: int = 2
+    version: int = 1
 
 
 Column = ScoreColumn | AgreementColumn | ComplexityColumn
@@ -309,7 +315,7 @@ def table_spec(
     published: Sequence[Mapping[str, str]] = (),
     claims: Sequence[ClaimLayout] = (),
     footer: Mapping[str, Any] | None = None,
-    version: int = 1,
+    versions: Callable[[str], int] = lambda _: 1,
 ) -> dict[str, Any]:
     """The JSON-able spec of a table node.
 
@@ -321,6 +327,7 @@ def table_spec(
         published: rows of `read_published`.
         claims: those that are about this table, in the table's own labels.
         footer: what the table must say about itself (study, scale, corpus, selection, amounts, ...).
+        versions: of "table" and of "column KIND".
 
     Raises:
         NothingToShow: the corpus has none of the table's test sets.
@@ -376,13 +383,13 @@ def table_spec(
         title=layout.title,
         layout={"type": layout.type},
         rows=chosen,
-        columns=columns,
+        columns=[column.model_copy(update={"version": versions(f"column {column.kind}")}) for column in columns],
         choices={source: by_label[source].choice for source in sources if by_label[source].choice},
         published=found,
         claims=list(claims),
         footer={**(footer or {}), **({"notes": layout.notes} if layout.notes else {})},
         second_best=layout.second_best,
-        version=version,
+        version=versions("table"),
     )
     return spec.model_dump(mode="json")
 

@@ -6,25 +6,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sebench.config import items
-from sebench.config.code import code_hash
+from sebench.config.code import code_of
 from sebench.files import read_json, write_json
 
-#: algorithm -> (version, where its code starts)
-ALGORITHMS: dict[str, tuple[int, str]] = {
-    "mixtures": (1, "sebench.synthesis.plan:plan_mixtures"),
-    "set": (3, "sebench.synthesis.render:render_mixture"),
-    "published set": (2, "sebench.synthesis.mixture:published"),
-    "run": (2, "sebench.training.step:run"),
-    "choice": (1, "sebench.training.choice:run"),
-    "enhanced": (1, "sebench.enhancement.step:run"),
-    "scores": (1, "sebench.metrics.step:run"),
-    "predictions": (1, "sebench.enhancement.predict:run"),
-    "complexity": (1, "sebench.models.complexity:complexity"),
-    "table": (5, "sebench.tables.step:run"),
-    "figure": (4, "sebench.report.step:run"),
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What has a version.
+
+    Args:
+        version: of its results.
+        starts: what decides them, as `sebench`'s `module:name`: its code counts, and all that it refers to, but for
+            the modules of `code.INFRASTRUCTURE`.
+        apart: what has a version of its own instead, where it is defined.
+    """
+
+    version: int
+    starts: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+
+
+_COLUMNS = tuple(f"tables.aggregate:{kind}_value" for kind in ("score", "agreement", "complexity"))
+_FIGURES = ("spectrograms", "sweep", "distributions", "scatter", "epochs")
+ALGORITHMS: dict[str, Algorithm] = {
+    "mixtures": Algorithm(1, ("synthesis.plan:plan_mixtures",)),
+    "set": Algorithm(3, ("synthesis.render:render_mixture",), ("synthesis.mixture:published",)),
+    "published set": Algorithm(2, ("synthesis.mixture:published",)),
+    "stage supervised": Algorithm(2, ("training.engine:Engine", "training.stages:Supervised")),
+    "stage predictor": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:PredictorTraining")),
+    "stage alternating": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:Alternating")),
+    "choice": Algorithm(1, ("training.choice:decide",)),
+    "enhanced": Algorithm(1, ("enhancement.step:outputs", "enhancement.step:entry", "enhancement.external:outputs")),
+    "scores": Algorithm(1, ("metrics.step:score", "metrics.step:assemble")),
+    "predictions": Algorithm(1, ("enhancement.predict:predicted",)),
+    "complexity": Algorithm(1, ("models.complexity:complexity",)),
+    "table": Algorithm(5, ("tables.step:build_table", "tables.step:WRITERS"), _COLUMNS),
+    "column score": Algorithm(1, ("tables.aggregate:score_value",)),
+    "column agreement": Algorithm(1, ("tables.aggregate:agreement_value",)),
+    "column complexity": Algorithm(1, ("tables.aggregate:complexity_value",)),
+    **{f"figure {kind}": Algorithm(4, (f"report.{kind}:make", "report.style:encoded")) for kind in _FIGURES},
 }
 
 LOCK = Path(__file__).with_name("versions.lock")
@@ -32,15 +56,20 @@ LOCK = Path(__file__).with_name("versions.lock")
 
 def version(algorithm: str) -> int:
     """The current version of one of `ALGORITHMS`."""
-    return ALGORITHMS[algorithm][0]
+    return ALGORITHMS[algorithm].version
+
+
+def code(algorithm: Algorithm) -> str:
+    """Hash of all code that decides an algorithm's results."""
+    starts, apart = ([f"sebench.{place}" for place in places] for places in (algorithm.starts, algorithm.apart))
+    return code_of(starts, apart).hash
 
 
 def current() -> dict[str, dict[str, int | str]]:
     """name -> version and code hash, of every algorithm and built-in item."""
     found: dict[str, dict[str, int | str]] = {}
-    for name, (number, path) in ALGORITHMS.items():
-        module, _, attribute = path.partition(":")
-        found[f"algorithm {name}"] = {"version": number, "code": code_hash(module, attribute)}
+    for name, algorithm in ALGORITHMS.items():
+        found[f"algorithm {name}"] = {"version": algorithm.version, "code": code(algorithm)}
     for kind in items.PACKAGES:
         for item in items.registry(kind).values():
             if item.builtin:

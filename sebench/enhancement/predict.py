@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,14 @@ from sebench.corpora.separation import refuse_trained_on
 from sebench.enhancement.estimates import Estimates
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    import torch
+
+    from sebench.predictors.base import Predictor
+
+#: A predicted score, or None and why there is none.
+Predicted = tuple[float | None, str]
 
 #: Columns of predictions.parquet, in order.
 COLUMNS = ("mixture", "index", "value", "status", "reason")
@@ -58,12 +67,10 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     store.write_provenance(node, started)
 
 
-def _predicted(node: Node, store: Store, trained: Node, mixtures: list[str]) -> Iterator[tuple[float | None, str]]:
-    import torch
-
+def _predicted(node: Node, store: Store, trained: Node, mixtures: list[str]) -> Iterator[Predicted]:
     from sebench.enhancement.load import load_predictor
     from sebench.synthesis.store import AudioStore
-    from sebench.training.device import pick_device, repeatable
+    from sebench.training.device import pick_device
 
     rendered = store.parent(node, "set")
     predictor = load_predictor(store.outputs(trained)["checkpoint.safetensors"])
@@ -74,11 +81,19 @@ def _predicted(node: Node, store: Store, trained: Node, mixtures: list[str]) -> 
         )
     rows = AudioStore.open(store, rendered)
     estimates = Estimates(store, store.parent(node, "enhanced"), mixtures) if "enhanced" in node.parents else None
-    device = pick_device()
+    judged = ((rows.row(i)["noisy"], "") if estimates is None else estimates.row(i) for i in range(len(rows)))
+    return predicted(predictor, judged, pick_device())
+
+
+def predicted(predictor: Predictor, judged: Iterable[tuple[Any, str]], device: torch.device) -> Iterator[Predicted]:
+    """What a predictor says of each signal `(samples)`, or why it says nothing; for no signal the reason is given."""
+    import torch
+
+    from sebench.training.device import repeatable
+
     predictor = predictor.to(device)
     with repeatable(1), torch.inference_mode():
-        for i in range(len(rows)):
-            waveform, reason = (rows.row(i)["noisy"], "") if estimates is None else estimates.row(i)
+        for waveform, reason in judged:
             if waveform is None:
                 yield None, reason
                 continue

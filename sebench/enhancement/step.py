@@ -76,11 +76,11 @@ def _trained(node: Node, store: Store) -> tuple[Node | None, str]:
 
 
 def _by_others(node: Node, store: Store, rendered: Node, mixtures: list[str], audio: Path) -> pd.DataFrame:
-    from sebench.enhancement.external import open_external, outputs
+    from sebench.enhancement import external
     from sebench.synthesis.store import AudioStore
 
-    model = open_external(node, store)
-    return _written(outputs(model, rendered, AudioStore.open(store, rendered)), mixtures, audio)
+    model = external.open_external(node, store)
+    return _written(external.outputs(model, rendered, AudioStore.open(store, rendered)), mixtures, audio)
 
 
 def _by_run(node: Node, store: Store, rendered: Node, mixtures: list[str], audio: Path) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def _enhance(store: Store, trained: Node, rendered: Node, mixtures: list[str], a
         raise DataError(f"run {trained.stem} works at {model.sample_rate} Hz, set {rendered.stem} has {sample_rate} Hz")
     rows = AudioStore.open(store, rendered)
     with repeatable(1):
-        return _written(_outputs(model, rows, sample_rate, pick_device()), mixtures, audio)
+        return _written(outputs(model, rows, sample_rate, pick_device()), mixtures, audio)
 
 
 def _written(outputs: Iterator[np.ndarray[Any, Any]], mixtures: list[str], audio: Path) -> pd.DataFrame:
@@ -107,17 +107,17 @@ def _written(outputs: Iterator[np.ndarray[Any, Any]], mixtures: list[str], audio
     with replacing(audio) as temporary, temporary.open("wb") as file:
         entries, offset = [], 0
         for mixture, output in zip(mixtures, outputs, strict=True):
-            reason = "" if np.isfinite(output).all() else "the model's output is not finite"
-            entries.append(_entry(mixture, offset, len(output), reason))
-            if not reason:
+            entries.append(entry(mixture, offset, output))
+            if entries[-1]["status"] == "ok":
                 file.write(output.astype("<f4").tobytes())
                 offset += len(output)
     return _frame(entries)
 
 
-def _outputs(
+def outputs(
     model: Model, rows: AudioStore, sample_rate: int, device: torch.device
 ) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    """Each utterance of a rendered set, enhanced `(samples)`."""
     import torch
 
     from sebench.training.data import whole_row
@@ -132,13 +132,18 @@ def _outputs(
 def _failed(mixtures: list[str], reason: str, audio: Path) -> pd.DataFrame:
     with replacing(audio):
         pass
-    return _frame([_entry(mixture, 0, 0, reason) for mixture in mixtures])
+    return _frame([_failed_entry(mixture, reason) for mixture in mixtures])
 
 
-def _entry(mixture: str, offset: int, samples: int, reason: str) -> dict[str, Any]:
-    if reason:
-        return dict(zip(COLUMNS, (mixture, -1, 0, "failed", reason), strict=True))
-    return dict(zip(COLUMNS, (mixture, offset, samples, "ok", ""), strict=True))
+def entry(mixture: str, offset: int, output: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """The row of the index of an enhanced utterance `(samples)`; one that is not finite has failed."""
+    if not np.isfinite(output).all():
+        return _failed_entry(mixture, "the model's output is not finite")
+    return dict(zip(COLUMNS, (mixture, offset, len(output), "ok", ""), strict=True))
+
+
+def _failed_entry(mixture: str, reason: str) -> dict[str, Any]:
+    return dict(zip(COLUMNS, (mixture, -1, 0, "failed", reason), strict=True))
 
 
 def _frame(entries: list[dict[str, Any]]) -> pd.DataFrame:

@@ -74,7 +74,8 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     if unable:  # after the other metrics, whose values are kept
         raise unable[0] if len(unable) == 1 else SebenchError("\n".join(map(str, unable)))
     rows = read_parquet(store.outputs(store.parent(node, "set"))["index.parquet"])
-    write_parquet(store.outputs(node)["scores.parquet"], _assemble(rows, items, paths))
+    parts = [_read_part(path, rows) for path in paths]
+    write_parquet(store.outputs(node)["scores.parquet"], assemble(rows, items, parts))
     store.write_provenance(node, started, computed=computed, threads=threads)
 
 
@@ -138,6 +139,16 @@ def check_implementation(item: Mapping[str, Any]) -> None:
 _Signals = tuple[Mapping[str, Any], Any, str]
 
 
+def score(metric: Metric, row: _Signals, sample_rate: int) -> MetricValue:
+    """A metric's value of a row; a hole where the row has no estimate."""
+    signals, estimate, reason = row
+    if estimate is None:
+        return MetricValue.failed(reason)
+    return metric.compute(
+        clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=sample_rate
+    )
+
+
 class _Scorer:
     """The signals of a set and the metrics to compute; sent to workers by fork, opened in each."""
 
@@ -192,12 +203,7 @@ class _Scorer:
         metric = self.metric(position)
         if isinstance(metric, MetricValue):
             return metric
-        signals, estimate, reason = self.signals(row)
-        if estimate is None:
-            return MetricValue.failed(reason)
-        return metric.compute(
-            clean=signals.get("clean"), estimate=estimate, noisy=signals["noisy"], sample_rate=self.sample_rate
-        )
+        return score(metric, self.signals(row), self.sample_rate)
 
 
 _scorer: _Scorer | None = None
@@ -246,23 +252,27 @@ def _frame(index: pd.DataFrame, values: Sequence[MetricValue]) -> pd.DataFrame:
     )
 
 
-def _assemble(index: pd.DataFrame, items: Sequence[Mapping[str, Any]], paths: Sequence[Path]) -> pd.DataFrame:
+def _read_part(path: Path, index: pd.DataFrame) -> pd.DataFrame:
+    part = read_parquet(path)
+    if list(part["mixture"]) != list(index["mixture"]):
+        raise DataError(f"{path}: its mixtures are not those of the set; delete it and score again")
+    return part
+
+
+def assemble(index: pd.DataFrame, items: Sequence[Mapping[str, Any]], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The content of scores.parquet: the metrics' parts, one below the other, each in the index's order."""
     import pandas as pd
 
-    frames = []
-    for item, path in zip(items, paths, strict=True):
-        part = read_parquet(path)
-        if list(part["mixture"]) != list(index["mixture"]):
-            raise DataError(f"{path}: its mixtures are not those of the set; delete it and score again")
-        frames.append(
-            part.assign(
-                index=index["index"].to_numpy(),
-                metric=metric_name(item),
-                implementation=told_implementation(item),
-                version=int(item.get("version") or 0),
-                snr_db=index["snr_db"].to_numpy(),
-                noise_kind=index["noise_kind"].to_numpy(),
-                speaker=index["speaker"].to_numpy(),
-            )
+    frames = [
+        part.assign(
+            index=index["index"].to_numpy(),
+            metric=metric_name(item),
+            implementation=told_implementation(item),
+            version=int(item.get("version") or 0),
+            snr_db=index["snr_db"].to_numpy(),
+            noise_kind=index["noise_kind"].to_numpy(),
+            speaker=index["speaker"].to_numpy(),
         )
+        for item, part in zip(items, parts, strict=True)
+    ]
     return pd.concat(frames, ignore_index=True)[COLUMNS]

@@ -21,8 +21,6 @@ from sebench.models.base import FrameModel, Model
 if TYPE_CHECKING:
     from sebench.artefacts import Node, Store
 
-VERSION = 1
-
 #: Audio and repeats of the time measurement.
 SECONDS, REPEATS = 4.0, 5
 
@@ -98,7 +96,7 @@ def run(node: Node, store: Store, threads: int) -> None:
         real_time_factor_range=[round(factor["least"], 6), round(factor["most"], 6)],
         real_time_factor_setup={"threads": 1, "seconds": SECONDS, "repeats": REPEATS, "batch": 1, "device": "cpu"},
     )
-    write_json(store.outputs(node)["complexity.json"], {**complexity(model), "version": VERSION})
+    write_json(store.outputs(node)["complexity.json"], {**complexity(model), "version": node.spec["version"]})
 
 
 def _macs(model: Model) -> tuple[int, int]:

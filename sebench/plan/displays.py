@@ -178,7 +178,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
                 published=published,
                 claims=claims.get(name, []),
                 footer=told,
-                version=version("table"),
+                versions=version,
             )
         except NothingToShow:
             continue

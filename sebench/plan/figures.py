@@ -49,7 +49,7 @@ def figure_nodes(config: Config, plan: Plan) -> dict[str, Node]:
         if found:
             continue
         spec, parents = _resolved(config, plan, layout)
-        content = spec.model_copy(update={"version": version("figure")}).model_dump(mode="json")
+        content = spec.model_copy(update={"version": version(f"figure {spec.figure}")}).model_dump(mode="json")
         # Named by its content alone: two places that show the same figure must agree on its path.
         nodes[name] = Node("figure", str(content["figure"]), content, parents)
     if problems:

@@ -290,7 +290,7 @@ def run_nodes(
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
         settings = stage_spec(config, stage, amounts, select_by, changes, sets["train"].hints["count"])
         spec = {
-            "version": version("run"),
+            "version": version(f"stage {stage.kind}"),
             "stage": settings,
             **networks,
             "seed": cell.seed,

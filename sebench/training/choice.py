@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 from sebench.artefacts import Node, Store, candidate
 from sebench.errors import DataError
 from sebench.files import read_json, write_json
+
+#: (value, seed) -> name and run.json of a run.
+Reports = Mapping[tuple[str, int], tuple[str, Mapping[str, Any]]]
 
 
 def run(node: Node, store: Store, threads: int = 1) -> None:
@@ -27,19 +32,30 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     """
     del threads
     started = time.time()
-    higher_is_better = bool(node.spec["higher_is_better"])
-    entries = [_entry(node, store, value) for value in node.spec["values"]]
+    runs = {place: store.parent(node, candidate(*place)) for place in product(node.spec["values"], node.spec["seeds"])}
+    reports = {place: (run.stem, read_json(store.outputs(run)["run.json"])) for place, run in runs.items()}
+    write_json(store.outputs(node)["choice.json"], decide(node.spec, reports))
+    store.write_provenance(node, started)
+
+
+def decide(spec: Mapping[str, Any], reports: Reports) -> dict[str, Any]:
+    """Every value with its validation, and the best one: the content of choice.json.
+
+    Args:
+        spec: of the choice.
+        reports: of the runs of all values and seeds.
+    """
+    higher_is_better = bool(spec["higher_is_better"])
+    entries = [_entry(spec, reports, value) for value in spec["values"]]
     able = [entry for entry in entries if entry["mean"] is not None]
     best = (max if higher_is_better else min)(able, key=lambda entry: entry["mean"], default=None)
-    content = {
-        "axis": node.spec["axis"],
-        "by": node.spec["by"],
+    return {
+        "axis": spec["axis"],
+        "by": spec["by"],
         "higher_is_better": higher_is_better,
         "chosen": best["value"] if best else None,
         "candidates": entries,
     }
-    write_json(store.outputs(node)["choice.json"], content)
-    store.write_provenance(node, started)
 
 
 def chosen_run(node: Node, store: Store, seed: int) -> tuple[Node | None, str]:
@@ -58,19 +74,18 @@ def chosen_run(node: Node, store: Store, seed: int) -> tuple[Node | None, str]:
     return store.parent(node, candidate(found["chosen"], seed)), ""
 
 
-def _entry(node: Node, store: Store, value: str) -> dict[str, Any]:
+def _entry(spec: Mapping[str, Any], reports: Reports, value: str) -> dict[str, Any]:
     from sebench.statistics.bootstrap import mean_interval
 
     means: list[float] = []
     scores: dict[int, list[float]] = defaultdict(list)
     reason = ""
-    for seed in node.spec["seeds"]:
-        parent = store.parent(node, candidate(value, seed))
-        report = read_json(store.outputs(parent)["run.json"])
+    for seed in spec["seeds"]:
+        stem, report = reports[value, seed]
         if report["status"] != "ok":
-            reason = reason or f"run {parent.stem} failed: {report['reason']}"
+            reason = reason or f"run {stem} failed: {report['reason']}"
         elif report["valid"] is None:
-            reason = reason or f"run {parent.stem}: no validation utterance has a value"
+            reason = reason or f"run {stem}: no validation utterance has a value"
         else:
             means.append(float(report["valid"]))
             for i, score in enumerate(report["valid_scores"]):

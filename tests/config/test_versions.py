@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +38,98 @@ def test_changed_code_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         f"loss neg_si_snr: the code changed and the version ({now['loss neg_si_snr']['version']}) did not",
         "model stage1: is new",
     ]
+
+
+# What rings for which algorithm, in a copy of the source
+
+
+TIMES = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source") / "sebench"
+    shutil.copytree(Path(versions.__file__).parents[1], folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture
+def stale_after(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], set[str]]]:
+    """Algorithms whose hash a change of one file makes another; the file is put back."""
+    monkeypatch.setattr(source, "search_folders", lambda top: [tree] if top == "sebench" else [])
+    texts: dict[Path, str] = {}
+
+    def write(path: Path, text: str) -> None:
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, ns=(0, next(TIMES)))  # what was parsed is known by the file's time
+
+    def changed(file: str, old: str, new: str) -> set[str]:
+        path = tree / file
+        text = texts.setdefault(path, path.read_text(encoding="utf-8"))
+        assert text.count(old) >= 1, f"{file} has no {old!r}"
+        before = {name: versions.code(algorithm) for name, algorithm in versions.ALGORITHMS.items()}
+        write(path, text.replace(old, new, 1))
+        return {name for name, algorithm in versions.ALGORITHMS.items() if versions.code(algorithm) != before[name]}
+
+    yield changed
+    for place, text in texts.items():
+        write(place, text)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("training/lease.py", "WAIT_SECONDS = 3600.0", "WAIT_SECONDS = 60.0"),
+        ("training/progress.py", "INTERVAL_SECONDS = 1.0", "INTERVAL_SECONDS = 9.0"),
+        ("artefacts.py", '    "snakemake",\n', '    "snakemake",\n    "dvc",\n'),
+        ("cluster.py", " + ", " - "),
+        ("training/stages.py", "every parameter of the model is frozen", "all is frozen"),
+        ("training/stages.py", 'log.info("measuring', 'log.info("now measuring'),
+        ("synthesis/plan.py", "the corpus's splits are not separate", "splits overlap"),
+        ("training/step.py", "held.generation - 1", "held.generation + 1"),
+        ("metrics/step.py", 'log.info("%s: computed %s"', 'log.info("%s computed: %s"'),
+    ],
+)
+def test_what_changes_no_result_rings_for_nothing(
+    stale_after: Callable[[str, str, str], set[str]], file: str, old: str, new: str
+) -> None:
+    assert stale_after(file, old, new) == set()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "file", "old", "new"),
+    [
+        ("mixtures", "synthesis/plan.py", "spare = _samples(noise) - samples", "spare = _samples(noise) + samples"),
+        ("set", "synthesis/mixture.py", 'noise_level - row["snr_db"]', 'noise_level + row["snr_db"]'),
+        ("published set", "synthesis/mixture.py", '"noise": noisy - speech', '"noise": noisy + speech'),
+        ("stage supervised", "training/stages.py", "values.mean().backward()", "(-values.mean()).backward()"),
+        ("stage predictor", "training/predictor_stages.py", "_mean([(p - m) ** 2", "_mean([(p + m) ** 2"),
+        ("stage alternating", "training/predictor_stages.py", "1.0 / self.epoch_steps", "-1.0 / self.epoch_steps"),
+        ("choice", "training/choice.py", "max if higher_is_better", "min if higher_is_better"),
+        ("enhanced", "enhancement/step.py", "if not np.isfinite", "if np.isfinite"),
+        ("scores", "metrics/step.py", "    if estimate is None", "    if estimate is not None"),
+        ("predictions", "enhancement/predict.py", "if math.isfinite", "if not math.isfinite"),
+        ("complexity", "models/complexity.py", '"flops_per_second": 2 *', '"flops_per_second": -2 *'),
+        ("table", "tables/text.py", "entry.low < 0", "entry.low > 0"),
+        ("column score", "tables/aggregate.py", "(m - mean) ** 2", "(m + mean) ** 2"),
+        ("column agreement", "tables/aggregate.py", "(v - mean) ** 2", "(v + mean) ** 2"),
+        ("column complexity", "tables/aggregate.py", "ours=float(content)", "ours=-float(content)"),
+        ("figure spectrograms", "report/spectrograms.py", "RANGE_DB = 70.0", "RANGE_DB = -70.0"),
+        ("figure sweep", "report/sweep.py", '["high"] - entry["mean"]', '["high"] + entry["mean"]'),
+        ("figure distributions", "report/distributions.py", "spec.exponent - 1.0", "spec.exponent + 1.0"),
+        ("figure scatter", "report/scatter.py", "[low - edge", "[low + edge"),
+        ("figure epochs", "report/epochs.py", "(x % 2 == 1)", "(x % 2 != 1)"),
+    ],
+)
+def test_a_sign_in_a_kernel_rings_for_its_algorithm(
+    stale_after: Callable[[str, str, str], set[str]], algorithm: str, file: str, old: str, new: str
+) -> None:
+    assert stale_after(file, old, new) == {algorithm}
+
+
+def test_what_several_algorithms_share_rings_for_all(stale_after: Callable[[str, str, str], set[str]]) -> None:
+    stages = {name for name in versions.ALGORITHMS if name.startswith("stage ")}
+    assert stale_after("training/optimisers.py", "= ", "= -") == stages
 
 
 CODE = '''

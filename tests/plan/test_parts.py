@@ -108,7 +108,7 @@ def test_published_mixtures_have_a_version_of_their_own(
     assert not make.is_published(config, "builtin", "test", None)
     mixtures = planned(config, Store(tmp_path / "r"), "no_reverb")[1]
     before = {published: make.set_node(mixtures, 16000, published).id for published in (True, False)}
-    raised = {**versions.ALGORITHMS, "set": (99, "")}
+    raised = {**versions.ALGORITHMS, "set": versions.Algorithm(99, ())}
     monkeypatch.setattr(versions, "ALGORITHMS", raised)
     after = {published: make.set_node(mixtures, 16000, published).id for published in (True, False)}
     assert after[True] == before[True]

@@ -292,9 +292,7 @@ def test_a_matrix_puts_rows_into_groups_of_columns(study, metrics, conditions):
     claim = ClaimLayout(
         text="one is better", better="MSE", worse="MSE", column="one/PESQ", worse_column="other/PESQ", source="s"
     )
-    node = study.node(
-        table_spec(layout, rows=study.rows, conditions=conditions, metrics=metrics, claims=[claim], version=1)
-    )
+    node = study.node(table_spec(layout, rows=study.rows, conditions=conditions, metrics=metrics, claims=[claim]))
     run(node, study.store)
     table = read_json(study.store.outputs(node)["table.json"])
     assert [column["name"] for column in table["columns"]] == ["one/PESQ", "one/STOI", "other/PESQ", "other/STOI"]
