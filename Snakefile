@@ -1,6 +1,6 @@
 # Studies as build targets: `snakemake`, or `snakemake --config study=two_stage scale=demo corpus=builtin`.
 # The driver plans from config/ and freezes every node; a job reads frozen nodes by id and nothing else.
-from sebench.workflow import Workflow
+from sebench.run.workflow import Workflow
 
 
 configfile: "config/config.yaml"

@@ -23,7 +23,8 @@ from torch import Tensor
 from torchmetrics.functional.audio import scale_invariant_signal_noise_ratio
 
 from sebench.config.items import build, registry
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.signal.stft import Stft
 
 RATE, SECONDS, BATCH = 16000, 4.0, 16

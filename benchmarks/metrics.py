@@ -31,7 +31,7 @@ from sebench.config.items import build, registry
 from sebench.files import write_parquet
 from sebench.metrics.base import implementation, installed
 from sebench.metrics.step import run
-from sebench.workers import start_worker
+from sebench.process.workers import start_worker
 
 RATE, SECONDS, SNR_DB = 16000, 5.0, 5.0
 Pair = tuple[np.ndarray, np.ndarray]
@@ -40,7 +40,7 @@ REPEATS = 15
 
 def clip(index: int) -> Pair:
     """Speech and noise, `(samples,)` float32 each."""
-    from sebench.corpora.builtin_speech import Utterance, utterance  # imports SciPy, as some of the metrics do
+    from sebench.corpora.builtin.speech import Utterance, utterance  # imports SciPy, as some of the metrics do
 
     speech = np.resize(utterance(Utterance("test", index % 8, seed=0)), int(RATE * SECONDS))
     noise = np.random.default_rng(index).standard_normal(speech.size) * speech.std() * 10 ** (-SNR_DB / 20)

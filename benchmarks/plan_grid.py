@@ -41,7 +41,7 @@ print(len(plan.cells), len(plan.nodes.by_key), loaded - start, planned - loaded)
 JOB = """
 import time
 start = time.perf_counter()
-from sebench.workflow import Workflow
+from sebench.run.workflow import Workflow
 Workflow({"results": "results"}, inside_job=True)
 print(time.perf_counter() - start)
 """

@@ -32,10 +32,10 @@ from sebench.config.load import load_config
 from sebench.config.mixing import Mixing
 from sebench.corpora import step as corpus_step
 from sebench.plan.nodes import corpus_node
+from sebench.process.workers import start_worker
 from sebench.synthesis import plan, render
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.responses import Responses
-from sebench.workers import start_worker
 
 #: case -> (mixing, changes of it, mixtures of each process over `--mixtures`)
 CASES: dict[str, tuple[str, dict[str, Any], int]] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sebench.config import items
-from sebench.config.load import ITEM_SECTIONS, Config, Named
+from sebench.config.entries import ITEM_SECTIONS, Config, Named
 from sebench.config.schema import point_name
 from sebench.errors import ConfigError, SebenchError, nearest
 from sebench.sections import LISTS, SINGULAR

@@ -17,8 +17,8 @@ from sebench.sections import LISTS, ONE, one_of
 
 if TYPE_CHECKING:
     from sebench.artefacts import Store
-    from sebench.config.load import Config
-    from sebench.plan.build import Plan
+    from sebench.config.entries import Config
+    from sebench.plan.plan import Plan
 
 app = typer.Typer(
     help="Ablation tables of speech enhancement as build targets.", no_args_is_help=True, add_completion=False
@@ -96,10 +96,10 @@ def run(
     params: Params = None,
 ) -> None:
     """Make a study: everything that is missing, through Snakemake; then print its tables."""
-    from sebench import driver
     from sebench.config.params import read_params
     from sebench.plan.summary import files_left_out
-    from sebench.run_options import snakemake_words
+    from sebench.run import driver
+    from sebench.run.options import snakemake_words
     from sebench.tables.show import show_tables
 
     if params is not None:
@@ -240,7 +240,7 @@ def gc(
     results: Results = None,
 ) -> None:
     """List, and delete on request, what no current study needs at any scale."""
-    from sebench.plan.gc import delete, unneeded
+    from sebench.run.gc import delete, unneeded
 
     config, store = _load(config_dir, results)
     if config.problems:  # what a study needs that cannot be read, nobody knows
@@ -268,7 +268,7 @@ def enhance(
 ) -> None:
     """Enhance a recording with a trained run, on the device of SEBENCH_DEVICE, else the first GPU, else the CPU."""
     from sebench.enhancement.files import enhance_file
-    from sebench.training.find import find_run
+    from sebench.run.find import find_run
 
     _, store = _load(config_dir, results)
     enhance_file(store.folder(find_run(store, run)), source, target, force=force)
@@ -318,7 +318,7 @@ def retry(
     results: Results = None,
 ) -> None:
     """Clear a recorded failure, with all that follows from it, so that the next run tries again."""
-    from sebench.training.find import clear_failure, find_run
+    from sebench.run.find import clear_failure, find_run
 
     _, store = _load(config_dir, results)
     for path in clear_failure(store, find_run(store, run)):
@@ -369,7 +369,7 @@ def check_loss(
     config_dir: ConfigDir = CONFIG,
 ) -> None:
     """Hold a loss to the contract of all losses: shape, gradients, silence, padding, bfloat16, what it declares."""
-    from sebench.checking import check_losses
+    from sebench.contracts.checking import check_losses
 
     config, _ = _load(config_dir, None)
     for line in check_losses(config, name):
@@ -382,7 +382,7 @@ def check_model(
     config_dir: ConfigDir = CONFIG,
 ) -> None:
     """Hold a model to the contract of all models: shapes, views, determinism, gradients, look-ahead, streaming."""
-    from sebench import checking
+    from sebench.contracts import checking
 
     config, _ = _load(config_dir, None)
     for line in checking.check_model(config, name):
@@ -433,9 +433,9 @@ def step(
     threads: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Make one artefact from its frozen file: what the rules call."""
-    from sebench.cluster import requeue
-    from sebench.steps import run_step
-    from sebench.workers import seconds_alive
+    from sebench.process.cluster import requeue
+    from sebench.process.workers import seconds_alive
+    from sebench.run.steps import run_step
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from sebench.artefacts import Store
 from sebench.config import items
-from sebench.config.load import Config
+from sebench.config.entries import Config
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.files import replacing
-from sebench.isolated import IsolatedPool
 from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, told_implementation
 from sebench.metrics.rates import score_at_any_rate
 from sebench.plan.resolve import described_metric
+from sebench.process.isolated import IsolatedPool
+from sebench.process.workers import start_worker
 from sebench.tables.table import letter
-from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal
@@ -72,7 +72,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     if predictor is not None:
         if not run:
             raise SebenchError(f"metric {name!r} is a predictor, which a run trains: {name}:RUN (folder, name or id)")
-        from sebench.enhancement.predicted import predicted_score
+        from sebench.enhancement.predicted_metric import predicted_score
 
         trained, by = predicted_score(store, predictor.entry.type, run, name)
         return Asked(name, trained, by)

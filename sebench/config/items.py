@@ -224,7 +224,7 @@ def registry(kind: str) -> dict[str, Item]:
     """All items of a kind: sebench's own, then those of installed packages' entry points."""
     found: dict[str, Item] = {}
     folder = Path(__file__).parents[1] / PACKAGES[kind]
-    for path in visible(folder, "*.py"):
+    for path in visible(folder, "*"):
         module = read_module(f"sebench.{PACKAGES[kind]}.{path.stem}")
         if module is None:
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sebench.config import items
-from sebench.config.load import ITEM_SECTIONS, Config, Named, missing
+from sebench.config.entries import ITEM_SECTIONS, Config, Named, missing
 from sebench.config.schema import Amounts, Point, Stage, StudyAmounts, point_name
 from sebench.config.source import SourceError
 from sebench.errors import Problem, choices, nearest

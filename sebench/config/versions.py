@@ -42,7 +42,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "choice": Algorithm(1, ("training.choice:decide",)),
     "enhanced": Algorithm(1, ("enhancement.step:outputs", "enhancement.step:entry", "enhancement.external:outputs")),
     "scores": Algorithm(1, ("metrics.step:score", "metrics.step:assemble")),
-    "predictions": Algorithm(1, ("enhancement.predict:predicted",)),
+    "predictions": Algorithm(1, ("enhancement.predictions:predicted",)),
     "complexity": Algorithm(1, ("models.complexity:complexity",)),
     "table": Algorithm(5, ("tables.step:build_table", "tables.step:WRITERS"), _COLUMNS),
     "column score": Algorithm(1, ("tables.aggregate:score_value",)),

@@ -24,7 +24,7 @@ from sebench.errors import DataError, SebenchError
 from sebench.files import read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
-    from sebench.config.load import Config
+    from sebench.config.entries import Config
 
 RECORDS = "archives.json"
 

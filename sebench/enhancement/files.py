@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sebench.corpora.audio import Reader, opened
 from sebench.enhancement.load import CHECKPOINT, load_model
 from sebench.errors import DataError
+from sebench.estimate.batch import Batch
 from sebench.files import replacing
-from sebench.losses.base import Batch
 from sebench.models.base import Model
 from sebench.targets import check_target
 from sebench.training.device import device_of, pick_device

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from sebench.errors import SebenchError
 from sebench.files import sha256_of
-from sebench.isolated import WorkerDied
+from sebench.process.isolated import WorkerDied
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from sebench.artefacts import Node, Store, content_id
 from sebench.errors import DataError, SebenchError
 from sebench.files import read_parquet, write_parquet
-from sebench.isolated import IsolatedPool
 from sebench.metrics.base import (
     Metric,
     MetricValue,
@@ -29,7 +28,8 @@ from sebench.metrics.base import (
     missing_package,
     told_implementation,
 )
-from sebench.workers import start_worker
+from sebench.process.isolated import IsolatedPool
+from sebench.process.workers import start_worker
 
 if TYPE_CHECKING:
     import pandas as pd

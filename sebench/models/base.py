@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.signal.stft import FrameSink, FrameSource, Stft
 
 #: What a network makes of a spectrum: views of the estimate by name ("spectrum", "gain", "mask").

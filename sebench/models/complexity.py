@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sebench.config.items import build
+from sebench.estimate.batch import Batch
 from sebench.files import write_json
-from sebench.losses.base import Batch
 from sebench.models.base import FrameModel, Model
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 from torch.nn.functional import conv_transpose1d, glu, pad
 
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.models.base import Model
 from sebench.models.scale import GivenScale, RunningScale, Scale, UtteranceScale
 from sebench.signal.resample import Downsample2, Upsample2

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from sebench.losses.base import Batch
+from sebench.estimate.batch import Batch
 from sebench.models.base import FrameModel, Views
 from sebench.models.complex_refine import OUT_SCALE, REAL_BIAS, bounded
 from sebench.models.conv_lstm import BinConv, ConvLstm

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sebench.errors import DataError
-from sebench.losses.base import Batch
+from sebench.estimate.batch import Batch
 
 #: Least deviation, relative to the largest one: 80 dB below it. What lies lower is constant, as is the imaginary part
 #: of bin 0, or was removed by a coder.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sebench.losses.base import Batch
+from sebench.estimate.batch import Batch
 
 #: Mean squares below this count as this, so that the root of silence has a finite derivative.
 TINY = 1e-20

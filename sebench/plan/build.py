@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sebench.artefacts import Node, Store
-from sebench.config.load import Config, Named, load_config
+from sebench.config.entries import Config, Named
+from sebench.config.load import load_config
 from sebench.config.references import blocking
 from sebench.config.schema import Amounts, StudyAmounts
 from sebench.errors import ConfigError, Problem, SebenchError
@@ -18,73 +18,13 @@ from sebench.plan.choices import choice_nodes
 from sebench.plan.displays import publication_node, table_nodes
 from sebench.plan.external import ExternalMissing, PlannedExternal, check_labels, external_item
 from sebench.plan.figures import figure_nodes
-from sebench.plan.grid import Cell, Excluded, amount_problems, expand
+from sebench.plan.grid import Excluded, amount_problems, expand
 from sebench.plan.nodes import Nodes
+from sebench.plan.plan import Plan, PlannedCell, PlannedChoice
 from sebench.plan.resolve import metric_items, raise_problems
 from sebench.plan.test_sets import tested
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """A cell and its nodes."""
-
-    cell: Cell
-    chain: tuple[Node, ...]
-    enhanced: Mapping[str, Node]  # none where the cell is not tested
-    scores: Mapping[str, Node]
-    complexity: Node
-
-    @property
-    def run(self) -> Node:
-        """The run that the cell ends in."""
-        return self.chain[-1]
-
-
-@dataclass(frozen=True)
-class PlannedChoice:
-    """The best of a sweep, and by seed what is made from it."""
-
-    node: Node
-    enhanced: Mapping[int, Mapping[str, Node]]
-    scores: Mapping[int, Mapping[str, Node]]
-    complexity: Node
-
-
-@dataclass
-class Plan:
-    """Everything that one study needs at one scale on one corpus.
-
-    Args:
-        conditions: name ("snr-5", "reverberant-snr0") -> rendered test set.
-        headers: name of a condition -> what tables call it.
-        test_sets: name of a test set -> headers of its conditions, none where the corpus does not have it.
-        noisy: condition -> scores of the unprocessed mixtures.
-        external: label -> row of a model that others trained; without those whose file is not here, which are excluded.
-    """
-
-    study: Named
-    scale: str
-    corpora: dict[str, str]
-    amounts: Amounts
-    nodes: Nodes
-    cells: list[PlannedCell]
-    choices: dict[str, PlannedChoice]
-    external: dict[str, PlannedExternal]
-    excluded: list[Excluded]
-    conditions: dict[str, Node]
-    headers: dict[str, str]
-    test_sets: dict[str, list[str]]
-    noisy: dict[str, Node]
-    tables: dict[str, Node]
-    figures: dict[str, Node]
-    publication: Node
-
-    @property
-    def place(self) -> str:
-        """Folder of the study's current tables, under `results/tables`."""
-        return self.publication.name
 
 
 def amounts_of(config: Config, study: Named, scale: str) -> tuple[Amounts, StudyAmounts]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sebench.artefacts import Node
 from sebench.config import items
-from sebench.config.load import Config, Named
+from sebench.config.entries import Config, Named
 from sebench.config.schema import Choice
 from sebench.errors import Problem
 from sebench.plan.grid import RESERVED, Cell

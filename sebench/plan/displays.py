@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
 from sebench.config import items
-from sebench.config.load import Config
+from sebench.config.entries import Config
 from sebench.config.published import read_published
 from sebench.config.tables import (
     COMPLEXITY_KEYS,
@@ -29,11 +29,11 @@ from sebench.metrics.base import installed, metric_name, missing_package
 from sebench.names import in_path
 from sebench.plan import stages_in_words
 from sebench.plan.grid import changes_in_words
-from sebench.plan.predictors import agreement_rows
+from sebench.plan.predictions import agreement_rows
 from sebench.plan.resolve import metric_in_use, metric_items, raise_problems
 
 if TYPE_CHECKING:
-    from sebench.plan.build import Plan
+    from sebench.plan.plan import Plan
 
 #: Bytes of a study's place, which several corpora can make long.
 PLACE = 160

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sebench.artefacts import Node
-from sebench.config.load import Config, Named
+from sebench.config.entries import Config, Named
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.files import expanded, sha256_of
 from sebench.plan.grid import RESERVED

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
+from sebench.config.entries import Config
 from sebench.config.figures import (
     DistributionsLayout,
     DistributionsSpec,
@@ -21,13 +22,12 @@ from sebench.config.figures import (
     SweepLayout,
     SweepSpec,
 )
-from sebench.config.load import Config
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan.resolve import metric_in_use, metric_label
 
 if TYPE_CHECKING:
-    from sebench.plan.build import Plan
+    from sebench.plan.plan import Plan
 
 #: Quantities of a figure of epochs that are in units of the metric that is predicted.
 ON_THE_SCALE = {"measured", "predicted", "mae"}

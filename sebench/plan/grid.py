@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sebench.config import items
-from sebench.config.load import Config, Named
+from sebench.config.entries import Config, Named
 from sebench.config.schema import Amounts, GridBlock, Stage, StageAmounts, StudyAmounts, point_name
 from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan.resolve import loss_problems, raise_problems

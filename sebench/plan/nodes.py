@@ -10,7 +10,7 @@ from typing import Any
 
 from sebench.artefacts import Node, Store, candidate, canonical
 from sebench.config import items
-from sebench.config.load import Config, Named
+from sebench.config.entries import Config, Named
 from sebench.config.schema import Amounts, Optimiser, Stage, StageAmounts, StudyAmounts
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError, nearest

@@ -9,7 +9,7 @@ from typing import Any
 
 from sebench.artefacts import canonical
 from sebench.config import items
-from sebench.config.load import Config, Named
+from sebench.config.entries import Config, Named
 from sebench.errors import ConfigError, Problem
 from sebench.metrics.base import absent, implementation, installed, metric_name
 

@@ -11,7 +11,7 @@ from sebench.config import items
 from sebench.config.schema import StudyAmounts
 
 if TYPE_CHECKING:
-    from sebench.plan.build import Plan
+    from sebench.plan.plan import Plan
 
 
 def selection(plan: Plan, by: str) -> str:

@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from sebench.artefacts import Node, Store
-from sebench.config.load import Config
+from sebench.config.entries import Config
 from sebench.errors import SebenchError
 from sebench.files import read_json
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
 from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.displays import left_out, missing_packages, not_shown
 from sebench.plan.groups import submissions
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit, adapter_of
+from sebench.plan.plan import Plan
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20

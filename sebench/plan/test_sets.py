@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sebench.config.load import Config, Named
+from sebench.config.entries import Config, Named
 from sebench.config.schema import TestSet
 from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan import nodes as make

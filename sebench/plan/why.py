@@ -8,7 +8,7 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import visible
-from sebench.plan.build import Plan
+from sebench.plan.plan import Plan
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.signal.stft import Stft
 
 

@@ -24,17 +24,17 @@ import numpy as np
 from sebench.artefacts import Node, Store
 from sebench.errors import RestartNeeded
 from sebench.files import read_parquet, sha256_of, write_bytes, write_parquet
+from sebench.process.workers import start_worker
 from sebench.synthesis.mixture import COMPONENTS, complete, render_components, render_mixture
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.responses import Responses
 from sebench.synthesis.store import shard_bytes, shard_name
 from sebench.synthesis.verify import check_mixture
-from sebench.workers import start_worker
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sebench.training.lease import Held
+    from sebench.process.lease import Held
 
 __all__ = ["is_whole", "render_mixture", "run"]
 
@@ -72,8 +72,8 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         RestartNeeded: SIGTERM or Ctrl-C came; finished shards are kept.
         LeaseLost: another process took over; what it renders is kept, nothing was published.
     """
-    from sebench.cluster import step_aside
-    from sebench.training.lease import ArtefactFinished, Lease
+    from sebench.process.cluster import step_aside
+    from sebench.process.lease import ArtefactFinished, Lease
 
     started = time.time()
     state = store.state(node)
@@ -105,7 +105,7 @@ def _render(
 ) -> None:
     import pandas as pd
 
-    from sebench.training.interrupt import Interruption
+    from sebench.process.interrupt import Interruption
 
     rows = [{str(name): value for name, value in row.items()} for row in plan.to_dict("records")]
     shards = [

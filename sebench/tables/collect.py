@@ -13,7 +13,7 @@ from sebench.artefacts import KINDS, Store
 from sebench.errors import DataError, SebenchError
 from sebench.files import read_json, write_json, write_text
 from sebench.names import file_names
-from sebench.plan.build import Plan
+from sebench.plan.plan import Plan
 from sebench.targets import check_folder, check_target
 
 #: What is written: three folders and a file.

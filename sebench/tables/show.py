@@ -7,7 +7,7 @@ import sys
 from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError, nearest
 from sebench.locales import print_files
-from sebench.plan.build import Plan
+from sebench.plan.plan import Plan
 
 FORMATS = {"terminal": "", "markdown": "table.md", "csv": "table.csv", "latex": "table.tex", "json": "table.json"}
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from sebench.artefacts import canonical
 from sebench.errors import DataError
 from sebench.files import replacing
-from sebench.training.lease import Held, attempt_path, newest_generation
+from sebench.process.lease import Held, attempt_path, newest_generation
 
 log = logging.getLogger(__name__)
 

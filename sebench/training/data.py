@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sebench.errors import DataError
-from sebench.losses.base import Batch
+from sebench.estimate.batch import Batch
 from sebench.seeding import generator
 from sebench.training.augment import AUGMENTATIONS, Segments, extra_samples
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import torch
 from torch.utils import deterministic as filling
 
-from sebench.cluster import grants_no_gpu, job_id
 from sebench.errors import DataError
+from sebench.process.cluster import grants_no_gpu, job_id
 
 PRECISIONS = ("32-true", "bf16-mixed")
 

@@ -17,13 +17,12 @@ from torch import Tensor
 
 from sebench.errors import RestartNeeded
 from sebench.models.input_statistics import statistics_of
+from sebench.process.interrupt import Interruption
 from sebench.training.checkpoint import Checkpoint, Checkpoints
 from sebench.training.history import History
-from sebench.training.interrupt import Interruption
-from sebench.training.parallel import begin_step
 from sebench.training.progress import Progress
 from sebench.training.schedules import build_schedule
-from sebench.training.stages import NotFinite, Stage
+from sebench.training.stages import NotFinite, Stage, begin_step
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +134,7 @@ class Engine:
 
     def _train_step(self) -> None:
         factor = self.schedule.factor(self.step)
-        self.stage.team.lead(self.stage, self.step, factor)
+        self.stage.team.lead(self.stage.state, self.step, factor)
         begin_step(self.stage, self.seed, self.step, factor)
         result = self.stage.step(self.step)
         self.step += 1

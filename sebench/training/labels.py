@@ -19,9 +19,9 @@ import numpy as np
 
 from sebench.config.items import build
 from sebench.errors import DataError
-from sebench.isolated import IsolatedPool
 from sebench.metrics.base import Metric, MetricValue, awaited
-from sebench.workers import start_worker
+from sebench.process.isolated import IsolatedPool
+from sebench.process.workers import start_worker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

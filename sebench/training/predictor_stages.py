@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from sebench.config import items
 from sebench.errors import DataError
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.losses.compose import build_loss
 from sebench.metrics.agreement import lcc, mae
 from sebench.models.input_statistics import measure_inputs

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from sebench.config import items
 from sebench.errors import DataError, SebenchError
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.losses.compose import build_loss
 from sebench.models.input_statistics import measure_inputs
 from sebench.seeding import seed_of
@@ -29,7 +30,7 @@ from sebench.training.device import autocast
 from sebench.training.history import Validation
 from sebench.training.labels import Labels
 from sebench.training.optimisers import Adam, build_optimiser
-from sebench.training.parallel import ALONE, Team
+from sebench.training.team import ALONE, Team
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,11 @@ class Stage(ABC):
     def __init__(self, context: Context) -> None:
         """Build modules and optimisers; the global generator is seeded by the caller."""
 
+    def state(self) -> list[Tensor]:
+        """All tensors of the modules and optimisers, in an order that every process of the team agrees on."""
+        tensors = [value for module in self.modules.values() for value in module.state_dict().values()]
+        return tensors + [value for optimiser in self.optimisers.values() for value in optimiser.tensors().values()]
+
     @property
     @abstractmethod
     def product(self) -> nn.Module:
@@ -148,6 +154,13 @@ class Stage(ABC):
         Raises:
             NotFinite: an output is not finite.
         """
+
+
+def begin_step(stage: Stage, seed: int, step: int, factor: float, rank: int = 0) -> None:
+    """Rates and the global generator for a step: the same on every rank but for what a rank draws itself."""
+    for optimiser in stage.optimisers.values():
+        optimiser.lr = optimiser.base_lr * factor
+    torch.manual_seed(seed_of("step", seed, step, *([rank] if rank else [])))
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:

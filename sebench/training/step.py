@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store, content_id
-from sebench.cluster import step_aside
 from sebench.files import link_or_copy, read_json, write_json
 from sebench.metrics.step import check_implementation
-from sebench.training.lease import ArtefactFinished, Held, Lease
+from sebench.process.cluster import step_aside
+from sebench.process.lease import ArtefactFinished, Held, Lease
 
 if TYPE_CHECKING:
     import torch
 
     from sebench.training.engine import Outcome
     from sebench.training.labels import Labels
-    from sebench.training.parallel import Team
     from sebench.training.stages import Context, Rendered
+    from sebench.training.team import Team
 
 log = logging.getLogger(__name__)
 
@@ -135,12 +135,12 @@ def _publish(node: Node, store: Store, final: Path) -> None:
 
 
 def _train(node: Node, store: Store, held: Held, threads: int) -> tuple[dict[str, Any], list[dict[str, Any]], Any]:
+    from sebench.process.interrupt import Interruption
     from sebench.training.checkpoint import Checkpoints
     from sebench.training.device import pick_device
     from sebench.training.engine import Engine
-    from sebench.training.interrupt import Interruption
     from sebench.training.kinds import build_stage
-    from sebench.training.parallel import rank_device, team_of
+    from sebench.training.team import rank_device, team_of
 
     chosen = pick_device()
     if node.spec["stage"].get("devices", 1) > 1:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sebench.config import items
-from sebench.contracts import from_outside
+from sebench.contracts import model as models
+from sebench.contracts import predictor as predictors
+from sebench.contracts.base import from_outside
 from sebench.errors import DataError
-from sebench.models import contract as models
-from sebench.predictors import contract as predictors
 from sebench.predictors.base import Predictor
 from sebench.training.device import pick_device
 

@@ -15,7 +15,7 @@ from place import Command, Place
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import replacing, write_json, write_text
-from sebench.plan.build import Plan
+from sebench.plan.plan import Plan
 from sebench.synthesis.store import AudioStore
 from sebench.tables.collect import collect
 

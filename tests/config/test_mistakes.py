@@ -18,7 +18,7 @@ from sebench.config.tables import COMPLEXITY_KEYS
 from sebench.errors import LISTED, ConfigError, choices
 from sebench.models.complexity import complexity
 from sebench.plan.build import build_plan, plan_from_settings
-from sebench.steps import run_step
+from sebench.run.steps import run_step
 
 SHIPPED = Path(__file__).parents[2] / "config"
 STUDY = (

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sebench.config.load import SECTIONS, load_config
+from sebench.config.entries import SECTIONS
+from sebench.config.load import load_config
 from sebench.errors import ConfigError, SebenchError
 from sebench.files import expanded
 from sebench.names import GIVEN, NODE, file_names, in_path, is_name

@@ -79,10 +79,10 @@ def stale_after(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("training/lease.py", "WAIT_SECONDS = 3600.0", "WAIT_SECONDS = 60.0"),
+        ("process/lease.py", "WAIT_SECONDS = 3600.0", "WAIT_SECONDS = 60.0"),
         ("training/progress.py", "INTERVAL_SECONDS = 1.0", "INTERVAL_SECONDS = 9.0"),
         ("artefacts.py", '    "snakemake",\n', '    "snakemake",\n    "dvc",\n'),
-        ("cluster.py", " + ", " - "),
+        ("process/cluster.py", " + ", " - "),
         ("training/stages.py", "every parameter of the model is frozen", "all is frozen"),
         ("training/stages.py", 'log.info("measuring', 'log.info("now measuring'),
         ("synthesis/plan.py", "the corpus's splits are not separate", "splits overlap"),
@@ -108,7 +108,7 @@ def test_what_changes_no_result_rings_for_nothing(
         ("choice", "training/choice.py", "max if higher_is_better", "min if higher_is_better"),
         ("enhanced", "enhancement/step.py", "if not np.isfinite", "if np.isfinite"),
         ("scores", "metrics/step.py", "    if estimate is None", "    if estimate is not None"),
-        ("predictions", "enhancement/predict.py", "if math.isfinite", "if not math.isfinite"),
+        ("predictions", "enhancement/predictions.py", "if math.isfinite", "if not math.isfinite"),
         ("complexity", "models/complexity.py", '"flops_per_second": 2 *', '"flops_per_second": -2 *'),
         ("table", "tables/text.py", "entry.low < 0", "entry.low > 0"),
         ("column score", "tables/aggregate.py", "(m - mean) ** 2", "(m + mean) ** 2"),

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from sebench.corpora.builtin import Builtin
-from sebench.corpora.builtin_noise import KINDS, MAKERS, NoiseFile, noise
-from sebench.corpora.builtin_speech import VOICES, Utterance, active_level_db, utterance
-from sebench.corpora.espeak import Request, Speaker
-from sebench.corpora.sentences import SENTENCES
+from sebench.corpora.builtin.espeak import Request, Speaker
+from sebench.corpora.builtin.noise import KINDS, MAKERS, NoiseFile, noise
+from sebench.corpora.builtin.sentences import SENTENCES
+from sebench.corpora.builtin.speech import VOICES, Utterance, active_level_db, utterance
 from sebench.errors import DataError
 
 PARAMS = "train_utterances=3, valid_utterances=1, test_utterances=2, noise_files=1, noise_seconds=1.0"

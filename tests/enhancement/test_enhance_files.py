@@ -18,7 +18,8 @@ from sebench.artefacts import Store
 from sebench.enhancement import files
 from sebench.enhancement.files import enhance_file
 from sebench.errors import DataError
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.models.base import Model
 from sebench.training import step as training
 

@@ -19,8 +19,9 @@ from sebench.enhancement import files, step
 from sebench.enhancement.files import enhance_blocks, enhance_file
 from sebench.enhancement.load import load_model
 from sebench.errors import DataError
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.files import read_parquet, write_json
-from sebench.losses.base import Batch, Estimate
 from sebench.models.base import FrameModel, Model
 from sebench.synthesis.store import AudioStore
 from sebench.training import step as training

@@ -11,7 +11,7 @@ import torch
 
 from sebench.artefacts import Node, Store
 from sebench.config.items import build
-from sebench.enhancement import predict
+from sebench.enhancement import predictions as predict
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_json, write_parquet
 from sebench.seeding import generator

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_toeplitz
 from scipy.signal import freqz
 
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.signal.stft import Stft
 
 Reals = NDArray[np.float64]

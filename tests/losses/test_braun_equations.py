@@ -18,9 +18,11 @@ from torch import Tensor
 from torchmetrics.functional.audio import signal_noise_ratio
 
 from sebench.config.items import build
-from sebench.losses.base import Batch, Estimate, Loss
+from sebench.contracts.loss import scaled
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
+from sebench.losses.base import Loss
 from sebench.losses.compose import build_loss
-from sebench.losses.contract import scaled
 from sebench.signal.stft import Stft
 
 NAMES = list(REFERENCES)

@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from sebench.config.items import build, registry
-from sebench.losses.base import Estimate, Loss
-from sebench.losses.compose import build_loss
-from sebench.losses.contract import (
+from sebench.contracts.loss import (
     CHECKS,
     STFT,
     Check,
@@ -20,6 +18,9 @@ from sebench.losses.contract import (
     verdicts,
     with_stand_ins,
 )
+from sebench.estimate.estimate import Estimate
+from sebench.losses.base import Loss
+from sebench.losses.compose import build_loss
 from sebench.signal.stft import Stft
 
 OTHER_PARAMS = {

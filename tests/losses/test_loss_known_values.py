@@ -8,10 +8,12 @@ import pytest
 import torch
 from torchmetrics.functional.audio import scale_invariant_signal_noise_ratio
 
-from sebench.losses.base import Batch, Estimate, Loss
+from sebench.contracts.loss import STFT, make_batch
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
+from sebench.losses.base import Loss
 from sebench.losses.component import ComponentClean, ComponentNoise
 from sebench.losses.compose import WeightedSum, build_loss
-from sebench.losses.contract import STFT, make_batch
 from sebench.losses.si_snr import NegSiSnr
 from sebench.losses.spectral import ComplexMse, MagnitudeMse
 

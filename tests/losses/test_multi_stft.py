@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sebench.config.items import build
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 
 Reals = NDArray[np.float64]
 

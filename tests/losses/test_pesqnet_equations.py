@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from sebench.config.load import load_config
-from sebench.losses.base import Batch, Estimate, Loss
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
+from sebench.losses.base import Loss
 from sebench.losses.compose import build_loss
 from sebench.losses.predicted import PredictedScore
 from sebench.losses.two_sided import TwoSidedMse

@@ -10,7 +10,7 @@ import pytest
 
 from sebench.artefacts import Node, Store
 from sebench.config.items import registry
-from sebench.corpora.builtin_speech import Utterance, utterance
+from sebench.corpora.builtin.speech import Utterance, utterance
 from sebench.files import write_parquet
 from sebench.metrics.base import implementation
 

@@ -13,10 +13,10 @@ import pytest
 
 from sebench.config.items import find
 from sebench.files import read_parquet
-from sebench.isolated import IsolatedPool, WorkerDied
 from sebench.metrics import base, step
 from sebench.metrics.base import MissingPackageError, Unavailable, told_implementation
 from sebench.metrics.step import part_path, run
+from sebench.process.isolated import IsolatedPool, WorkerDied
 from sebench.training.labels import Labels
 
 sys.path.insert(0, str(Path(__file__).parent))

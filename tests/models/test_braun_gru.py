@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from sebench.losses.base import Batch
-from sebench.losses.contract import make_batch
+from sebench.contracts.loss import make_batch
+from sebench.estimate.batch import Batch
 from sebench.models.braun_gru import FIRST_SECONDS, SECONDS, BraunGru
 from sebench.models.complexity import complexity
 from sebench.models.level import BLOCK, RunningNorm

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import conv1d, conv_transpose1d, glu
 
 from sebench.config.items import registry
-from sebench.losses.base import Batch
-from sebench.losses.contract import make_batch, scaled
+from sebench.contracts.loss import make_batch, scaled
+from sebench.estimate.batch import Batch
 from sebench.models.demucs import Demucs, rescale
 from sebench.models.scale import prefix_sums
 

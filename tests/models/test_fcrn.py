@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import conv2d, leaky_relu, max_pool2d, pad
 from torch.utils.flop_counter import FlopCounterMode
 
-from sebench.losses.base import Batch
-from sebench.losses.contract import make_batch
+from sebench.contracts.loss import make_batch
+from sebench.estimate.batch import Batch
 from sebench.losses.spectral import ComplexMse
 from sebench.models.conv_lstm import BinConv, ConvLstm
 from sebench.models.fcrn import Fcrn

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sebench.errors import DataError
-from sebench.losses.base import Batch
+from sebench.estimate.batch import Batch
 from sebench.models.input_statistics import InputStatistics, measure_inputs, statistics_of, unmeasured
 
 

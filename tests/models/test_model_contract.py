@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sebench.config.items import build, registry
-from sebench.losses.base import Batch
-from sebench.losses.contract import make_batch
-from sebench.models import contract
+from sebench.contracts.base import model as contract
+from sebench.contracts.loss import make_batch
+from sebench.estimate.batch import Batch
 from sebench.models.base import Model
 from sebench.models.input_statistics import measure_inputs, statistics_of, unmeasured
 from sebench.seeding import seed_of

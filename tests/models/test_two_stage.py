@@ -10,8 +10,8 @@ import torch
 
 from sebench.artefacts import Node, Store
 from sebench.config.items import build
-from sebench.losses.base import Batch
-from sebench.losses.contract import make_batch, scaled
+from sebench.contracts.loss import make_batch, scaled
+from sebench.estimate.batch import Batch
 from sebench.losses.spectral import MagnitudeMse
 from sebench.models.band_gain import Stage1
 from sebench.models.complex_refine import Stage2, bounded

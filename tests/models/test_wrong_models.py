@@ -8,7 +8,7 @@ import pytest
 import torch
 import wrong_models
 
-from sebench.models.contract import Subject, broken
+from sebench.contracts.model import Subject, broken
 
 WRONG = {
     "LooksAhead": r"changes the output up to \d+ samples earlier.*looks ahead",

@@ -13,10 +13,11 @@ import yaml
 from sebench.artefacts import Store
 from sebench.config.load import load_config
 from sebench.errors import ConfigError
-from sebench.plan.build import Plan, build_plan
-from sebench.plan.gc import unneeded
+from sebench.plan.build import build_plan
 from sebench.plan.groups import group
+from sebench.plan.plan import Plan
 from sebench.plan.summary import summarise
+from sebench.run.gc import unneeded
 
 SHIPPED = Path(__file__).parents[2] / "config"
 STUDY = {

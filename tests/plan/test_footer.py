@@ -12,7 +12,8 @@ import yaml
 
 from sebench.artefacts import Store
 from sebench.config.load import load_config
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
+from sebench.plan.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 STUDIES = [path.stem for path in (ROOT / "config" / "studies").glob("*.yaml")]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from sebench.artefacts import Store
 from sebench.config.load import load_config
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
 from sebench.plan.groups import group, submissions
+from sebench.plan.plan import Plan
 
 SHIPPED = Path(__file__).parents[2] / "config"
 

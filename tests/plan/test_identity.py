@@ -11,7 +11,8 @@ import yaml
 
 from sebench.artefacts import Store
 from sebench.config.load import load_config
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
+from sebench.plan.plan import Plan
 
 SHIPPED = Path(__file__).parents[2] / "config"
 

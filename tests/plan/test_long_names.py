@@ -12,8 +12,9 @@ import yaml
 from sebench.artefacts import Node, Store
 from sebench.config import items
 from sebench.config.load import load_config
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
 from sebench.plan.nodes import mixtures_node, set_node
+from sebench.plan.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 LONG = "x" * 48

@@ -10,7 +10,8 @@ import pytest
 from sebench.artefacts import Store
 from sebench.config.load import load_config
 from sebench.plan import resolve
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
+from sebench.plan.plan import Plan
 from sebench.plan.resolve import metric_items
 
 SHIPPED = Path(__file__).parents[2] / "config"

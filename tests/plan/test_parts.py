@@ -11,7 +11,8 @@ import soundfile
 
 from sebench.artefacts import Node, Store
 from sebench.config import versions
-from sebench.config.load import Config, load_config
+from sebench.config.entries import Config
+from sebench.config.load import load_config
 from sebench.config.mixing import Mixing
 from sebench.corpora import step as corpus_step
 from sebench.errors import ConfigError

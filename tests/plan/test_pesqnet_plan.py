@@ -10,9 +10,10 @@ import pytest
 from sebench.artefacts import Node, Store, content_id
 from sebench.config.load import load_config
 from sebench.errors import ConfigError
-from sebench.plan.build import Plan, build_plan
-from sebench.plan.gc import unneeded
+from sebench.plan.build import build_plan
+from sebench.plan.plan import Plan
 from sebench.plan.summary import summarise
+from sebench.run.gc import unneeded
 
 SHIPPED = Path(__file__).parents[2] / "config"
 ALPHAS = tuple(f"FCRN/PESQNet alpha={alpha}" for alpha in ("0", "0.5", "1"))

@@ -13,7 +13,8 @@ from sebench.artefacts import Store
 from sebench.config.load import load_config
 from sebench.errors import ConfigError
 from sebench.plan import resolve
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
+from sebench.plan.plan import Plan
 from sebench.plan.summary import summarise
 
 SHIPPED = Path(__file__).parents[2] / "config"

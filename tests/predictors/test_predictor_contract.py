@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from sebench.config.items import build, find, registry
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.predictors.base import Predictor
 from sebench.seeding import seed_of
 from sebench.training.device import repeatable

@@ -160,7 +160,7 @@ def test_told_to_stop_it_keeps_what_it_has_and_asks_to_be_started_again(
 def test_a_writer_that_lost_its_lease_publishes_nothing(
     make_set: Callable[..., tuple[Store, Node]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sebench.training.lease import LeaseLost
+    from sebench.process.lease import LeaseLost
 
     monkeypatch.setattr(render, "SHARD_ROWS", 2)
     store, node = make_set(6)

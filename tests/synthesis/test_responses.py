@@ -13,7 +13,7 @@ import pytest
 
 from sebench.artefacts import Node, Store
 from sebench.config.mixing import Reverberation
-from sebench.plan.gc import _unneeded_responses, delete
+from sebench.run.gc import _unneeded_responses, delete
 from sebench.seeding import generator
 from sebench.synthesis import render, responses, rooms
 from sebench.synthesis.plan import _room_columns

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sebench.config.schema import Augment, Stage
 from sebench.errors import DataError
-from sebench.losses.base import Batch
+from sebench.estimate.batch import Batch
 from sebench.seeding import generator
 from sebench.training import augment
 from sebench.training.augment import AUGMENTATIONS, BANDS, Segments, band_mask, band_stop, filtered, mel_frequencies

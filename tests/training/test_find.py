@@ -9,8 +9,8 @@ import pytest
 from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError
 from sebench.files import write_json
-from sebench.training import find
-from sebench.training.find import find_run
+from sebench.run import find
+from sebench.run.find import find_run
 
 
 def put(store: Store, name: str, label: str, seed: int = 0, init: Node | None = None) -> Node:

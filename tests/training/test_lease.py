@@ -16,12 +16,12 @@ import pytest
 from machines import without_hard_links
 
 from sebench.errors import RestartNeeded
-from sebench.training.lease import ArtefactFinished, Lease, LeaseLost, newest_generation
+from sebench.process.lease import ArtefactFinished, Lease, LeaseLost, newest_generation
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from sebench.training.lease import Lease, LeaseLost
+from sebench.process.lease import Lease, LeaseLost
 folder = Path(sys.argv[1])
 with Lease(folder, beat_seconds=0.05).acquire() as held:
     print("held", held.generation, flush=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sebench.errors import SebenchError
-from sebench.once import make_once, read_record, remove_record
+from sebench.process.once import make_once, read_record, remove_record
 
 
 def refuse_links(monkeypatch: pytest.MonkeyPatch, number: int) -> None:

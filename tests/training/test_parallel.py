@@ -16,7 +16,8 @@ from tiny_runs import contents, item, make_run, weights_path
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_json
-from sebench.training import kinds, parallel, stages, step
+from sebench.training import kinds, stages, step
+from sebench.training import team as parallel
 from sebench.training.checkpoint import read
 
 HERE = Path(__file__).parent

@@ -29,16 +29,17 @@ from sebench.artefacts import Node, Store
 from sebench.config.items import build
 from sebench.enhancement.load import load_model, load_predictor
 from sebench.errors import DataError
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.files import read_json
-from sebench.losses.base import Batch, Estimate
 from sebench.training import predictor_stages, step
 from sebench.training.checkpoint import read
 from sebench.training.data import whole_row
 from sebench.training.kinds import build_stage
 from sebench.training.labels import Labels
-from sebench.training.parallel import ALONE, begin_step
 from sebench.training.predictor_stages import Alternating, agreement, hold
-from sebench.training.stages import Context, Rendered
+from sebench.training.stages import Context, Rendered, begin_step
+from sebench.training.team import ALONE
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,15 +15,15 @@ from tiny_runs import contents, item, make_run, make_set, weights_path
 
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError, RestartNeeded
+from sebench.process.lease import Held, Lease, LeaseLost
 from sebench.synthesis.store import AudioStore
 from sebench.training import step
 from sebench.training.checkpoint import Checkpoint, read, write
 from sebench.training.data import Batches
-from sebench.training.lease import Held, Lease, LeaseLost
 from sebench.training.optimisers import build_optimiser
-from sebench.training.parallel import ALONE
 from sebench.training.schedules import build_schedule
 from sebench.training.stages import NotFinite, StepResult, Supervised
+from sebench.training.team import ALONE
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from sebench.artefacts import Store
 from sebench.errors import DataError
-from sebench.losses.base import Batch, Estimate
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.predictors.pesqnet import PesqNet
 from sebench.training import step, verify
 

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from sebench.artefacts import Node, Store
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.files import write_parquet
-from sebench.losses.base import Batch, Estimate, Loss
+from sebench.losses.base import Loss
 from sebench.metrics.base import MetricValue, Unscorable
 from sebench.metrics.si_sdr import SiSdr
 from sebench.models.base import Model

@@ -28,7 +28,9 @@ import time
 
 import torch
 
-from sebench.losses.base import Batch, Estimate, Loss
+from sebench.losses.base import Loss
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 
 
 class Square(Loss):

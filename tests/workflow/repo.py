@@ -20,7 +20,8 @@ import yaml
 
 from sebench.artefacts import Node, Store
 from sebench.config.load import load_config
-from sebench.plan.build import Plan, build_plan
+from sebench.plan.build import build_plan
+from sebench.plan.plan import Plan
 from sebench.seeding import generator
 
 ROOT = Path(__file__).parents[2]

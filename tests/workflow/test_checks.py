@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sebench.checking import check_losses, check_model
-from sebench.config.load import Config, load_config
-from sebench.contracts import ContractBroken
+from sebench.config.entries import Config
+from sebench.config.load import load_config
+from sebench.contracts.base import ContractBroken
+from sebench.contracts.checking import check_losses, check_model
+from sebench.contracts.model import CHECKS
 from sebench.errors import SebenchError
-from sebench.models.contract import CHECKS
 from sebench.sections import LISTS, ONE
 
 ROOT = Path(__file__).parents[2]

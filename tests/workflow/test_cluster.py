@@ -10,9 +10,9 @@ import pytest
 import yaml
 from repo import ROOT, Repo
 
-from sebench import cluster
 from sebench.errors import SebenchError
 from sebench.plan.summary import MEMBERS
+from sebench.process import cluster
 
 
 def test_without_a_client_nothing_is_submitted(repo: Repo, tmp_path: Path) -> None:

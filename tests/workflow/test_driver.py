@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from machines import without_hard_links
 
-from sebench import driver
 from sebench.artefacts import Node, Store
-from sebench.once import read_record, remove_record
+from sebench.process.once import read_record, remove_record
+from sebench.run import driver
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_driver_on_another_host_cannot_be_judged(store: Store) -> None:
 COMPETITOR = """
 import sys, threading
 from pathlib import Path
-from sebench import driver
+from sebench.run import driver
 from sebench.artefacts import Node, Store
 print("ready", flush=True)
 sys.stdin.readline()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sebench.failures import describe, failures
+from sebench.run.failures import describe, failures
 
 LOG = """\
 Error in rule train:

@@ -14,8 +14,8 @@ import outside
 import pytest
 from repo import Repo, assert_same, contents, kill, kill_session, session_members, wait_until
 
-from sebench.driver import MARK, DriverBusy, claim, end_orphans, orphans, process_start, release
 from sebench.files import write_json
+from sebench.run.driver import MARK, DriverBusy, claim, end_orphans, orphans, process_start, release
 
 PHASES = ("corpus", "mixtures", "set", "run", "enhanced", "scores", "complexity", "table", "figure", "publication")
 

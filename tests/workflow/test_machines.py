@@ -11,7 +11,7 @@ import pytest
 from machines import as_nobody
 from repo import Repo
 
-from sebench import machine
+from sebench.process import machine
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from repo import Repo
 
-from sebench.cluster import check_folders
 from sebench.errors import SebenchError
-from sebench.workflow import Workflow, without_braces
+from sebench.process.cluster import check_folders
+from sebench.run.workflow import Workflow, without_braces
 
 CHECKOUT = 'It\'s "my" $b (1), größe'
 RESULTS = 'My Drive (1)\'s {stem} "q" $(touch X); #'

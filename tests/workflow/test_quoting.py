@@ -72,6 +72,6 @@ def test_no_code_of_ours_goes_through_a_shell() -> None:
 def test_snakemake_is_given_settings_as_they_are(value: str) -> None:
     from snakemake.cli import parse_config
 
-    from sebench.driver import _pairs
+    from sebench.run.driver import _pairs
 
     assert parse_config(_pairs({"results": value})) == {"results": value}

@@ -9,7 +9,7 @@ import pytest
 
 from sebench.cli import main
 from sebench.errors import SebenchError
-from sebench.run_options import snakemake_words
+from sebench.run.options import snakemake_words
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from sebench.workers import start_worker
+from sebench.process.workers import start_worker
 
 
 def _threads() -> dict[str, int]:

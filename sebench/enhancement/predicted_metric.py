@@ -9,7 +9,7 @@ from sebench.artefacts import Node, Store
 from sebench.errors import DataError, SebenchError
 from sebench.files import read_json
 from sebench.metrics.base import Metric
-from sebench.training.find import find_run
+from sebench.run.find import find_run
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal

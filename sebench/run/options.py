@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sebench.errors import SebenchError, nearest
-from sebench.machine import CACHE, make_workable
+from sebench.process.machine import CACHE, make_workable
 
 
 def snakemake_words(cores: str, profile: str, further: str) -> list[str]:

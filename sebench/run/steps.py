@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sebench.artefacts import Store
 from sebench.config import own_code
-from sebench.restore import RESTORED, restore
+from sebench.run.restore import RESTORED, restore
 
 #: kind -> where `run(node, store, threads)` is
 FUNCTIONS: Mapping[str, str] = {
@@ -18,7 +18,7 @@ FUNCTIONS: Mapping[str, str] = {
     "choice": "sebench.training.choice",
     "enhanced": "sebench.enhancement.step",
     "scores": "sebench.metrics.step",
-    "predictions": "sebench.enhancement.predict",
+    "predictions": "sebench.enhancement.predictions",
     "complexity": "sebench.models.complexity",
     "table": "sebench.tables.step",
     "figure": "sebench.report.step",

@@ -13,8 +13,8 @@ from sebench.corpora.base import Corpus
 from sebench.corpora.pool import ordered
 
 if TYPE_CHECKING:
-    from sebench.corpora.builtin_noise import NoiseFile
-    from sebench.corpora.builtin_speech import Utterance
+    from sebench.corpora.builtin.noise import NoiseFile
+    from sebench.corpora.builtin.speech import Utterance
     from sebench.corpora.manifest import Manifest
 
 SAMPLE_RATE = 16000
@@ -70,8 +70,8 @@ class Builtin(Corpus):
 
     def tasks(self) -> list[Utterance | NoiseFile]:
         """Everything to be made, long work first."""
-        from sebench.corpora.builtin_noise import KINDS, NoiseFile
-        from sebench.corpora.builtin_speech import Utterance
+        from sebench.corpora.builtin.noise import KINDS, NoiseFile
+        from sebench.corpora.builtin.speech import Utterance
 
         noises = [
             NoiseFile(split, kind, index, self.noise_seconds, self.seed)
@@ -87,7 +87,7 @@ def _make(out: Path, task: Utterance | NoiseFile) -> dict[str, Any]:
     import hashlib
 
     from sebench.corpora.audio import probe
-    from sebench.corpora.builtin_speech import Utterance
+    from sebench.corpora.builtin.speech import Utterance
     from sebench.corpora.manifest import identity
 
     path = out / task.path
@@ -116,8 +116,8 @@ def _write(path: Path, task: Utterance | NoiseFile) -> None:
     import numpy as np
     import soundfile
 
-    from sebench.corpora.builtin_noise import noise
-    from sebench.corpora.builtin_speech import Utterance, utterance
+    from sebench.corpora.builtin.noise import noise
+    from sebench.corpora.builtin.speech import Utterance, utterance
     from sebench.files import replacing
 
     samples = utterance(task) if isinstance(task, Utterance) else noise(task)

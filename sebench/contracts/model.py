@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from sebench.contracts import ContractBroken, Verdict, judged
-from sebench.losses.base import Batch, Estimate
+from sebench.contracts.base import ContractBroken, Verdict, judged
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
 from sebench.models.base import Model
 from sebench.models.input_statistics import measure_inputs
 from sebench.seeding import seed_of

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sebench.artefacts import KINDS, Node, Store, content_id
-from sebench.config.load import Config
+from sebench.config.entries import Config
 from sebench.files import visible
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit
-from sebench.training.find import score_parts
+from sebench.run.find import score_parts
 from sebench.training.step import LABELS
 
 

@@ -1,8 +1,8 @@
 """A process that speaks: it reads one JSON request a line and answers each from a fresh fork of itself.
 
-Run by `sebench.corpora.espeak` with `python -I -S`, so it imports the standard library only. espeak-ng keeps state from
-one call to the next, so only the first call of a process has an outcome that depends on the request alone, and even
-that one depends on the clock where a voice breathes: initialisation seeds the noise by the time. Every answer
+Run by `sebench.corpora.builtin.espeak` with `python -I -S`, so it imports the standard library only. espeak-ng keeps
+state from one call to the next, so only the first call of a process has an outcome that depends on the request alone,
+and even that one depends on the clock where a voice breathes: initialisation seeds the noise by the time. Every answer
 therefore comes from a child that has never spoken before, with the noise seeded anew. The fork happens here, in a
 process without threads, and not in the caller, which may have many.
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,11 @@ import torch
 from torch import Tensor, nn
 
 from sebench.errors import DataError, SebenchError
-from sebench.losses.base import Batch
-from sebench.seeding import seed_of
-from sebench.workers import ignore_signals
+from sebench.estimate.batch import Batch
+from sebench.process.workers import ignore_signals
 
 if TYPE_CHECKING:
     from sebench.artefacts import Node, Store
-    from sebench.training.stages import Stage
 
 _LOST = "a follower of this run ended with code {}: see above; the run goes on from its last save when started again"
 #: What rank 0 says in place of a step.
@@ -62,8 +60,8 @@ class Team:
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace each gradient by its mean over the ranks."""
 
-    def lead(self, stage: Stage, step: int, factor: float) -> None:
-        """Rank 0: let the others take part in a step."""
+    def lead(self, state: Callable[[], Sequence[Tensor]], step: int, factor: float) -> None:
+        """Rank 0: let the others take part in a step of the stage whose tensors `state` gives."""
 
     def close(self) -> None:
         """Rank 0: the others may end."""
@@ -115,11 +113,11 @@ class Together(Team):
         for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def lead(self, stage: Stage, step: int, factor: float) -> None:
+    def lead(self, state: Callable[[], Sequence[Tensor]], step: int, factor: float) -> None:
         """Rank 0: say the step and its rate; before the first, share the weights."""
         if not self._met:  # resumed or fresh, the others begin where rank 0 is
             self._say(_MEET, 0.0)
-            self.meet(stage)
+            self.meet(state)
             self._met = True
         self._say(step, factor)
 
@@ -131,25 +129,23 @@ class Together(Team):
             self._say(_CLOSE, 0.0)
         dist.destroy_process_group()
 
-    def orders(self, stage: Stage) -> Iterator[tuple[int, float]]:
+    def orders(self, state: Callable[[], Sequence[Tensor]]) -> Iterator[tuple[int, float]]:
         """A follower's steps and rate factors, until rank 0 closes the team."""
         while True:
             step, factor = self._say(0, 0.0)
             if step == _CLOSE:
                 return
             if step == _MEET:
-                self.meet(stage)
+                self.meet(state)
             else:
                 yield step, factor
 
-    def meet(self, stage: Stage) -> None:
+    def meet(self, state: Callable[[], Sequence[Tensor]]) -> None:
         """Take over rank 0's weights and optimiser state; every rank calls this at the same time."""
         import torch.distributed as dist
 
-        tensors = [value for module in stage.modules.values() for value in module.state_dict().values()]
-        tensors += [value for optimiser in stage.optimisers.values() for value in optimiser.tensors().values()]
         with torch.no_grad():
-            for tensor in tensors:
+            for tensor in state():
                 dist.broadcast(tensor, 0)
 
     def _say(self, step: int, factor: float) -> tuple[int, float]:
@@ -161,13 +157,6 @@ class Together(Team):
 
 
 ALONE = Team()
-
-
-def begin_step(stage: Stage, seed: int, step: int, factor: float, rank: int = 0) -> None:
-    """Rates and the global generator for a step: the same on every rank but for what a rank draws itself."""
-    for optimiser in stage.optimisers.values():
-        optimiser.lr = optimiser.base_lr * factor
-    torch.manual_seed(seed_of("step", seed, step, *([rank] if rank else [])))
 
 
 def check_devices(devices: int, batch_size: int, available: int | None = None) -> None:
@@ -213,7 +202,7 @@ def team_of(node: Node, store: Store, device: torch.device) -> Iterator[Team]:
     tcp_store = torch.distributed.TCPStore  # type: ignore[attr-defined]
     meeting = tcp_store("127.0.0.1", 0, size, is_master=True, wait_for_workers=False, timeout=PATIENCE)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # one machine, whatever its name resolves to
-    command = [sys.executable, "-m", "sebench.training.parallel", node.stem, str(store.root)]
+    command = [sys.executable, "-m", "sebench.training.follower", node.stem, str(store.root)]
     numbers = [[str(number) for number in (meeting.port, rank, size, os.getpid())] for rank in range(1, size)]
     followers = [subprocess.Popen([*command, *each], preexec_fn=ignore_signals) for each in numbers]
     closing = threading.Event()
@@ -256,43 +245,3 @@ def _watch(follower: subprocess.Popen[bytes], closing: threading.Event) -> None:
     if not closing.is_set():
         print(f"sebench: {_LOST.format(code)}", file=sys.stderr, flush=True)
         os._exit(1)
-
-
-def _end_with(parent: int) -> None:
-    def look() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(0)
-
-    threading.Thread(target=look, daemon=True).start()
-
-
-def follow(stem: str, results: str, port: int, rank: int, size: int, parent: int) -> None:
-    """The life of a follower, which ends with rank 0's process at the latest."""
-    import torch.distributed as dist
-
-    from sebench.artefacts import Store
-    from sebench.training.device import pick_device, repeatable
-    from sebench.training.kinds import build_stage
-    from sebench.training.stages import NotFinite
-    from sebench.training.step import context_of
-
-    _end_with(parent)
-    store = Store(results)
-    node = store.load_stem("run", stem)
-    device = rank_device(pick_device(), rank)
-    with repeatable(node.spec["stage"]["threads"]):
-        tcp_store = torch.distributed.TCPStore  # type: ignore[attr-defined]
-        meeting = tcp_store("127.0.0.1", port, size, is_master=False, timeout=PATIENCE)
-        team = Together(rank, size, meeting, device)
-        stage = build_stage(context_of(node, store, device, team))
-        for step, factor in team.orders(stage):
-            begin_step(stage, node.spec["seed"], step, factor, rank)
-            with contextlib.suppress(NotFinite):  # rank 0 sees it too, and says what is next
-                stage.step(step)
-        dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    stem, results, *numbers = sys.argv[1:]
-    follow(stem, results, *(int(number) for number in numbers))

@@ -1,10 +1,10 @@
 """One writer per state folder (guarantee 8 of the design).
 
-A lease is a generation: the record `lease-000003.json`, which exactly one process can make (`sebench.once`). The newest
-generation holds the folder. Its owner beats a counter in `beat-000003` about once a second; who waits for the lease
-takes over where the owner is dead: its pid is gone (or belongs to a process that started at another time) on the same
-host, or its counter stood still for `timeout` seconds on the observer's own clock. No clock is ever compared with
-another machine's.
+A lease is a generation: the record `lease-000003.json`, which exactly one process can make (`sebench.process.once`).
+The newest generation holds the folder. Its owner beats a counter in `beat-000003` about once a second; who waits for
+the lease takes over where the owner is dead: its pid is gone (or belongs to a process that started at another time) on
+the same host, or its counter stood still for `timeout` seconds on the observer's own clock. No clock is ever compared
+with another machine's.
 
 An owner that was only asleep may wake up later. It therefore writes in `attempt-<generation>/`, which nobody
 else writes to, and calls `check` before it publishes.
@@ -27,8 +27,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from sebench.errors import RestartNeeded
-from sebench.once import make_once, read_record
-from sebench.workers import process_start
+from sebench.process.once import make_once, read_record
+from sebench.process.workers import process_start
 
 log = logging.getLogger(__name__)
 

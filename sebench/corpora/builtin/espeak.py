@@ -43,7 +43,7 @@ class Request:
 
 
 class Speaker:
-    """A speaking process (`sebench.corpora.espeak_server`), started at the first request."""
+    """A speaking process (`sebench.corpora.builtin.espeak_server`), started at the first request."""
 
     def __init__(self) -> None:
         self._server: subprocess.Popen[bytes] | None = None

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from sebench.contracts import ContractBroken, Verdict, judged
-from sebench.losses.base import Batch, Estimate, Loss
+from sebench.contracts.base import ContractBroken, Verdict, judged
+from sebench.estimate.batch import Batch
+from sebench.estimate.estimate import Estimate
+from sebench.losses.base import Loss
 from sebench.predictors.pesqnet import PesqNet
 from sebench.seeding import seed_of
 from sebench.signal.stft import Stft

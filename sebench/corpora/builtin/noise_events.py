@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sebench.corpora.noise_textures import (
+from sebench.corpora.builtin.noise_textures import (
     SAMPLE_RATE,
     Signal,
     Texture,

@@ -15,8 +15,22 @@ from rich.table import Table
 from rich.text import Text
 
 from sebench.artefacts import Node, Store
-from sebench.driver import PHASES
 from sebench.files import read_json
+
+#: Kinds in the order of the work, with the word for people.
+PHASES = {
+    "corpus": "corpora",
+    "mixtures": "mixture plans",
+    "set": "rendered sets",
+    "run": "training runs",
+    "choice": "choices",
+    "enhanced": "enhanced sets",
+    "scores": "score files",
+    "predictions": "predictions",
+    "complexity": "complexities",
+    "table": "tables",
+    "figure": "figures",
+}
 
 
 def watch_live(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> None:

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from pathlib import Path
 from typing import Any
 
-from sebench import cluster
 from sebench.artefacts import KINDS, Node, Store, content_id
 from sebench.config import own_code
 from sebench.errors import SebenchError
 from sebench.external.place import set_file
 from sebench.files import expanded
 from sebench.plan.groups import group
+from sebench.process import cluster
 
 logger = logging.getLogger("sebench")
 
@@ -181,7 +181,7 @@ class Workflow:
         """
         if self.inside_job:
             return
-        from sebench.driver import claim, claimed_by_parent
+        from sebench.run.driver import claim, claimed_by_parent
 
         if not claimed_by_parent(self.store):
             self.store.root.mkdir(parents=True, exist_ok=True)
@@ -208,7 +208,7 @@ class Workflow:
         """
         if self.inside_job:
             return
-        from sebench.driver import MARK
+        from sebench.run.driver import MARK
 
         os.environ.pop(MARK, None)  # the jobs outlive this driver: the next one must not take them for its orphans
         if executor != "slurm":
@@ -226,7 +226,7 @@ class Workflow:
             logger.warning("  job %s, %s: %s", job.number, job.state, job.what)
 
     def _release(self) -> None:
-        from sebench.driver import release
+        from sebench.run.driver import release
 
         release(self.store)
 
@@ -247,7 +247,7 @@ class Workflow:
         if self.inside_job:
             return
         self._release()
-        from sebench.failures import describe, failures
+        from sebench.run.failures import describe, failures
         from sebench.tables.partial import write_partial
 
         found = [failure for log in logs for failure in failures(Path(log).read_text(encoding="utf-8"))]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
-from sebench.config.load import Config
+from sebench.config.entries import Config
 from sebench.config.tables import Cell, PredictorRow, Row, TableLayout
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, nearest
@@ -14,7 +14,7 @@ from sebench.plan import nodes as make
 from sebench.plan.resolve import metric_items
 
 if TYPE_CHECKING:
-    from sebench.plan.build import Plan
+    from sebench.plan.plan import Plan
 
 
 def predictions_node(run: Node, rendered: Node, enhanced: Node | None) -> Node:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sebench.contracts import ContractBroken
+from sebench.contracts.base import ContractBroken
 from sebench.predictors.base import Predictor
 from sebench.seeding import seed_of
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sebench.corpora.audio import resample
-from sebench.corpora.espeak import Request, speak
-from sebench.corpora.sentences import SENTENCES
+from sebench.corpora.builtin.espeak import Request, speak
+from sebench.corpora.builtin.sentences import SENTENCES
 from sebench.seeding import generator
 
 if TYPE_CHECKING:

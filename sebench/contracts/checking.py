@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from sebench.config import items
-from sebench.config.load import ITEM_SECTIONS, Config
-from sebench.contracts import ContractBroken, Verdict, from_outside, line
+from sebench.config.entries import ITEM_SECTIONS, Config
+from sebench.contracts.base import ContractBroken, Verdict, from_outside, line
 from sebench.errors import SebenchError
 from sebench.sections import ONE
 
@@ -22,9 +22,9 @@ def check_losses(config: Config, name: str) -> Iterator[str]:
         SebenchError: it is no loss, or it cannot be built.
         ContractBroken: at the end, if something does not hold.
     """
+    from sebench.contracts.loss import verdicts
     from sebench.losses.base import Loss
     from sebench.losses.compose import build_loss
-    from sebench.losses.contract import verdicts
     from sebench.plan.resolve import resolve_loss
 
     _require_class(config, "losses", name)
@@ -46,8 +46,8 @@ def check_model(config: Config, name: str) -> Iterator[str]:
         SebenchError: it is no model, or it cannot be built.
         ContractBroken: at the end, if something does not hold.
     """
+    from sebench.contracts.model import Subject, verdicts
     from sebench.models.base import Model
-    from sebench.models.contract import Subject, verdicts
     from sebench.plan.resolve import identity
 
     _require_class(config, "models", name)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sebench.corpora.builtin_speech import VOICES, phrase
-from sebench.corpora.noise_events import EVENTS
-from sebench.corpora.noise_textures import SAMPLE_RATE, TEXTURES, Signal, Texture, low_pass, shaped, slow, unit
-from sebench.corpora.sentences import SENTENCES
+from sebench.corpora.builtin.noise_events import EVENTS
+from sebench.corpora.builtin.noise_textures import SAMPLE_RATE, TEXTURES, Signal, Texture, low_pass, shaped, slow, unit
+from sebench.corpora.builtin.sentences import SENTENCES
+from sebench.corpora.builtin.speech import VOICES, phrase
 from sebench.seeding import generator
 
 LEVEL_DBOV = (-30.0, -22.0)
@@ -85,7 +85,7 @@ def crowd(random: np.random.Generator, samples: int) -> Signal:
 
 
 def _place(total: Signal, event: Signal, seconds: float) -> None:
-    from sebench.corpora.noise_events import add
+    from sebench.corpora.builtin.noise_events import add
 
     add(total, event, seconds, 1.0)
 

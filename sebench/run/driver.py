@@ -14,29 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sebench.artefacts import Node, Store
-from sebench.cluster import job_is_over
 from sebench.errors import SebenchError
-from sebench.failures import describe, failures
 from sebench.files import write_json
-from sebench.machine import CACHE, make_workable
-from sebench.once import make_once, read_record, remove_record
-from sebench.plan.build import Plan
-from sebench.workers import process_start
-
-#: Kinds in the order of the work, with the word for people.
-PHASES = {
-    "corpus": "corpora",
-    "mixtures": "mixture plans",
-    "set": "rendered sets",
-    "run": "training runs",
-    "choice": "choices",
-    "enhanced": "enhanced sets",
-    "scores": "score files",
-    "predictions": "predictions",
-    "complexity": "complexities",
-    "table": "tables",
-    "figure": "figures",
-}
+from sebench.plan.plan import Plan
+from sebench.process.cluster import job_is_over
+from sebench.process.machine import CACHE, make_workable
+from sebench.process.once import make_once, read_record, remove_record
+from sebench.process.workers import process_start
+from sebench.run.failures import describe, failures
 
 
 class DriverBusy(SebenchError):
@@ -272,7 +257,7 @@ def _passing_on_sigterm(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> None:
     if sys.stdout.isatty():
-        from sebench.display import watch_live
+        from sebench.run.display import watch_live
 
         watch_live(process, todo, store)
         return

@@ -1,0 +1,1 @@
+"""What every item must do, checked by `sebench check` and by the tests."""

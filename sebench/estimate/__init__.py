@@ -1,0 +1,1 @@
+"""What models and losses exchange: a batch of signals, and an estimate with its views."""
