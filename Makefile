@@ -15,7 +15,7 @@ help:
 	@echo "make demo      environment, then the two-stage study at demo scale on the built-in corpus"
 	@echo "make test      environment, then the test suite (under 10 minutes)"
 	@echo "make test-all  the slow tests too, and those on a Slurm that they start (root; else skipped)"
-	@echo "make lint      ruff, mypy, snakefmt, snakemake --lint"
+	@echo "make lint      ruff, mypy, import-linter, snakefmt, snakemake --lint"
 	@echo "make format    ruff and snakefmt, in place"
 
 env: $(READY)
@@ -51,6 +51,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 

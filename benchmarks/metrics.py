@@ -30,8 +30,8 @@ from sebench.artefacts import Node, Store
 from sebench.config.items import build, registry
 from sebench.files import write_parquet
 from sebench.metrics.base import implementation, installed
-from sebench.metrics.step import run
 from sebench.process.workers import start_worker
+from sebench.scoring.step import run
 
 RATE, SECONDS, SNR_DB = 16000, 5.0, 5.0
 Pair = tuple[np.ndarray, np.ndarray]

@@ -268,7 +268,7 @@ def enhance(
 ) -> None:
     """Enhance a recording with a trained run, on the device of SEBENCH_DEVICE, else the first GPU, else the CPU."""
     from sebench.enhancement.files import enhance_file
-    from sebench.run.find import find_run
+    from sebench.enhancement.find import find_run
 
     _, store = _load(config_dir, results)
     enhance_file(store.folder(find_run(store, run)), source, target, force=force)
@@ -292,7 +292,7 @@ def score(
     """Score audio files by any metric, or by what a trained predictor says of them."""
     from rich.progress import track
 
-    from sebench import scoring
+    from sebench.scoring import files as scoring
     from sebench.targets import check_target
 
     config, store = _load(config_dir, results)
@@ -318,7 +318,8 @@ def retry(
     results: Results = None,
 ) -> None:
     """Clear a recorded failure, with all that follows from it, so that the next run tries again."""
-    from sebench.run.find import clear_failure, find_run
+    from sebench.enhancement.find import find_run
+    from sebench.run.clear import clear_failure
 
     _, store = _load(config_dir, results)
     for path in clear_failure(store, find_run(store, run)):
@@ -369,7 +370,7 @@ def check_loss(
     config_dir: ConfigDir = CONFIG,
 ) -> None:
     """Hold a loss to the contract of all losses: shape, gradients, silence, padding, bfloat16, what it declares."""
-    from sebench.contracts.checking import check_losses
+    from sebench.checking import check_losses
 
     config, _ = _load(config_dir, None)
     for line in check_losses(config, name):
@@ -382,7 +383,7 @@ def check_model(
     config_dir: ConfigDir = CONFIG,
 ) -> None:
     """Hold a model to the contract of all models: shapes, views, determinism, gradients, look-ahead, streaming."""
-    from sebench.contracts import checking
+    from sebench import checking
 
     config, _ = _load(config_dir, None)
     for line in checking.check_model(config, name):

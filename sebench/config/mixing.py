@@ -40,7 +40,7 @@ class Uniform(Strict):
         return float(rng.uniform(*self.uniform))
 
 
-class Choice(Strict):
+class OneOf(Strict):
     """`{choice: [a, b, c]}`: each value equally often."""
 
     choice: Annotated[tuple[float, ...], BeforeValidator(_tuple)] = Field(min_length=1, description="The values.")
@@ -61,11 +61,11 @@ def _form(value: Any) -> str | None:
         return "number"
     if isinstance(value, dict):
         return next((form for form in ("uniform", "choice") if form in value), None)
-    return "uniform" if isinstance(value, Uniform) else "choice" if isinstance(value, Choice) else None
+    return "uniform" if isinstance(value, Uniform) else "choice" if isinstance(value, OneOf) else None
 
 
 Distribution = Annotated[
-    Annotated[float, Tag("number")] | Annotated[Uniform, Tag("uniform")] | Annotated[Choice, Tag("choice")],
+    Annotated[float, Tag("number")] | Annotated[Uniform, Tag("uniform")] | Annotated[OneOf, Tag("choice")],
     Discriminator(
         _form,
         custom_error_type="distribution",
@@ -74,12 +74,12 @@ Distribution = Annotated[
 ]
 
 
-def draw(distribution: float | Uniform | Choice, rng: np.random.Generator) -> float:
+def draw(distribution: float | Uniform | OneOf, rng: np.random.Generator) -> float:
     """One value; a number stands for itself and takes nothing from the generator."""
     return float(distribution) if isinstance(distribution, (int, float)) else distribution.draw(rng)
 
 
-def bounds(distribution: float | Uniform | Choice) -> tuple[float, float]:
+def bounds(distribution: float | Uniform | OneOf) -> tuple[float, float]:
     """Lowest and highest value that can be drawn."""
     if isinstance(distribution, (int, float)):
         return float(distribution), float(distribution)
@@ -182,7 +182,7 @@ class Mixing(Strict):
         return self
 
 
-def _within(name: str, distribution: float | Uniform | Choice, lowest: float, highest: float, unit: str) -> None:
+def _within(name: str, distribution: float | Uniform | OneOf, lowest: float, highest: float, unit: str) -> None:
     low, high = bounds(distribution)
     if low < lowest or high > highest:
         found = f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.entries import ITEM_SECTIONS, Config, Named, missing
-from sebench.config.schema import Amounts, Point, Stage, StudyAmounts, point_name
+from sebench.config.schema import Amounts, Point, StageEntry, StudyAmounts, point_name
 from sebench.config.source import SourceError
 from sebench.errors import Problem, choices, nearest
 from sebench.names import ACCEPTED, is_name
@@ -456,7 +456,7 @@ def _training_mixtures(config: Config, study: Named, scale: str) -> int | None:
     return None if named is None else int(named.entry.utterances.train)
 
 
-def _without_effect(stage: Stage) -> dict[str, str]:
+def _without_effect(stage: StageEntry) -> dict[str, str]:
     """Changes of a scale that a stage would not heed, and why."""
     found = {}
     if stage.epochs is None:

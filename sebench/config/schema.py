@@ -194,7 +194,7 @@ class Optimiser(Strict):
 PLATEAU = "halve_on_plateau"
 
 
-class Schedule(Strict):
+class ScheduleEntry(Strict):
     """The learning rate over the steps of a stage."""
 
     type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = "constant"
@@ -204,7 +204,7 @@ class Schedule(Strict):
     stop_lr: Rate | None = Field(None, description="halve_on_plateau: stop below this rate")
 
     @model_validator(mode="after")
-    def _heeded(self) -> Schedule:
+    def _heeded(self) -> ScheduleEntry:
         """A key that the type does not read would be believed to do something."""
         read = {"final_factor": ("cosine", "linear_decay"), "patience": (PLATEAU,), "stop_lr": (PLATEAU,)}
         for key, types in read.items():
@@ -223,7 +223,7 @@ Augment = Literal["remix", "remix_levels", "band_mask", "shift"]
 Hears = Literal["enhanced", "both"]
 
 
-class Stage(Strict):
+class StageEntry(Strict):
     """One training phase of a recipe."""
 
     name: Text
@@ -258,14 +258,14 @@ class Stage(Strict):
     optimiser_state: Literal["keep", "reset"] = Field(
         "keep", description="kind alternating: what the optimisers know at the start of each epoch"
     )
-    schedule: Schedule = Schedule()
+    schedule: ScheduleEntry = ScheduleEntry()
     clip_norm: float | None = Field(5.0, gt=0, le=1e6)
     augment: list[Augment] = Field([], description="changes of a batch, in this order; see sebench/training/augment.py")
     keep: Literal["best", "last"] = "best"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
     @model_validator(mode="after")
-    def _augmented_once(self) -> Stage:
+    def _augmented_once(self) -> StageEntry:
         if len(set(self.augment)) != len(self.augment):
             raise Mistake("an augmentation stands twice", "augment")
         if self.augment and self.utterances == "whole":
@@ -277,7 +277,7 @@ class Stage(Strict):
         return self
 
     @model_validator(mode="after")
-    def _length_and_rate(self) -> Stage:
+    def _length_and_rate(self) -> StageEntry:
         if self.epochs is not None and "effort" in self.model_fields_set:
             raise Mistake(
                 "`effort` is of the scale's steps, and `epochs` replaces them", "effort", accepted="one of them"
@@ -288,7 +288,7 @@ class Stage(Strict):
         return self
 
     @model_validator(mode="after")
-    def _whole_kind(self) -> Stage:
+    def _whole_kind(self) -> StageEntry:
         of_two = "belongs to a stage of kind predictor or alternating"
         for name in ("predictor", "labels"):
             if (getattr(self, name) is None) != (self.kind == "supervised"):
@@ -324,7 +324,7 @@ class Stage(Strict):
 class RecipeEntry(Entry):
     """A chain of stages."""
 
-    stages: list[Stage] = Field(min_length=1)
+    stages: list[StageEntry] = Field(min_length=1)
 
 
 class Utterances(Strict):
@@ -499,7 +499,7 @@ class Selection(Strict):
     )
 
 
-class Choice(Strict):
+class ChoiceEntry(Strict):
     """The best member of a sweep on the validation set: a row that is trained already."""
 
     among: Text = Field(description="the loss entry with the sweep")
@@ -520,7 +520,7 @@ class StudyEntry(Strict):
     conditions: Conditions
     metrics: Annotated[Names, Field(min_length=1)]
     select: Selection = Selection()
-    choices: dict[Text, Choice] = Field({}, description="label -> the best of a sweep, by `select.by`")
+    choices: dict[Text, ChoiceEntry] = Field({}, description="label -> the best of a sweep, by `select.by`")
     external: dict[Text, Text] = Field({}, description="label -> an external model: a row that is not trained here")
     scales: dict[str, StudyAmounts] = Field({})
     tables: dict[Text, TableLayout] = Field({})

@@ -193,7 +193,7 @@ class ClaimLayout(Strict):
         return self
 
 
-class Cell(Spec):
+class RowCell(Spec):
     """One trained (or unprocessed) system of a row."""
 
     seed: int | None = Field(default=None, description="None for a row without training")
@@ -208,13 +208,13 @@ class Row(Spec):
     """A row: one cell per seed."""
 
     label: str
-    cells: list[Cell] = Field([])
-    groups: dict[str, list[Cell]] = Field(default={}, description="group of columns -> its cells, in a matrix")
+    cells: list[RowCell] = Field([])
+    groups: dict[str, list[RowCell]] = Field(default={}, description="group of columns -> its cells, in a matrix")
     complexity: str = Field(default="", description="role of a complexity parent")
     choice: str = Field(default="", description="role of the choice that the row is")
     absent: str = Field(default="", description="why the row has no cells here; empty where it has")
 
-    def cells_of(self, column: ScoreColumn) -> list[Cell]:
+    def cells_of(self, column: ScoreColumn) -> list[RowCell]:
         """The cells that a column shows."""
         return self.groups.get(column.group, []) if column.group else self.cells
 
@@ -321,7 +321,7 @@ def table_spec(
 
     Args:
         rows: the study's rows by their study labels; the layout picks, orders and renames them.
-        conditions: names of the study's conditions, in order: headers and keys of `Cell.scores`.
+        conditions: names of the study's conditions, in order: headers and keys of `RowCell.scores`.
         metrics: the study's metrics by entry name.
         test_sets: name of a test set -> its conditions; none of them here: its columns are left out.
         published: rows of `read_published`.

@@ -41,7 +41,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "stage alternating": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:Alternating")),
     "choice": Algorithm(1, ("training.choice:decide",)),
     "enhanced": Algorithm(1, ("enhancement.step:outputs", "enhancement.step:entry", "enhancement.external:outputs")),
-    "scores": Algorithm(1, ("metrics.step:score", "metrics.step:assemble")),
+    "scores": Algorithm(1, ("scoring.step:score", "scoring.step:assemble")),
     "predictions": Algorithm(1, ("enhancement.predictions:predicted",)),
     "complexity": Algorithm(1, ("models.complexity:complexity",)),
     "table": Algorithm(5, ("tables.step:build_table", "tables.step:WRITERS"), _COLUMNS),

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sebench.errors import SebenchError
+from sebench.errors import DataError, SebenchError
 from sebench.files import sha256_of
 from sebench.process.isolated import WorkerDied
 
@@ -286,3 +286,27 @@ def metric_name(item: Mapping[str, Any]) -> str:
 @functools.cache
 def _sha256(package: str, file: str) -> str:
     return sha256_of(model_file(package, file))
+
+
+def check_implementation(item: Mapping[str, Any]) -> None:
+    """Refuse to compute a metric with another package than the planned one. One that was planned as absent is a hole.
+
+    Raises:
+        DataError: names both.
+        MissingPackageError: the package is not installed, and was planned.
+    """
+    from sebench.config.items import find
+
+    facts = find("metric", item["type"])
+    if facts is None:
+        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
+    if not installed(facts.package):
+        if item["implementation"] == absent(facts.package):
+            return
+        raise missing_package(metric_name(item), facts.package, facts.install)
+    found = implementation(facts.package, item["type"], tuple(facts.model_files))
+    if found != item["implementation"]:
+        raise DataError(
+            f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
+            "installed; plan again, or install what was planned"
+        )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.entries import Config, Named
-from sebench.config.schema import Choice
+from sebench.config.schema import ChoiceEntry
 from sebench.errors import Problem
 from sebench.plan.grid import RESERVED, Cell
 from sebench.plan.nodes import choice_node
@@ -46,11 +46,13 @@ def choice_nodes(config: Config, study: Named, trained: Trained) -> dict[str, No
     return found
 
 
-def _fits(choice: Choice, cell: Cell) -> bool:
+def _fits(choice: ChoiceEntry, cell: Cell) -> bool:
     return choice.model in (None, cell.model) and choice.recipe in (None, cell.recipe)
 
 
-def _faults(config: Config, label: str, choice: Choice, wanted: Trained, trained: Trained) -> Iterator[tuple[str, str]]:
+def _faults(
+    config: Config, label: str, choice: ChoiceEntry, wanted: Trained, trained: Trained
+) -> Iterator[tuple[str, str]]:
     """What is wrong with a choice, and what is accepted."""
     if label in (*RESERVED, *(cell.label for cell, _ in trained)):
         yield f"a row is called {label!r} already", "another label"

@@ -12,13 +12,13 @@ from sebench.config.entries import Config
 from sebench.config.published import read_published
 from sebench.config.tables import (
     COMPLEXITY_KEYS,
-    Cell,
     ClaimLayout,
     LayoutMistake,
     LayoutMistakes,
     MetricFacts,
     NothingToShow,
     Row,
+    RowCell,
     TableLayout,
     parents_read,
     table_spec,
@@ -45,13 +45,13 @@ def study_rows(plan: Plan) -> list[Row]:
     Roles of parents are the parents' own keys. An external model whose file is not here is a row without cells.
     """
     headers = plan.headers
-    noisy = Cell(scores={headers[name]: node.key for name, node in plan.noisy.items()})
+    noisy = RowCell(scores={headers[name]: node.key for name, node in plan.noisy.items()})
     rows = [Row(label="Noisy", cells=[noisy])]
     left_out = {cell.label: cell.reason for cell in plan.excluded}
     for label in plan.study.entry.external:
         if label in plan.external:
             scores = {headers[name]: node.key for name, node in plan.external[label].scores.items()}
-            rows.append(Row(label=label, cells=[Cell(scores=scores)]))
+            rows.append(Row(label=label, cells=[RowCell(scores=scores)]))
         else:
             rows.append(Row(label=label, absent=left_out[label]))
     by_label = defaultdict(list)
@@ -60,7 +60,7 @@ def study_rows(plan: Plan) -> list[Row]:
             by_label[planned.cell.label].append(planned)
     for label, cells in by_label.items():
         found = [
-            Cell(
+            RowCell(
                 seed=planned.cell.seed,
                 scores={headers[name]: node.key for name, node in planned.scores.items()},
                 run=planned.run.key,
@@ -70,7 +70,7 @@ def study_rows(plan: Plan) -> list[Row]:
         rows.append(Row(label=label, cells=found, complexity=cells[0].complexity.key))
     for label, choice in plan.choices.items():
         found = [
-            Cell(seed=seed, scores={headers[name]: node.key for name, node in scores.items()})
+            RowCell(seed=seed, scores={headers[name]: node.key for name, node in scores.items()})
             for seed, scores in choice.scores.items()
         ]
         rows.append(Row(label=label, cells=found, complexity=choice.complexity.key, choice=choice.node.key))

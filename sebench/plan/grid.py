@@ -9,12 +9,12 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.entries import Config, Named
-from sebench.config.schema import Amounts, GridBlock, Stage, StageAmounts, StudyAmounts, point_name
+from sebench.config.schema import Amounts, GridBlock, StageAmounts, StageEntry, StudyAmounts, point_name
 from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
 #: Networks that a loss may use, by the kind of stage.
-NETWORKS = {"supervised": frozenset[str](), "alternating": frozenset({"predictor"})}
+OFFERED = {"supervised": frozenset[str](), "alternating": frozenset({"predictor"})}
 #: What tables and figures call signals that no model has touched.
 RESERVED = ("Noisy", "noisy", "clean")
 
@@ -225,10 +225,10 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
                 told = f"{recipe}.{'.'.join(map(str, keys))} (in {study.name}.grid.{block})"
                 yield Problem(chain.where(*keys), told, found, accepted, nearest(module, parts))
         if stage.kind != "predictor":
-            yield from loss_problems(config, stage.loss or loss, named, where, key, NETWORKS[stage.kind])
+            yield from loss_problems(config, stage.loss or loss, named, where, key, OFFERED[stage.kind])
 
 
-def _startable(stage: Stage, model: items.Item | None) -> list[str]:
+def _startable(stage: StageEntry, model: items.Item | None) -> list[str]:
     """What can start from an earlier stage, besides the whole."""
     if stage.kind == "supervised":
         return [] if model is None else list(model.submodules)

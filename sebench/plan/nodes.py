@@ -11,7 +11,7 @@ from typing import Any
 from sebench.artefacts import Node, Store, candidate, canonical
 from sebench.config import items
 from sebench.config.entries import Config, Named
-from sebench.config.schema import Amounts, Optimiser, Stage, StageAmounts, StudyAmounts
+from sebench.config.schema import Amounts, Optimiser, StageAmounts, StageEntry, StudyAmounts
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.files import expanded
@@ -212,7 +212,7 @@ def set_node(mixtures: Node, sample_rate: int, published: bool = False) -> Node:
 
 
 def stage_spec(
-    config: Config, stage: Stage, amounts: Amounts, select_by: str, changes: StudyAmounts, rows: int
+    config: Config, stage: StageEntry, amounts: Amounts, select_by: str, changes: StudyAmounts, rows: int
 ) -> dict[str, Any]:
     """A stage with all its amounts.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
 from sebench.config.entries import Config
-from sebench.config.tables import Cell, PredictorRow, Row, TableLayout
+from sebench.config.tables import PredictorRow, Row, RowCell, TableLayout
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, nearest
 from sebench.plan import nodes as make
@@ -48,7 +48,7 @@ def agreement_rows(config: Config, plan: Plan, table: str, layout: TableLayout) 
 
 def _cell(
     plan: Plan, seed: int, run: Node, enhancer: Node, metrics: list[dict[str, Any]], conditions: Mapping[str, str]
-) -> Cell:
+) -> RowCell:
     roles: dict[str, dict[str, str]] = {"scores": {}, "predictions": {}, "noisy_scores": {}, "noisy_predictions": {}}
     for name, header in conditions.items():
         rendered = plan.conditions[name]
@@ -58,7 +58,7 @@ def _cell(
             predictions = plan.nodes.add(predictions_node(run, rendered, judged))
             roles[f"{prefix}scores"][header] = scores.key
             roles[f"{prefix}predictions"][header] = predictions.key
-    return Cell(seed=seed, run=run.key, **roles)
+    return RowCell(seed=seed, run=run.key, **roles)
 
 
 def _runs(config: Config, plan: Plan, table: str, label: str, wanted: PredictorRow) -> dict[int, Node]:

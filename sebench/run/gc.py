@@ -13,7 +13,7 @@ from sebench.config.entries import Config
 from sebench.files import visible
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit
-from sebench.run.find import score_parts
+from sebench.run.clear import score_parts
 from sebench.training.step import LABELS
 
 

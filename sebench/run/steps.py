@@ -17,7 +17,7 @@ FUNCTIONS: Mapping[str, str] = {
     "run": "sebench.training.step",
     "choice": "sebench.training.choice",
     "enhanced": "sebench.enhancement.step",
-    "scores": "sebench.metrics.step",
+    "scores": "sebench.scoring.step",
     "predictions": "sebench.enhancement.predictions",
     "complexity": "sebench.models.complexity",
     "table": "sebench.tables.step",

@@ -38,7 +38,7 @@ Simulated = Callable[[str, int], rooms.Response]
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedMixture:
     """What is stored (`COMPONENTS`), `(samples,)` float32 each.
 
     Speech and noise, and where the target is dry, `dry`; of a recording without a reference only `noisy`.
@@ -80,14 +80,14 @@ def complete(components: Signals) -> Signals:
 
 def render_components(
     row: Mapping[str, Any], corpus_root: Path, sample_rate: int = RATE, simulated: Simulated = rooms.from_description
-) -> Rendered:
+) -> RenderedMixture:
     """As `render_mixture`, but only what is stored, and the factor that kept the mixture from clipping."""
     if row["paired_path"]:
         return published(row, Path(corpus_root), sample_rate)
     return _mixed(row, Path(corpus_root), sample_rate, simulated)
 
 
-def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simulated) -> Rendered:
+def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simulated) -> RenderedMixture:
     speech, dry = _speech(row, root, sample_rate, simulated)
     noise = heard(_noise(row, root, sample_rate, len(speech)).astype(np.float64))
     speech_level = MEASURES[row["speech_level_measure"]](speech, sample_rate)
@@ -107,10 +107,10 @@ def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simu
         components["dry"] = dry * gain
     peak = max(_peak(signal) for signal in (components["speech"] + components["noise"], *components.values()))
     scaled_by = min(1.0, PEAK_LIMIT / peak)
-    return Rendered({name: (signal * scaled_by).astype("<f4") for name, signal in components.items()}, scaled_by)
+    return RenderedMixture({name: (signal * scaled_by).astype("<f4") for name, signal in components.items()}, scaled_by)
 
 
-def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
+def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> RenderedMixture:
     """A published mixture as it is; its noise is what the clean recording, if there is one, leaves of it.
 
     A part of one (the planner takes them whole) is as active as the clean recording, or as the mixture without one.
@@ -129,7 +129,7 @@ def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
         samples,
     )
     if not row["speech_path"]:
-        return Rendered({"noisy": _exactly(noisy[start:], samples).astype("<f4")}, 1.0)
+        return RenderedMixture({"noisy": _exactly(noisy[start:], samples).astype("<f4")}, 1.0)
     clean = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
     if len(noisy) != len(clean):
         raise DataError(
@@ -137,7 +137,7 @@ def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> Rendered:
             f"its clean recording {row['speech_path']} has {len(clean)}"
         )
     noisy, speech = (_exactly(signal[start:], samples).astype("<f4") for signal in (noisy, clean))
-    return Rendered({"speech": speech, "noise": noisy - speech}, 1.0)
+    return RenderedMixture({"speech": speech, "noise": noisy - speech}, 1.0)
 
 
 def _speech(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import AgreementColumn, Cell, ComplexityColumn, Row, ScoreColumn
+from sebench.config.tables import AgreementColumn, ComplexityColumn, Row, RowCell, ScoreColumn
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet
 from sebench.metrics.agreement import lcc, mae
@@ -100,7 +100,7 @@ class Reader:
         path = self._parent(role, "complexity.json") if role else None
         return None if path is None else read_json(path)
 
-    def cell(self, cell: Cell, column: ScoreColumn) -> CellScores:
+    def cell(self, cell: RowCell, column: ScoreColumn) -> CellScores:
         """A cell's scores in a column's conditions."""
         import pandas as pd
 
@@ -124,7 +124,7 @@ class Reader:
         empty = [condition for condition in column.conditions if values[condition].isna().all()]
         return CellScores(None if empty else values, n_ok, n, reasons)
 
-    def pairs(self, cell: Cell, column: AgreementColumn) -> tuple[pd.DataFrame, pd.DataFrame] | str:
+    def pairs(self, cell: RowCell, column: AgreementColumn) -> tuple[pd.DataFrame, pd.DataFrame] | str:
         """Predicted and measured scores, `(scenes, conditions)` each, or why there are none."""
         import pandas as pd
 

@@ -58,7 +58,7 @@ class StepResult:
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedSet:
     """A rendered set, opened."""
 
     rows: Rows
@@ -80,8 +80,8 @@ class Context:
     """
 
     spec: Mapping[str, Any]
-    train: Rendered
-    valid: Rendered
+    train: RenderedSet
+    valid: RenderedSet
     device: torch.device
     initial: Mapping[str, tuple[str, Mapping[str, Tensor]]]
     team: Team = ALONE
@@ -168,7 +168,7 @@ def snapshot(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}
 
 
-def utterances(train: Rendered, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:
+def utterances(train: RenderedSet, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:
     """The noisy utterances of a training set, whole, one after the other; calls `pause` between them.
 
     Raises:

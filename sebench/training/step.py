@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store, content_id
 from sebench.files import link_or_copy, read_json, write_json
-from sebench.metrics.step import check_implementation
+from sebench.metrics.base import check_implementation
 from sebench.process.cluster import step_aside
 from sebench.process.lease import ArtefactFinished, Held, Lease
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from sebench.training.engine import Outcome
     from sebench.training.labels import Labels
-    from sebench.training.stages import Context, Rendered
+    from sebench.training.stages import Context, RenderedSet
     from sebench.training.team import Team
 
 log = logging.getLogger(__name__)
 
 FINAL = "final"
 #: Networks whose weights a checkpoint holds, by the kind of stage: the product, then others.
-NETWORKS = {"supervised": ("model",), "predictor": ("predictor",), "alternating": ("model", "predictor")}
+PUBLISHED = {"supervised": ("model",), "predictor": ("predictor",), "alternating": ("model", "predictor")}
 #: Folder in `state/` of metric values that predictors are trained on, whichever run measured them.
 LABELS = "labels"
 PROVENANCE = "provenance.json"
@@ -118,7 +118,7 @@ def _write_final(node: Node, folder: Path, report: dict[str, Any], history: list
     from sebench.training.checkpoint import Checkpoint, write
 
     public = {key: value for key, value in report.items() if key != "seconds"}
-    networks = {name: dict(node.spec[name]) for name in NETWORKS[node.spec["stage"]["kind"]]}
+    networks = {name: dict(node.spec[name]) for name in PUBLISHED[node.spec["stage"]["kind"]]}
     write(folder / "checkpoint.safetensors", Checkpoint(weights, {"format": 1, **networks}))
     write_json(folder / "history.json", history)
     write_json(folder / "run.json", public)
@@ -226,10 +226,10 @@ def labels_of(node: Node, store: Store, writer: str, threads: int = 1) -> Iterat
         yield labels
 
 
-def _rendered(store: Store, node: Node, first: int | None = None) -> Rendered:
+def _rendered(store: Store, node: Node, first: int | None = None) -> RenderedSet:
     """A set, or so many rows of it."""
     from sebench.synthesis.store import AudioStore
-    from sebench.training.stages import Rendered
+    from sebench.training.stages import RenderedSet
 
     rows = AudioStore.open(store, node, first)
-    return Rendered(rows, rows.index["mixture"].tolist(), rows.sample_rate)
+    return RenderedSet(rows, rows.index["mixture"].tolist(), rows.sample_rate)

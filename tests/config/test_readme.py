@@ -45,4 +45,4 @@ def test_every_key_is_explained(model: type[pydantic.BaseModel]) -> None:
 
 
 def test_models_are_found() -> None:
-    assert {schema.StudyEntry, schema.Stage, mixing.Reverberation} <= set(MODELS)
+    assert {schema.StudyEntry, schema.StageEntry, mixing.Reverberation} <= set(MODELS)

@@ -87,7 +87,7 @@ def stale_after(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("training/stages.py", 'log.info("measuring', 'log.info("now measuring'),
         ("synthesis/plan.py", "the corpus's splits are not separate", "splits overlap"),
         ("training/step.py", "held.generation - 1", "held.generation + 1"),
-        ("metrics/step.py", 'log.info("%s: computed %s"', 'log.info("%s computed: %s"'),
+        ("scoring/step.py", 'log.info("%s: computed %s"', 'log.info("%s computed: %s"'),
     ],
 )
 def test_what_changes_no_result_rings_for_nothing(
@@ -107,7 +107,7 @@ def test_what_changes_no_result_rings_for_nothing(
         ("stage alternating", "training/predictor_stages.py", "1.0 / self.epoch_steps", "-1.0 / self.epoch_steps"),
         ("choice", "training/choice.py", "max if higher_is_better", "min if higher_is_better"),
         ("enhanced", "enhancement/step.py", "if not np.isfinite", "if np.isfinite"),
-        ("scores", "metrics/step.py", "    if estimate is None", "    if estimate is not None"),
+        ("scores", "scoring/step.py", "    if estimate is None", "    if estimate is not None"),
         ("predictions", "enhancement/predictions.py", "if math.isfinite", "if not math.isfinite"),
         ("complexity", "models/complexity.py", '"flops_per_second": 2 *', '"flops_per_second": -2 *'),
         ("table", "tables/text.py", "entry.low < 0", "entry.low > 0"),

@@ -13,10 +13,11 @@ import pytest
 
 from sebench.config.items import find
 from sebench.files import read_parquet
-from sebench.metrics import base, step
+from sebench.metrics import base
 from sebench.metrics.base import MissingPackageError, Unavailable, told_implementation
-from sebench.metrics.step import part_path, run
 from sebench.process.isolated import IsolatedPool, WorkerDied
+from sebench.scoring import step
+from sebench.scoring.step import part_path, run
 from sebench.training.labels import Labels
 
 sys.path.insert(0, str(Path(__file__).parent))

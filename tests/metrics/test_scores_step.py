@@ -14,12 +14,13 @@ from sebench.artefacts import Node
 from sebench.config.load import load_config
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
-from sebench.metrics import base, step
+from sebench.metrics import base
 from sebench.metrics.base import MissingPackageError
-from sebench.metrics.step import COLUMNS, part_path, run
 from sebench.plan import resolve
 from sebench.plan.nodes import scores_node
 from sebench.plan.resolve import metric_items
+from sebench.scoring import step
+from sebench.scoring.step import COLUMNS, part_path, run
 
 
 def test_rows_values_and_failures(world, make_item):
@@ -194,7 +195,7 @@ def _with_count(rendered):
     ("modules", "heavy"),
     [
         ("sebench.metrics.dnsmos, sebench.metrics.srmr", {"torch", "numpy", "scipy", "onnxruntime", "gammatone"}),
-        ("sebench.metrics.step, sebench.tables.step, sebench.report.step, sebench.statistics.claims", {"torch"}),
+        ("sebench.scoring.step, sebench.tables.step, sebench.report.step, sebench.statistics.claims", {"torch"}),
         ("sebench.config.tables, sebench.config.figures, sebench.metrics.base", {"torch", "numpy", "pandas"}),
     ],
 )

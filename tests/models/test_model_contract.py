@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sebench.config.items import build, registry
-from sebench.contracts.base import model as contract
+from sebench.contracts import model as contract
 from sebench.contracts.loss import make_batch
 from sebench.estimate.batch import Batch
 from sebench.models.base import Model

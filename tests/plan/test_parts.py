@@ -17,10 +17,10 @@ from sebench.config.mixing import Mixing
 from sebench.corpora import step as corpus_step
 from sebench.errors import ConfigError
 from sebench.files import read_parquet
-from sebench.metrics import step as scores_step
 from sebench.plan import nodes as make
 from sebench.plan.build import build_plan
 from sebench.plan.resolve import metric_identity
+from sebench.scoring import step as scores_step
 from sebench.synthesis import plan as mixtures_step
 from sebench.synthesis import render
 

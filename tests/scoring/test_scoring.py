@@ -335,7 +335,7 @@ def test_scores_are_never_written_onto_what_is_read(
     (folders / "hard.csv").hardlink_to(clean)
     (folders / "mine.csv").write_text("mine")
     (folders / "folder.csv").mkdir()
-    monkeypatch.setattr("sebench.scoring.score_files", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("sebench.scoring.files.score_files", lambda *_: pytest.fail("work was begun"))
     before = [path.read_bytes() for path in (estimate, clean)]
     words = ("--metric", "si_sdr", "--clean", folders / "clean", folders / "estimates", "--csv")
     cases = {

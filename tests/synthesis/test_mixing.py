@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sebench.config.mixing import Choice, Mixing, Reverberation, Uniform, bounds, draw
+from sebench.config.mixing import Mixing, OneOf, Reverberation, Uniform, bounds, draw
 from sebench.seeding import generator
 
 CONFIG = Path(__file__).parents[2] / "config" / "mixing"
@@ -82,7 +82,7 @@ def test_mistakes_are_named(entry: dict, message: str) -> None:
 
 
 def test_every_field_is_documented() -> None:
-    for model in (Mixing, Reverberation, Uniform, Choice):
+    for model in (Mixing, Reverberation, Uniform, OneOf):
         assert all(field.description for field in model.model_fields.values())
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import Cell, MetricFacts, Row
+from sebench.config.tables import MetricFacts, Row, RowCell
 from sebench.files import write_json, write_parquet
 
 CONDITIONS = ["-5 dB", "5 dB"]
@@ -64,7 +64,7 @@ class Study:
                 role = f"scores:{label}:{seed}:{condition}"
                 self.parents[role] = node.key
                 roles[condition] = role
-            cells.append(Cell(seed=seed, scores=roles))
+            cells.append(RowCell(seed=seed, scores=roles))
         node = Node("complexity", "toy", {"row": label})
         self.store.freeze(node)
         counts = {"parameters": 16392 + len(self.rows), "per_second": {"macs": 2.065e6}}

@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import Cell, ClaimLayout, MetricFacts, Row, TableLayout, parents_read, table_spec
+from sebench.config.tables import ClaimLayout, MetricFacts, Row, RowCell, TableLayout, parents_read, table_spec
 from sebench.errors import DataError
 from sebench.files import write_parquet
 from sebench.metrics.agreement import lcc, mae
@@ -71,7 +71,7 @@ class Agreement:
                     condition: self.file(kind, label, signal, condition, of(signal, condition))
                     for condition in (CONDITIONS if predicted is not None else [])
                 }
-        return Row(label=label, cells=[Cell(seed=0, **roles)])
+        return Row(label=label, cells=[RowCell(seed=0, **roles)])
 
 
 def measured(signal: str, condition: str) -> np.ndarray:
@@ -99,7 +99,7 @@ def table(tmp_path: Path) -> tuple[Store, Node]:
         toy.row("PESQNet", predicted, measured),
         toy.row("constant", lambda *_: np.full(SCENES, 2.5), measured),
         toy.row("one", lambda s, c: single(predicted(s, c)) if c == "0 dB" else np.full(SCENES, np.nan), measured),
-        Row(label="no set", cells=[Cell(seed=0)]),
+        Row(label="no set", cells=[RowCell(seed=0)]),
     ]
     spec = table_spec(LAYOUT, rows=rows, conditions=CONDITIONS, metrics=METRICS, published=PRINTED)
     node = Node("table", "toy", spec, {role: toy.parents[role] for role in parents_read(spec)})

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sebench.config.schema import Augment, Stage
+from sebench.config.schema import Augment, StageEntry
 from sebench.errors import DataError
 from sebench.estimate.batch import Batch
 from sebench.seeding import generator
@@ -286,9 +286,9 @@ def test_shifts_reach_half_a_second_and_not_more() -> None:
 
 def test_the_schema_knows_what_there_is_and_takes_each_once() -> None:
     assert get_args(Augment) == tuple(AUGMENTATIONS)
-    assert Stage(name="a", augment=list(RECIPE)).augment == list(RECIPE)
+    assert StageEntry(name="a", augment=list(RECIPE)).augment == list(RECIPE)
     with pytest.raises(pydantic.ValidationError, match="an augmentation stands twice"):
-        Stage(name="a", augment=["remix", "shift", "remix"])
+        StageEntry(name="a", augment=["remix", "shift", "remix"])
 
 
 def test_an_unknown_augmentation_is_refused() -> None:

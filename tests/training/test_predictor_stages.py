@@ -38,7 +38,7 @@ from sebench.training.data import whole_row
 from sebench.training.kinds import build_stage
 from sebench.training.labels import Labels
 from sebench.training.predictor_stages import Alternating, agreement, hold
-from sebench.training.stages import Context, Rendered, begin_step
+from sebench.training.stages import Context, RenderedSet, begin_step
 from sebench.training.team import ALONE
 
 
@@ -246,7 +246,7 @@ def test_several_devices_are_refused(store: Store, kind: str) -> None:
     enhancer = make_run(store)
     predictor = predictor_run(store, enhancer, devices=2)
     node = predictor if kind == "predictor" else alternating_run(store, enhancer, predictor, devices=2)
-    context = Context(node.spec, *[Rendered((), (), 16000)] * 2, torch.device("cpu"), {})
+    context = Context(node.spec, *[RenderedSet((), (), 16000)] * 2, torch.device("cpu"), {})
     with pytest.raises(DataError, match=f"{kind}.*one device; its plan has 2"):
         build_stage(context)
 

@@ -335,7 +335,7 @@ def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) ->
     elif blow is not None and blow.in_preparation:
         utterances = stages.utterances
 
-        def interrupted(train: stages.Rendered, device: torch.device, pause: Any) -> Iterator[Batch]:
+        def interrupted(train: stages.RenderedSet, device: torch.device, pause: Any) -> Iterator[Batch]:
             for i, batch in enumerate(utterances(train, device, pause)):
                 if i == 2:
                     os.kill(os.getpid(), blow.number)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sebench.checking import check_losses, check_model
 from sebench.config.entries import Config
 from sebench.config.load import load_config
 from sebench.contracts.base import ContractBroken
-from sebench.contracts.checking import check_losses, check_model
 from sebench.contracts.model import CHECKS
 from sebench.errors import SebenchError
 from sebench.sections import LISTS, ONE

@@ -72,7 +72,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     if predictor is not None:
         if not run:
             raise SebenchError(f"metric {name!r} is a predictor, which a run trains: {name}:RUN (folder, name or id)")
-        from sebench.enhancement.predicted_metric import predicted_score
+        from sebench.scoring.predicted_metric import predicted_score
 
         trained, by = predicted_score(store, predictor.entry.type, run, name)
         return Asked(name, trained, by)

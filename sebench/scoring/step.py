@@ -20,12 +20,9 @@ from sebench.metrics.base import (
     MetricValue,
     MissingPackageError,
     Unavailable,
-    absent,
     awaited,
-    implementation,
-    installed,
+    check_implementation,
     metric_name,
-    missing_package,
     told_implementation,
 )
 from sebench.process.isolated import IsolatedPool
@@ -109,30 +106,6 @@ def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
     identity = {key: value for key, value in item.items() if key != "name"}
     key = content_id({"parents": dict(node.parents), "metric": identity, "version": node.spec.get("version", 1)})
     return store.root / "state" / "score-parts" / f"{key}.parquet"
-
-
-def check_implementation(item: Mapping[str, Any]) -> None:
-    """Refuse to compute a metric with another package than the planned one. One that was planned as absent is a hole.
-
-    Raises:
-        DataError: names both.
-        MissingPackageError: the package is not installed, and was planned.
-    """
-    from sebench.config.items import find
-
-    facts = find("metric", item["type"])
-    if facts is None:
-        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
-    if not installed(facts.package):
-        if item["implementation"] == absent(facts.package):
-            return
-        raise missing_package(metric_name(item), facts.package, facts.install)
-    found = implementation(facts.package, item["type"], tuple(facts.model_files))
-    if found != item["implementation"]:
-        raise DataError(
-            f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
-            "installed; plan again, or install what was planned"
-        )
 
 
 #: Signals of a row by name, the estimate or None, and why there is none.

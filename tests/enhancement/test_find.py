@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.enhancement import find
+from sebench.enhancement.find import find_run
 from sebench.errors import SebenchError
 from sebench.files import write_json
-from sebench.run import find
-from sebench.run.find import find_run
 
 
 def put(store: Store, name: str, label: str, seed: int = 0, init: Node | None = None) -> Node:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node, Store
+from sebench.enhancement.find import find_run
 from sebench.errors import DataError, SebenchError
 from sebench.files import read_json
 from sebench.metrics.base import Metric
-from sebench.run.find import find_run
 
 if TYPE_CHECKING:
     from sebench.metrics.base import Signal

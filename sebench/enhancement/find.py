@@ -1,15 +1,13 @@
-"""Finding a run by what a person types, and clearing one that failed."""
+"""Finding a run by what a person types."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sebench.artefacts import KINDS, Node, Store
+from sebench.artefacts import Node, Store
 from sebench.errors import DataError, SebenchError, nearest
-from sebench.files import read_json, visible
 from sebench.training.choice import chosen_run
 
 #: So many runs are listed at most; what is typed is mostly close to one of them.
@@ -70,46 +68,3 @@ def _labels(store: Store, stems: Iterable[str]) -> dict[str, set[str]]:
 def _listed(stems: Sequence[str], labels: Mapping[str, set[str]]) -> str:
     shown = [f"{stem} ({', '.join(sorted(labels[stem]))})" if labels.get(stem) else stem for stem in stems[:LISTED]]
     return ", ".join(shown) + (f" and {len(stems) - LISTED} more" if len(stems) > LISTED else "")
-
-
-def clear_failure(store: Store, run: Node) -> Iterator[Path]:
-    """Remove a failed run's files and those of everything made from it; yields what was removed.
-
-    Raises:
-        SebenchError: the run did not fail.
-    """
-    path = store.outputs(run)["run.json"]
-    if not path.exists() or read_json(path)["status"] == "ok":
-        raise SebenchError(f"{run.stem} did not fail: there is nothing to clear")
-    for node in [run, *descendants(store, run)]:
-        for part in score_parts(store, node):
-            part.unlink(missing_ok=True)
-        for folder in (store.folder(node), store.state(node)):
-            if folder.exists():
-                if node.kind == "publication":
-                    for marker in store.outputs(node).values():
-                        marker.unlink(missing_ok=True)
-                        yield marker
-                    break
-                shutil.rmtree(folder)
-                yield folder
-
-
-def score_parts(store: Store, node: Node) -> list[Path]:
-    """Where a score file's values lie metric by metric; none for other nodes."""
-    from sebench.metrics.step import part_path
-
-    return [part_path(node, store, item) for item in node.spec["metrics"]] if node.kind == "scores" else []
-
-
-def descendants(store: Store, node: Node) -> list[Node]:
-    """Every frozen node that is made from this one, directly or not."""
-    frozen = [
-        store.load(f"{kind}:{path.stem}") for kind in KINDS for path in visible(store.root / "frozen" / kind, "*.yaml")
-    ]
-    found = {node.key: node}
-    while True:
-        more = [n for n in frozen if n.key not in found and any(key in found for key in n.parents.values())]
-        if not more:
-            return [n for key, n in found.items() if key != node.key]
-        found.update({n.key: n for n in more})

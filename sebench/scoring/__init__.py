@@ -1,0 +1,1 @@
+"""Scores: of a test set as a step, and of any files."""
