@@ -17,6 +17,7 @@ ALGORITHMS: dict[str, tuple[int, str]] = {
     "mixtures": (1, "sebench.synthesis.plan:plan_mixtures"),
     "set": (3, "sebench.synthesis.render:render_mixture"),
     "published set": (2, "sebench.synthesis.mixture:published"),
+    "separation": (1, "sebench.corpora.separation:run"),
     "run": (2, "sebench.training.step:run"),
     "choice": (1, "sebench.training.choice:run"),
     "enhanced": (1, "sebench.enhancement.step:run"),

@@ -60,6 +60,7 @@ class Plan:
         conditions: name ("snr-5", "reverberant-snr0") -> rendered test set.
         headers: name of a condition -> what tables call it.
         test_sets: name of a test set -> headers of its conditions, none where the corpus does not have it.
+        separation: the comparison of its corpora, where there are several.
         noisy: condition -> scores of the unprocessed mixtures.
         external: label -> row of a model that others trained; without those whose file is not here, which are excluded.
     """
@@ -76,10 +77,16 @@ class Plan:
     conditions: dict[str, Node]
     headers: dict[str, str]
     test_sets: dict[str, list[str]]
+    separation: Node | None
     noisy: dict[str, Node]
     tables: dict[str, Node]
     figures: dict[str, Node]
     publication: Node
+
+    def waits_for(self, node: Node) -> Node | None:
+        """What is done before a node although it is no parent: nothing is trained, nor are trained networks tested,
+        before the corpora were compared. A run is the same whatever it is tested on, so that its id may not tell."""
+        return self.separation if node.kind == "run" or "run" in node.parents else None
 
     @property
     def place(self) -> str:
@@ -170,13 +177,22 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
             test_sets[test.set_name].append(test.header)
     metrics = list(metric_items(config, study.entry.metrics).values())
     noisy = {name: found.add(make.scores_node(metrics, node, None)) for name, node in conditions.items()}
+    stages = [stage for cell in cells for stage in config.get("recipes", cell.recipe).entry.stages]
+    trained_on = {stage.data or next(iter(corpora)) for stage in stages}
     data = {
         role: {
             "train": rendered(role, "train", amounts.utterances.train),
             "valid": rendered(role, "valid", amounts.utterances.valid),
         }
         for role in corpora
+        if role in trained_on
     }
+    separation = make.separation_node(
+        [corpus_nodes[corpora[role]] for role in data],
+        [found[node.parents["corpus"]] for node in conditions.values()],
+    )
+    if separation is not None:
+        found.add(separation)
 
     def scored(enhancer: Callable[[Node], Node]) -> tuple[dict[str, Node], dict[str, Node]]:
         enhanced = {name: found.add(enhancer(node)) for name, node in conditions.items()}
@@ -223,6 +239,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         conditions,
         headers,
         test_sets,
+        separation,
         noisy,
         {},
         {},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node, Store
 from sebench.config.load import Config
@@ -15,12 +16,16 @@ from sebench.plan.displays import left_out, missing_packages, not_shown
 from sebench.plan.groups import submissions
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit, adapter_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
 RULES = {
     "corpus": "corpus",
     "mixtures": "mixtures",
     "set": "render",
+    "separation": "separate",
     "run": "train",
     "choice": "choose",
     "enhanced": "enhance",
@@ -124,7 +129,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
 
 def separation(plan: Plan, store: Store) -> Iterator[str]:
     """Guarantee 3 as far as it can be checked now: where a manifest is there; and what its corpus left out."""
-    manifests = {}
+    manifests: dict[str, tuple[str, pd.DataFrame]] = {}
     for node in plan.nodes.of_kind("corpus"):
         path = store.outputs(node)["manifest.parquet"]
         if not path.exists():
@@ -133,19 +138,18 @@ def separation(plan: Plan, store: Store) -> Iterator[str]:
         from sebench.corpora.manifest import read_manifest
         from sebench.corpora.separation import repetitions, separation_problems
 
-        manifests[node.stem] = read_manifest(path)
-        problems = separation_problems(manifests[node.stem])
+        manifest = read_manifest(path)
+        manifests[node.key] = (node.stem, manifest)
+        problems = separation_problems(manifest)
         if problems:
             raise SebenchError(f"{node.stem}: the splits overlap:\n  " + "\n  ".join(problems))
-        sound = ", sound" if "sound" in manifests[node.stem] else " (by bytes alone)"
+        sound = ", sound" if "sound" in manifest else " (by bytes alone)"
         yield f"split separation of {node.stem}: no speaker, file{sound} or room in two splits"
-        yield from (f"  note: {line}" for line in repetitions(manifests[node.stem]))
-    if len(manifests) > 1:
-        from sebench.corpora.separation import crossing_problems
+        yield from (f"  note: {line}" for line in repetitions(manifest))
+    if plan.separation is not None and manifests.keys() >= set(plan.separation.parents.values()):
+        from sebench.corpora.separation import refuse_crossing
 
-        problems = crossing_problems(manifests)
-        if problems:
-            raise SebenchError("corpora of this study share what is tested:\n  " + "\n  ".join(problems))
+        refuse_crossing(plan.separation, manifests)
         yield "separation across corpora: no test file or sound of one is in training or validation of another"
     yield from files_left_out(plan.nodes.of_kind("corpus"), store)
 
