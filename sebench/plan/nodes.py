@@ -101,8 +101,10 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
     packages = {package: importlib.metadata.version(package) for package in item.packages}
     slug = in_path(item.type if item.builtin else item.cls, PART)
     spec: dict[str, Any] = {"item": described, "fingerprint": fingerprint, "packages": packages}
-    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are
+    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are; so too below
         spec["strict"] = True
+    if named.entry.align:
+        spec["align"] = named.entry.align
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node, Store
 from sebench.config.load import Config
+from sebench.corpora.align import aligned_pairs
 from sebench.errors import SebenchError
 from sebench.files import read_json
 from sebench.plan.build import Plan, build_plan
@@ -151,12 +152,14 @@ def separation(plan: Plan, store: Store) -> Iterator[str]:
 
         refuse_crossing(plan.separation, manifests)
         yield "separation across corpora: no test file or sound of one is in training or validation of another"
-    yield from files_left_out(plan.nodes.of_kind("corpus"), store)
+    yield from said_of_files(plan.nodes.of_kind("corpus"), store)
 
 
-def files_left_out(corpora: Iterable[Node], store: Store) -> Iterator[str]:
-    """How many files each corpus left out, and where they are listed; nothing of one without any."""
+def said_of_files(corpora: Sequence[Node], store: Store) -> Iterator[str]:
+    """How many pairs of each corpus were made equally long, how many files it left out, and where they are listed."""
     for node in corpora:
+        if text := aligned_pairs(node, store):
+            yield f"{node.stem}: {text}"
         path = store.outputs(node)["rejected.json"]
         if path.exists() and (count := len(read_json(path))):
             yield f"{node.stem}: {count} {'file' if count == 1 else 'files'} left out, listed with reasons in {path}"

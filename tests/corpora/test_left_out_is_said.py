@@ -13,9 +13,9 @@ from sebench.corpora.folder import Folder
 from sebench.errors import DataError
 from sebench.files import write_json, write_parquet
 from sebench.plan.nodes import separation_node
-from sebench.plan.summary import files_left_out
+from sebench.plan.summary import said_of_files
 from sebench.tables.aggregate import Reader
-from sebench.tables.step import _left_out
+from sebench.tables.step import _said_of_files
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def corpus(store: Store, name: str) -> Node:
     return node
 
 
-def test_files_left_out_are_counted_with_the_place_of_the_list(store: Store):
+def test_said_of_files_are_counted_with_the_place_of_the_list(store: Store):
     whole, lossy = corpus(store, "whole"), corpus(store, "lossy")
     write_json(store.outputs(whole)["rejected.json"], [])
     write_json(store.outputs(lossy)["rejected.json"], [{"path": "a.wav", "reason": "silent"}] * 3)
     place = store.outputs(lossy)["rejected.json"]
-    assert list(files_left_out([whole, lossy, corpus(store, "new")], store)) == [
+    assert list(said_of_files([whole, lossy, corpus(store, "new")], store)) == [
         f"{lossy.stem}: 3 files left out, listed with reasons in {place}"
     ]
     mixtures = Node("mixtures", "m", {}, {"corpus": lossy.key})
@@ -42,7 +42,7 @@ def test_files_left_out_are_counted_with_the_place_of_the_list(store: Store):
     store.freeze(mixtures)
     store.freeze(table)
     assert store.ancestors(table, "corpus") == sorted([whole, lossy], key=lambda node: node.key)
-    assert _left_out(Reader(table, store, partial=True)) == [
+    assert _said_of_files(Reader(table, store, partial=True)) == [
         f"Left out of {lossy.stem}: 3 files, listed with reasons in corpora/{lossy.stem}/rejected.json"
     ]
 
