@@ -34,6 +34,7 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "corpus": ("corpora", ("manifest.parquet", "rejected.json")),
     "mixtures": ("mixtures", ("mixtures.parquet",)),
     "set": ("sets", ("index.parquet",)),
+    "separation": ("separations", ("separation.json",)),
     "run": ("runs", ("run.json", "history.json", "checkpoint.safetensors")),
     "choice": ("choices", ("choice.json",)),
     "enhanced": ("enhanced", ("index.parquet",)),

@@ -97,7 +97,7 @@ def run(
 ) -> None:
     """Make a study: everything that is missing, through Snakemake; then print its tables."""
     from sebench.config.params import read_params
-    from sebench.plan.summary import files_left_out
+    from sebench.plan.summary import said_of_files
     from sebench.run import driver
     from sebench.run.options import snakemake_words
     from sebench.tables.show import show_tables
@@ -124,7 +124,7 @@ def run(
     for plan in plans:
         show_tables(plan, store)
     corpora = {node.key: node for plan in plans for node in plan.nodes.of_kind("corpus")}
-    for line in files_left_out(corpora.values(), store):
+    for line in said_of_files(list(corpora.values()), store):
         print(line)
     if status:
         raise typer.Exit(status)

@@ -257,9 +257,12 @@ def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
 
 
 def _corpus_problems(config: Config, named: Named) -> Iterator[Problem]:
-    """A place that is given to a corpus that reads none."""
+    """A place that is given to a corpus that reads none, and what to do with pairs to one that has none."""
     del config
     item = items.find("corpus", named.entry.type)
+    if item is not None and named.entry.align is not None and not item.paired:
+        found = f"`align` for corpus type {named.entry.type!r}, which has no published pairs"
+        yield Problem(named.where("align"), f"{named.name}.align", found, "no `align`, or another `type`")
     if item is None or item.needs_root:
         return
     for key in ("root", "root_env"):

@@ -172,6 +172,11 @@ class CorpusEntry(ItemEntry):
     root: str | None = Field(None, description="folder; relative to the working folder")
     root_env: str | None = Field(None, description="environment variable that holds the folder; wins over root")
     strict: bool = Field(False, description="stop where any file or pair cannot be used, instead of leaving it out")
+    align: Literal["cut", "pad"] | None = Field(
+        None,
+        description="published pairs whose lengths differ by 0.1 s at most: both are cut to the shorter file, or zeros "
+        "follow the shorter one; absent: they are left out",
+    )
 
 
 class ExternalEntry(ItemEntry):

@@ -36,6 +36,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "mixtures": Algorithm(1, ("synthesis.plan:plan_mixtures",)),
     "set": Algorithm(3, ("synthesis.render:render_mixture",), ("synthesis.mixture:published",)),
     "published set": Algorithm(2, ("synthesis.mixture:published",)),
+    "separation": Algorithm(1, ("corpora.separation:crossing_problems",)),
     "stage supervised": Algorithm(2, ("training.engine:Engine", "training.stages:Supervised")),
     "stage predictor": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:PredictorTraining")),
     "stage alternating": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:Alternating")),

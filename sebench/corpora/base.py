@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sebench.corpora.align import Align
     from sebench.corpora.manifest import Manifest
 
 
@@ -28,6 +29,8 @@ class Corpus:
         archives: what `sebench corpus fetch` fetches: (file name, published SHA-256 or an empty text) of each `.zip`,
             which is unpacked into a folder of its name.
         parts: every name that `published_parts` can give.
+        align: what the entry says of pairs whose lengths differ (`sebench.corpora.align`), set before `build`; None:
+            they are left out.
     """
 
     name = ""
@@ -39,6 +42,7 @@ class Corpus:
     address = ""
     archives: tuple[tuple[str, str], ...] = ()
     parts: tuple[str, ...] = ()
+    align: Align | None = None
 
     def files(self, root: Path) -> Iterable[Path]:
         """Every file under `root` that the manifest depends on.

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sebench.corpora.align import Align, fitted, pair_fault
 from sebench.corpora.audio import CHANNELS, Decoded, audio_files, decode, file_of, of_channel, probe
 from sebench.corpora.base import Corpus
 from sebench.corpora.pool import ordered
@@ -98,10 +99,11 @@ class Chime2Wsj0(Corpus):
 
         rows: dict[str, dict[str, Any]] = {}
         rejected: list[tuple[str, str]] = []
+        examine = functools.partial(_examine, root, self.align)
         for split, folder in self.folders.items():
             pairs, lost = self._pairs(root, split)
             leaks = []
-            for pair, outcome in zip(pairs, ordered(functools.partial(_examine, root), pairs, processes), strict=True):
+            for pair, outcome in zip(pairs, ordered(examine, pairs, processes), strict=True):
                 if isinstance(outcome, str):
                     lost += [(pair.clean, outcome), (pair.noisy, outcome)]
                     continue
@@ -199,7 +201,7 @@ def _check_leak(root: Path, folder: str, leaks: Sequence[float]) -> None:
         )
 
 
-def _examine(root: Path, pair: _Pair) -> _Examined | str:
+def _examine(root: Path, align: Align | None, pair: _Pair) -> _Examined | str:
     """Rows of clean and noisy, or why the pair cannot be used."""
     import numpy as np
 
@@ -218,8 +220,11 @@ def _examine(root: Path, pair: _Pair) -> _Examined | str:
         if reason:
             return f"{path}: {reason}"
     clean, noisy = (decoded[path].samples.astype(np.float64) for path in (pair.clean, pair.noisy))
-    if len(clean) != len(noisy):
-        return f"clean has {len(clean)} samples, noisy {len(noisy)}"
+    problem = pair_fault((len(clean), FORMAT[0]), (len(noisy), FORMAT[0]), align)
+    if problem:
+        return problem
+    if align:
+        clean, noisy = fitted({"clean": clean, "noisy": noisy}, align).values()
     noise = noisy - clean
     if not noise.any():
         return "clean and noisy are the same"

@@ -283,16 +283,13 @@ def _third(root: Path, folder: Path) -> _Found:
 
 
 def _with_references(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """Rows whose pair is an id instead of a path, and the mixtures that do not fit their reference."""
+    """Rows whose pair is an id instead of a path, and the mixtures whose reference is left out."""
     by_path = {row["path"]: row for row in rows}
     kept, rejected = [], []
     for row in rows:
         reference = by_path.get(row["pair"])
         if row["pair"] and reference is None:
             rejected.append((row["path"], f"its reference {row['pair']} is left out"))
-        elif reference and any(row[name] != reference[name] for name in ("samples", "sample_rate")):
-            found, wanted = (f"{item['samples']} samples at {item['sample_rate']} Hz" for item in (row, reference))
-            rejected.append((row["path"], f"has {found}, its reference {wanted}"))
         else:
             kept.append(row | {"pair": reference["id"] if reference else ""})
     return kept, rejected

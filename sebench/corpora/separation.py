@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from sebench.corpora.manifest import SPLITS
 from sebench.corpora.names import key
 from sebench.errors import DataError
+from sebench.files import write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,7 @@ ROLES: Mapping[str, tuple[str, bool]] = {
     "noise": ("noise file", False),
     "rir": ("impulse response", False),
 }
+USES = ("trained", "tested")  # what corpora are to a comparison: the first words of its parents' roles
 SHOWN = 20  # problems
 
 
@@ -44,22 +47,21 @@ def separation_problems(manifest: pd.DataFrame) -> list[str]:
     return _some(problems)
 
 
-def crossing_problems(manifests: Mapping[str, pd.DataFrame], tested: Iterable[str] | None = None) -> list[str]:
+def crossing_problems(trained: Mapping[str, pd.DataFrame], tested: Mapping[str, pd.DataFrame]) -> list[str]:
     """What of the test split of one corpus is in training or validation of another one, in words.
 
     Args:
-        manifests: by the corpora's names.
-        tested: names of those whose test splits count; None: all.
+        trained: manifests, by their corpora's names.
+        tested: the same.
     """
     problems: list[str] = []
-    for trained, test in ((a, b) for a in manifests for b in (manifests if tested is None else tested) if a != b):
+    for one, other in ((a, b) for a in trained for b in tested if a != b):
         for role, (what, _) in ROLES.items():
-            frames = [manifests[name] for name in (trained, test)]
             seen, kept = (
                 _with_content(frame[(frame["role"] == role) & ((frame["split"] == "test") == is_test)])
-                for frame, is_test in zip(frames, (False, True), strict=True)
+                for frame, is_test in ((trained[one], False), (tested[other], True))
             )
-            problems += _shared_sounds(seen, kept, what, trained, test)
+            problems += _shared_sounds(seen, kept, what, one, other)
     return _some(problems)
 
 
@@ -131,26 +133,33 @@ def _shared_names(rows: pd.DataFrame, column: str, what: str, *, only_test: bool
     return problems
 
 
-def refuse_trained_on(node: Node, store: Store, rendered: Node) -> None:
-    """Refuse a test set whose sounds another corpus gave to training.
+def refuse_crossing(node: Node, manifests: Mapping[str, tuple[str, pd.DataFrame]]) -> None:
+    """Refuse what a study tests if another of its corpora gave it to training.
 
     Args:
-        node: whose parent `run`, if there is one, was trained.
-        store: where the corpora's manifests are.
-        rendered: the test set.
+        node: of kind `separation`, whose parents are the study's corpora.
+        manifests: key of a corpus -> what it is called, and its manifest.
 
     Raises:
         DataError: with the files.
     """
-    tested = store.ancestors(rendered, "corpus")
-    trained = store.ancestors(store.parent(node, "run"), "corpus") if "run" in node.parents else []
-    others = [corpus for corpus in trained if corpus.key not in {each.key for each in tested}]
-    if not others or not tested:
-        return
+    used = [dict(manifests[key] for role, key in node.parents.items() if role.startswith(use)) for use in USES]
+    problems = crossing_problems(*used)
+    if problems:
+        raise DataError("what is tested was given to training by another corpus:\n  " + "\n  ".join(problems))
+
+
+def run(node: Node, store: Store, threads: int = 1) -> None:
+    """The step `separation`: nothing of a study is trained before the corpora that it tests were compared.
+
+    Raises:
+        DataError: a sound that is tested is in training or validation of another corpus.
+    """
     from sebench.corpora.manifest import read_manifest
 
-    paths = {corpus.stem: store.outputs(corpus)["manifest.parquet"] for corpus in (*others, *tested)}
-    manifests = {stem: read_manifest(path) for stem, path in paths.items() if path.exists()}
-    problems = crossing_problems(manifests, [corpus.stem for corpus in tested if corpus.stem in manifests])
-    if problems:
-        raise DataError("what is tested was trained on, from another corpus:\n  " + "\n  ".join(problems))
+    started = time.time()
+    corpora = {key: store.load(key) for key in node.parents.values()}
+    manifests = {key: read_manifest(store.outputs(corpus)["manifest.parquet"]) for key, corpus in corpora.items()}
+    refuse_crossing(node, {key: (corpora[key].stem, manifest) for key, manifest in manifests.items()})
+    store.write_provenance(node, started)
+    write_json(store.outputs(node)["separation.json"], {"compared": dict(node.parents)})

@@ -39,6 +39,7 @@ def run(node: Node, store: Store, threads: int) -> None:
 
     started = time.time()
     corpus: Corpus = build(node.spec["item"], kind="corpus")
+    corpus.align = node.spec.get("align")
     root = store.location(node)
     if corpus.needs_root:
         _confirm(corpus, node, store, root)

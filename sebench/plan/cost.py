@@ -13,6 +13,7 @@ DEFAULTS = {
     "corpus": (60.0, 0.0),
     "mixtures": (2.0, 0.002),
     "set": (2.0, 0.02),
+    "separation": (2.0, 0.0),
     "run": (4.0, 0.2),
     "choice": (1.0, 0.0),
     "enhanced": (3.5, 0.03),

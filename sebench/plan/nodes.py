@@ -13,6 +13,7 @@ from sebench.config import items
 from sebench.config.entries import Config, Named
 from sebench.config.schema import Amounts, Optimiser, StageAmounts, StageEntry, StudyAmounts
 from sebench.config.versions import version
+from sebench.corpora.separation import USES
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.files import expanded
 from sebench.names import in_path
@@ -100,8 +101,10 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
     packages = {package: importlib.metadata.version(package) for package in item.packages}
     slug = in_path(item.type if item.builtin else item.cls, PART)
     spec: dict[str, Any] = {"item": described, "fingerprint": fingerprint, "packages": packages}
-    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are
+    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are; so too below
         spec["strict"] = True
+    if named.entry.align:
+        spec["align"] = named.entry.align
     return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 
@@ -211,6 +214,21 @@ def set_node(mixtures: Node, sample_rate: int, published: bool = False) -> Node:
     return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
 
 
+def separation_node(trained: Sequence[Node], tested: Sequence[Node]) -> Node | None:
+    """The comparison of what is tested with what other corpora give to training; None where there is no other corpus.
+
+    Args:
+        trained: corpora, in any order and number.
+        tested: corpora, the same.
+    """
+    if not tested or len({corpus.key for corpus in (*trained, *tested)}) < 2:
+        return None
+    uses = zip(USES, (trained, tested), strict=True)
+    parents = {f"{use} {corpus.id}": corpus.key for use, corpora in uses for corpus in corpora}
+    name = "-".join(sorted({corpus.name for corpus in (*trained, *tested)}))
+    return Node("separation", name, {"version": version("separation")}, parents, {"threads": 1})
+
+
 def stage_spec(
     config: Config, stage: StageEntry, amounts: Amounts, select_by: str, changes: StudyAmounts, rows: int
 ) -> dict[str, Any]:
@@ -275,7 +293,7 @@ def run_nodes(
     """The chain of runs that a cell ends in, first stage first.
 
     Args:
-        data: role -> {"train": set node, "valid": set node}.
+        data: role that a stage trains on -> {"train": set node, "valid": set node}.
         changes: what the study changes at this scale.
     """
     chain: dict[str, Node] = {}

@@ -47,6 +47,7 @@ class Plan:
         conditions: name ("snr-5", "reverberant-snr0") -> rendered test set.
         headers: name of a condition -> what tables call it.
         test_sets: name of a test set -> headers of its conditions, none where the corpus does not have it.
+        separation: the comparison of its corpora, where there are several.
         noisy: condition -> scores of the unprocessed mixtures.
         external: label -> row of a model that others trained; without those whose file is not here, which are excluded.
     """
@@ -63,10 +64,16 @@ class Plan:
     conditions: dict[str, Node]
     headers: dict[str, str]
     test_sets: dict[str, list[str]]
+    separation: Node | None
     noisy: dict[str, Node]
     tables: dict[str, Node]
     figures: dict[str, Node]
     publication: Node
+
+    def waits_for(self, node: Node) -> Node | None:
+        """What is done before a node although it is no parent: nothing is trained, nor are trained networks tested,
+        before the corpora were compared. A run is the same whatever it is tested on, so that its id may not tell."""
+        return self.separation if node.kind == "run" or "run" in node.parents else None
 
     @property
     def place(self) -> str:

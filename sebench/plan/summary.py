@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node, Store
 from sebench.config.entries import Config
+from sebench.corpora.align import aligned_pairs
 from sebench.errors import SebenchError
 from sebench.files import read_json
 from sebench.plan.build import build_plan
@@ -16,12 +18,16 @@ from sebench.plan.groups import submissions
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit, adapter_of
 from sebench.plan.plan import Plan
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
 RULES = {
     "corpus": "corpus",
     "mixtures": "mixtures",
     "set": "render",
+    "separation": "separate",
     "run": "train",
     "choice": "choose",
     "enhanced": "enhance",
@@ -125,7 +131,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
 
 def separation(plan: Plan, store: Store) -> Iterator[str]:
     """Guarantee 3 as far as it can be checked now: where a manifest is there; and what its corpus left out."""
-    manifests = {}
+    manifests: dict[str, tuple[str, pd.DataFrame]] = {}
     for node in plan.nodes.of_kind("corpus"):
         path = store.outputs(node)["manifest.parquet"]
         if not path.exists():
@@ -134,26 +140,27 @@ def separation(plan: Plan, store: Store) -> Iterator[str]:
         from sebench.corpora.manifest import read_manifest
         from sebench.corpora.separation import repetitions, separation_problems
 
-        manifests[node.stem] = read_manifest(path)
-        problems = separation_problems(manifests[node.stem])
+        manifest = read_manifest(path)
+        manifests[node.key] = (node.stem, manifest)
+        problems = separation_problems(manifest)
         if problems:
             raise SebenchError(f"{node.stem}: the splits overlap:\n  " + "\n  ".join(problems))
-        sound = ", sound" if "sound" in manifests[node.stem] else " (by bytes alone)"
+        sound = ", sound" if "sound" in manifest else " (by bytes alone)"
         yield f"split separation of {node.stem}: no speaker, file{sound} or room in two splits"
-        yield from (f"  note: {line}" for line in repetitions(manifests[node.stem]))
-    if len(manifests) > 1:
-        from sebench.corpora.separation import crossing_problems
+        yield from (f"  note: {line}" for line in repetitions(manifest))
+    if plan.separation is not None and manifests.keys() >= set(plan.separation.parents.values()):
+        from sebench.corpora.separation import refuse_crossing
 
-        problems = crossing_problems(manifests)
-        if problems:
-            raise SebenchError("corpora of this study share what is tested:\n  " + "\n  ".join(problems))
+        refuse_crossing(plan.separation, manifests)
         yield "separation across corpora: no test file or sound of one is in training or validation of another"
-    yield from files_left_out(plan.nodes.of_kind("corpus"), store)
+    yield from said_of_files(plan.nodes.of_kind("corpus"), store)
 
 
-def files_left_out(corpora: Iterable[Node], store: Store) -> Iterator[str]:
-    """How many files each corpus left out, and where they are listed; nothing of one without any."""
+def said_of_files(corpora: Sequence[Node], store: Store) -> Iterator[str]:
+    """How many pairs of each corpus were made equally long, how many files it left out, and where they are listed."""
     for node in corpora:
+        if text := aligned_pairs(node, store):
+            yield f"{node.stem}: {text}"
         path = store.outputs(node)["rejected.json"]
         if path.exists() and (count := len(read_json(path))):
             yield f"{node.stem}: {count} {'file' if count == 1 else 'files'} left out, listed with reasons in {path}"

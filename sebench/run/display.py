@@ -22,6 +22,7 @@ PHASES = {
     "corpus": "corpora",
     "mixtures": "mixture plans",
     "set": "rendered sets",
+    "separation": "comparisons of corpora",
     "run": "training runs",
     "choice": "choices",
     "enhanced": "enhanced sets",

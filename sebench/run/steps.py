@@ -14,6 +14,7 @@ FUNCTIONS: Mapping[str, str] = {
     "corpus": "sebench.corpora.step",
     "mixtures": "sebench.synthesis.plan",
     "set": "sebench.synthesis.render",
+    "separation": "sebench.corpora.separation",
     "run": "sebench.training.step",
     "choice": "sebench.training.choice",
     "enhanced": "sebench.enhancement.step",

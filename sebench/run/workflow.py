@@ -74,12 +74,16 @@ class Workflow:
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         os.environ["PYTHONUTF8"] = "1"  # a job's log is UTF-8 in any locale
         self.nodes: dict[str, Node] = {}
+        self._before: dict[str, list[Node]] = {}  # key of a node -> what it waits for, of each plan that has it
         if not inside_job:
             from sebench.plan.build import plan_from_settings
 
             self.plans = plan_from_settings(self.config, self.store)
             for plan in self.plans:
                 self.nodes.update(plan.nodes.by_key)
+                for node in plan.nodes.by_key.values():
+                    if (before := plan.waits_for(node)) is not None:
+                        self._before.setdefault(node.key, []).append(before)
             if any(word.partition("=")[0] == "--report" for word in sys.argv):
                 self._refuse_report()
 
@@ -116,14 +120,15 @@ class Workflow:
         return [f"{self.results}/{folder}/{{stem}}/{file}" for file in files]
 
     def inputs(self, kind: str) -> Callable[[Any], list[str]]:
-        """Input function: the parents' outputs, or nothing where the artefact is complete."""
+        """Input function: the outputs of parents and of what else it waits for, or nothing where it is complete."""
 
         def files(wildcards: Any) -> list[str]:
             node = self.node(kind, getattr(wildcards, "stem", None) or wildcards.id)
             if self.store.complete(node):
                 return []
             parents = [self._by_key(key) for key in node.parents.values()]
-            return [path for parent in parents for path in self._outputs(parent)]
+            before = [*parents, *self._before.get(node.key, ())]
+            return [path for each in before for path in self._outputs(each)]
 
         return files
 

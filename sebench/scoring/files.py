@@ -6,11 +6,12 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 from sebench.artefacts import Store
 from sebench.config import items
 from sebench.config.entries import Config
+from sebench.corpora.align import ALIGN, Align, fitted, length_fault
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.files import replacing
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 #: Columns of the CSV file.
 COLUMNS = ("file", "metric", "value", "status", "reason", "implementation")
 MEAN = "mean"
-
-#: What makes signals of different lengths equally long: their ends are cut, or zeros follow them.
-Align = Literal["cut", "pad"]
-ALIGN: tuple[str, ...] = ("cut", "pad")
-#: Frames, hops and rates explain such differences; a larger one is another recording, or one that was cut elsewhere.
-ALIGN_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -163,7 +158,7 @@ def checked_align(word: str | None) -> Align | None:
         SebenchError: it is none of `ALIGN`.
     """
     if word is None or word in ALIGN:
-        return cast("Align | None", word)
+        return word
     raise SebenchError(f"--align {word}: accepted: {', '.join(ALIGN)}")
 
 
@@ -243,7 +238,8 @@ def _scored(
         signals[role], faults[role] = _partner(reference, name, rate)
         signal = signals[role]
         if signal is not None:
-            faults[role] = _length_fault(role, len(signal), len(estimate), rate, align)
+            lengths = f"the {role} signal has {len(signal)} samples, the estimate {len(estimate)}"
+            faults[role] = length_fault(lengths, abs(len(signal) - len(estimate)), rate, align, "--align cut|pad")
     values, differences = [], [0]
     for position, each in enumerate(asked):
         needs = {"clean": each.metric.needs_reference, "noisy": each.metric.needs_noisy}
@@ -252,8 +248,8 @@ def _scored(
             values.append(MetricValue.failed("; ".join(lacking)))
             continue
         compared = {role: signal for role, signal in signals.items() if needs[role] and signal is not None}
-        fitted, told = _fitted({"estimate": estimate, **compared}, align)
-        given: dict[str, Signal | None] = {"clean": None, "noisy": None, **fitted}
+        ready, told = _fitted({"estimate": estimate, **compared}, align)
+        given: dict[str, Signal | None] = {"clean": None, "noisy": None, **ready}
         try:
             if each.metric.isolated:
                 value = awaited(each.name, pool.submit(_value, position, given, rate))
@@ -268,31 +264,14 @@ def _scored(
     return Scored(name, tuple(values), max(differences, key=abs))
 
 
-def _length_fault(role: str, wanted: int, found: int, rate: int, align: Align | None) -> str:
-    """Why an estimate cannot be compared with a reference of another length; empty if it can."""
-    if wanted == found:
-        return ""
-    lengths = f"the {role} signal has {wanted} samples, the estimate {found}"
-    if abs(wanted - found) > ALIGN_SECONDS * rate:
-        return f"{lengths}: {abs(wanted - found) / rate:.3g} s apart, and --align is for {ALIGN_SECONDS:g} s at most"
-    return "" if align else f"{lengths}; --align cut or --align pad makes them equally long"
-
-
 def _fitted(signals: Mapping[str, Signal], align: Align | None) -> tuple[Mapping[str, Signal], str]:
     """Signals of one length, and what was done to them in words."""
-    import numpy as np
-
-    lengths = {role: len(signal) for role, signal in signals.items()}
-    if align is None or len(set(lengths.values())) == 1:
+    if align is None or len({len(signal) for signal in signals.values()}) == 1:
         return signals, ""
-    length = min(lengths.values()) if align == "cut" else max(lengths.values())
-    told = [
-        f"{role} {'cut' if align == 'cut' else 'padded'} by {abs(n - length)}"
-        for role, n in lengths.items()
-        if n != length
-    ]
-    fitted = {role: np.pad(signal[:length], (0, max(0, length - len(signal)))) for role, signal in signals.items()}
-    return fitted, f"{', '.join(told)} samples at the end"
+    ready = fitted(signals, align)
+    done = "cut" if align == "cut" else "padded"
+    apart = {role: abs(len(signal) - len(ready[role])) for role, signal in signals.items()}
+    return ready, f"{', '.join(f'{role} {done} by {n}' for role, n in apart.items() if n)} samples at the end"
 
 
 def _partner(reference: References, name: str, rate: int) -> tuple[Signal | None, str]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from sebench.corpora.align import fitted
 from sebench.errors import DataError
 from sebench.synthesis import rooms
 from sebench.synthesis.levels import MEASURES, heard, rms_level
@@ -113,6 +114,8 @@ def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simu
 def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> RenderedMixture:
     """A published mixture as it is; its noise is what the clean recording, if there is one, leaves of it.
 
+    Where its row has an `align`, the two are made equally long first.
+
     A part of one (the planner takes them whole) is as active as the clean recording, or as the mixture without one.
 
     Raises:
@@ -120,17 +123,15 @@ def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> RenderedM
     """
     noisy = SOURCES.read(root / row["paired_path"], row["paired_sha256"], sample_rate)
     samples = at_rate(row["samples"], sample_rate)
-    judged = "speech" if row["speech_path"] else "paired"
-    start = SOURCES.place(
-        root / row[f"{judged}_path"],
-        row[f"{judged}_sha256"],
-        sample_rate,
-        at_rate(row["speech_start"], sample_rate),
-        samples,
-    )
+    start = at_rate(row["speech_start"], sample_rate)
+    if not row.get("align"):  # such a pair is whole, though the end of a file may be cut
+        judged = "speech" if row["speech_path"] else "paired"
+        start = SOURCES.place(root / row[f"{judged}_path"], row[f"{judged}_sha256"], sample_rate, start, samples)
     if not row["speech_path"]:
         return RenderedMixture({"noisy": _exactly(noisy[start:], samples).astype("<f4")}, 1.0)
     clean = SOURCES.read(root / row["speech_path"], row["speech_sha256"], sample_rate)
+    if row.get("align"):
+        noisy, clean = fitted({"noisy": noisy, "clean": clean}, row["align"]).values()
     if len(noisy) != len(clean):
         raise DataError(
             f"mixture {row['mixture']}: {row['paired_path']} has {len(noisy)} samples at {sample_rate} Hz, "

@@ -23,6 +23,8 @@ from sebench.seeding import generator, seed_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sebench.corpora.align import Align
+
 RATE = 16000  # Hz, at which a plan counts samples
 
 #: Column -> dtype of `mixtures.parquet`. Levels and SNRs in dB, NaN where there is none; "" where there is no text.
@@ -72,6 +74,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         seconds=spec.get("seconds"),
         snr_db=spec.get("snr_db"),
         part=spec.get("part"),
+        align=corpus.spec.get("align"),
     )
     store.write_provenance(node, started, mixtures=len(frame), audio_seconds=round(frame["samples"].sum() / RATE, 3))
     write_parquet(store.outputs(node)["mixtures.parquet"], frame)
@@ -87,6 +90,7 @@ def plan_mixtures(
     seconds: float | None = None,
     snr_db: float | None = None,
     part: str | None = None,
+    align: Align | None = None,
 ) -> pd.DataFrame:
     """Draw a plan.
 
@@ -100,9 +104,10 @@ def plan_mixtures(
         snr_db: of all mixtures; None: drawn from `mixing.snr_db`. Of published mixtures: only files logged with it.
         part: a published test set of the corpus: only its mixtures, as they are. None: published mixtures that belong
             to no such set; where the corpus has none, mixtures are drawn from its speech and noise.
+        align: how published pairs are made equally long; None: they are.
 
     Returns:
-        A frame with `COLUMNS`.
+        A frame with `COLUMNS`, and with `align` where published pairs have one.
 
     Raises:
         DataError: the splits overlap, the corpus has no recordings for this split, role, SNR or part, or training
@@ -121,11 +126,12 @@ def plan_mixtures(
     published = [item for item in recordings if item["role"] == "noisy" and item["part"] == (part or "")]
     if published or part:
         noisy = _published(published, recordings, split, snr_db, part)
-        rows = _published_rows(noisy, recordings, split, count, seed, mixing, seconds)
+        rows = _published_rows(noisy, recordings, split, count, seed, mixing, seconds, align)
     else:
         rows = _drawn_rows(recordings, split, count, seed, mixing, seconds, snr_db)
     finished = [_finish(index, row) for index, row in enumerate(rows)]
-    return pd.DataFrame(finished, columns=list(COLUMNS)).astype(dict(COLUMNS))
+    types = {**COLUMNS, **({"align": "str"} if any("align" in row for row in finished) else {})}
+    return pd.DataFrame(finished, columns=list(types)).astype(types)
 
 
 def _drawn_rows(
@@ -207,6 +213,7 @@ def _published_rows(
     seed: int,
     mixing: Mixing,
     seconds: float | None,
+    align: Align | None,
 ) -> Iterator[dict[str, Any]]:
     """Rows of published mixtures, whole unless `seconds` is given; no speech where there is no reference."""
     by_id = {item["id"]: item for item in recordings}
@@ -217,7 +224,8 @@ def _published_rows(
         if clean is None:
             raise DataError(f"{item['path']}: its clean recording {item['pair']!r} is not in the manifest")
         scene = generator(seed, split, index, "scene")
-        start, samples = _cut(min(_samples(clean), _samples(item)), seconds, None, scene)
+        length = (max if align == "pad" else min)(_samples(clean), _samples(item))
+        start, samples = _cut(length, seconds, None, scene)
         yield {
             "split": split,
             **_speech_columns(clean, start, samples),
@@ -238,6 +246,7 @@ def _published_rows(
             "seed": seed_of(seed, split, index),
             "paired_path": item["path"],
             "paired_sha256": item["sha256"],
+            **({"align": align if item["pair"] else ""} if align else {}),
         }
 
 

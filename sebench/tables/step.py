@@ -11,6 +11,7 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.config.tables import AgreementColumn, ClaimLayout, ComplexityColumn, Published, ScoreColumn, TableSpec
 from sebench.config.tables import Column as ColumnSpec
+from sebench.corpora.align import aligned_pairs
 from sebench.files import read_json, write_text
 from sebench.statistics.bootstrap import RESAMPLES
 from sebench.statistics.claims import judge, judge_numbers
@@ -129,15 +130,17 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
     if any(isinstance(c, ScoreColumn) and len(c.conditions) > 1 for c in spec.columns):
         printed_too = "; the paper's is as printed" if spec.published else ""
         lines.append(f"Averages: our mean over the conditions{printed_too}.")
-    lines += _left_out(reader)
+    lines += _said_of_files(reader)
     return lines + _printed_notes(spec.published) + [str(note) for note in spec.footer.get("notes", ())]
 
 
-def _left_out(reader: Reader) -> list[str]:
-    """How many files the corpora left out, and where they are listed."""
+def _said_of_files(reader: Reader) -> list[str]:
+    """How many pairs the corpora made equally long, how many files they left out, and where these are listed."""
     lines = []
     store = reader.store
     for corpus in store.ancestors(reader.node, "corpus"):
+        if text := aligned_pairs(corpus, store):
+            lines.append(f"Made equally long in {corpus.stem}: {text}")
         path = store.outputs(corpus)["rejected.json"]
         if path.exists() and (count := len(read_json(path))):
             where = path.relative_to(store.root).as_posix()

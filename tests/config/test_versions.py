@@ -102,6 +102,7 @@ def test_what_changes_no_result_rings_for_nothing(
         ("mixtures", "synthesis/plan.py", "spare = _samples(noise) - samples", "spare = _samples(noise) + samples"),
         ("set", "synthesis/mixture.py", 'noise_level - row["snr_db"]', 'noise_level + row["snr_db"]'),
         ("published set", "synthesis/mixture.py", '"noise": noisy - speech', '"noise": noisy + speech'),
+        ("separation", "corpora/separation.py", "if a != b", "if a == b"),
         ("stage supervised", "training/stages.py", "values.mean().backward()", "(-values.mean()).backward()"),
         ("stage predictor", "training/predictor_stages.py", "_mean([(p - m) ** 2", "_mean([(p + m) ** 2"),
         ("stage alternating", "training/predictor_stages.py", "1.0 / self.epoch_steps", "-1.0 / self.epoch_steps"),

@@ -167,7 +167,7 @@ def test_mixtures_that_cannot_be_paired_are_left_out_with_the_reason(dns_root: P
     noisy = dns_root / TESTS / "no_reverb/noisy"
     shutil.copyfile(noisy / f"{DNS1[1]}.wav", noisy / "clnsp1_bus_1_2_snr3_tl-20_fileid_268.wav")
     write_audio(noisy / "nameless.wav")
-    write_audio(noisy / f"{DNS1[1]}.wav", seconds=0.9)
+    (noisy / f"{DNS1[1]}.wav").unlink()
     (dns_root / TESTS / "no_reverb/clean/clean_fileid_66.wav").write_text("words")
     manifest = build(dns_root)
     reasons = {entry["path"].removeprefix(f"{TESTS}/"): entry["reason"] for entry in manifest.rejected}
@@ -178,7 +178,6 @@ def test_mixtures_that_cannot_be_paired_are_left_out_with_the_reason(dns_root: P
         f"no_reverb/noisy/{DNS1[0]}.wav": twice,
         "no_reverb/noisy/clnsp1_bus_1_2_snr3_tl-20_fileid_268.wav": twice,
         "no_reverb/noisy/nameless.wav": "its name does not end in _fileid_N",
-        f"no_reverb/noisy/{DNS1[1]}.wav": "has 14400 samples at 16000 Hz, its reference 12800 samples at 16000 Hz",
         f"no_reverb/noisy/{DNS1[2]}.wav": lost,
         f"with_reverb/noisy/{DNS1[2]}.wav": lost,
     }

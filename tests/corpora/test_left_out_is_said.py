@@ -1,4 +1,4 @@
-"""What a corpus left out is counted by plan, run and footer; a test set of sounds that were trained on is refused."""
+"""What a corpus left out is counted by plan, run and footer; sounds that were trained on are not tested."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import pytest
 from small_corpora import make_folder_corpus
 
 from sebench.artefacts import Node, Store
+from sebench.corpora import separation
 from sebench.corpora.folder import Folder
-from sebench.corpora.separation import refuse_trained_on
 from sebench.errors import DataError
 from sebench.files import write_json, write_parquet
-from sebench.plan.summary import files_left_out
+from sebench.plan.nodes import separation_node
+from sebench.plan.summary import said_of_files
 from sebench.tables.aggregate import Reader
-from sebench.tables.step import _left_out
+from sebench.tables.step import _said_of_files
 
 
 @pytest.fixture
@@ -28,12 +29,12 @@ def corpus(store: Store, name: str) -> Node:
     return node
 
 
-def test_files_left_out_are_counted_with_the_place_of_the_list(store: Store):
+def test_said_of_files_are_counted_with_the_place_of_the_list(store: Store):
     whole, lossy = corpus(store, "whole"), corpus(store, "lossy")
     write_json(store.outputs(whole)["rejected.json"], [])
     write_json(store.outputs(lossy)["rejected.json"], [{"path": "a.wav", "reason": "silent"}] * 3)
     place = store.outputs(lossy)["rejected.json"]
-    assert list(files_left_out([whole, lossy, corpus(store, "new")], store)) == [
+    assert list(said_of_files([whole, lossy, corpus(store, "new")], store)) == [
         f"{lossy.stem}: 3 files left out, listed with reasons in {place}"
     ]
     mixtures = Node("mixtures", "m", {}, {"corpus": lossy.key})
@@ -41,12 +42,12 @@ def test_files_left_out_are_counted_with_the_place_of_the_list(store: Store):
     store.freeze(mixtures)
     store.freeze(table)
     assert store.ancestors(table, "corpus") == sorted([whole, lossy], key=lambda node: node.key)
-    assert _left_out(Reader(table, store, partial=True)) == [
+    assert _said_of_files(Reader(table, store, partial=True)) == [
         f"Left out of {lossy.stem}: 3 files, listed with reasons in corpora/{lossy.stem}/rejected.json"
     ]
 
 
-def test_a_test_set_of_what_another_corpus_trained_on_is_refused(store: Store, tmp_path: Path):
+def test_what_another_corpus_gives_to_training_is_not_tested(store: Store, tmp_path: Path):
     root = make_folder_corpus(tmp_path / "recordings")
     frame = Folder().build(root, root, 1).frame
     exchanged = frame.assign(split=frame["split"].map({"train": "test", "test": "train", "valid": "valid"}))
@@ -54,15 +55,16 @@ def test_a_test_set_of_what_another_corpus_trained_on_is_refused(store: Store, t
     apart = frame[frame["role"] == "noisy"]
     for name, manifest in (("one", frame), ("other", exchanged), ("apart", apart)):
         write_parquet(store.outputs(nodes[name])["manifest.parquet"], manifest.reset_index(drop=True))
-    sets = {name: Node("set", name, {}, {"corpus": node.key}) for name, node in nodes.items()}
-    run = Node("run", "r", {}, {"train": sets["one"].key})
-    for node in (*sets.values(), run):
+
+    def compare(*tested: str) -> bool:
+        node = separation_node([nodes["one"]], [nodes[name] for name in tested])
+        assert node is not None
         store.freeze(node)
+        separation.run(node, store)
+        return store.complete(node)
 
-    def enhanced(name: str) -> Node:
-        return Node("enhanced", name, {}, {"run": run.key, "set": sets[name].key})
-
-    refuse_trained_on(enhanced("one"), store, sets["one"])  # its own splits were compared before mixing
-    refuse_trained_on(enhanced("apart"), store, sets["apart"])
-    with pytest.raises(DataError, match=r"trained on, from another corpus:\n.*one-\w+: train and other-\w+: test"):
-        refuse_trained_on(enhanced("other"), store, sets["other"])
+    assert separation_node([nodes["one"]], [nodes["one"]]) is None, "its own splits are compared before mixing"
+    assert separation_node([nodes["one"], nodes["other"]], []) is None
+    assert compare("one", "apart")
+    with pytest.raises(DataError, match=r"training by another corpus:\n.*one-\w+: train and other-\w+: test"):
+        compare("one", "other")

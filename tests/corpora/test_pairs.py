@@ -52,10 +52,11 @@ def band(signal: np.ndarray, *edges: float) -> np.ndarray:
     return np.asarray(sosfilt(butter(4, edges, "bandpass", fs=RATE, output="sos"), signal))
 
 
+ROOM = "in a room, dry clean file"
 RIGHT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "very noisy": lambda clean: mixed(clean, -10.0),
     "hardly noisy": lambda clean: mixed(clean, 40.0),
-    "in a room, dry clean file": lambda clean: mixed(room(clean, 12.0), 10.0),
+    ROOM: lambda clean: mixed(room(clean, 12.0), 10.0),
     "telephone band": lambda clean: band(mixed(clean, 5.0), 300.0, 3400.0),
     "clipped": lambda clean: np.clip(mixed(clean, 5.0), -0.1, 0.1),
     "a codec's delay": lambda clean: np.roll(mixed(clean, 5.0), 96),
@@ -66,13 +67,29 @@ RIGHT: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_right_pairs_pass(name: str) -> None:
     for seed in range(3):
-        assert fault(talk(seed), RIGHT[name](talk(seed))) == ""
+        assert fault(talk(seed), RIGHT[name](talk(seed)), additive=name != ROOM) == ""
 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_exchanged_files_are_found_behind_all_that(name: str) -> None:
     for seed in range(3):
-        assert "the clean signal is not in it" in fault(talk(seed + 1), RIGHT[name](talk(seed)))
+        found = fault(talk(seed + 1), RIGHT[name](talk(seed)), additive=name != ROOM)
+        assert "the clean signal is not in it" in found
+
+
+@pytest.mark.parametrize("name", [name for name in RIGHT if name != "telephone band"])
+def test_inverted_polarity_is_found_behind_all_that_but_a_room(name: str) -> None:
+    for seed in range(3):
+        found = fault(talk(seed), -RIGHT[name](talk(seed)), additive=name != ROOM)
+        assert found.startswith("its polarity is inverted") == (name != ROOM)
+
+
+def test_a_delay_is_a_filters_or_the_way_through_a_room() -> None:
+    clean = talk(1)
+    for milliseconds, additive, passes in ((9, True, True), (12, True, False), (12, False, True), (60, False, False)):
+        found = fault(clean, np.roll(mixed(clean, 10.0), milliseconds * RATE // 1000), additive=additive)
+        told = f"the clean signal is in it {milliseconds:.1f} ms too late; accepted: up to {10 if additive else 50} ms"
+        assert found == ("" if passes else told)
 
 
 def test_shifts_copies_and_logs_of_other_files() -> None:
@@ -109,6 +126,7 @@ def test_published_pairs_pass_and_exchanged_ones_do_not() -> None:
     logs = [min((2.5, 7.5, 12.5, 17.5), key=lambda logged: abs(logged - 2.0 - snr)) for snr in snrs]
     assert not [found for pair, logged in zip(pairs, logs, strict=True) if (found := fault(*pair, logged))]
     assert not [found for pair in pairs if (found := fault(*pair))]
+    assert all(fault(clean, -noisy).startswith("its polarity is inverted") for clean, noisy in pairs)
     for index, (clean, _) in enumerate(pairs):
         other, logged = pairs[index - 1][1], logs[index - 1]
         assert fault(clean, other, logged)

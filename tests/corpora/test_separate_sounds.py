@@ -101,12 +101,13 @@ def test_corpora_of_one_study_are_compared(root: Path, tmp_path_factory: pytest.
     for split in ("train", "valid", "test"):
         for role in ("speech", "noise"):
             put(other / role / split / f"{split}9/0.wav", sound("other", role, split))
-    frames = {"a": Folder().build(root, root, 1).frame, "b": Folder().build(other, other, 1).frame}
-    assert crossing_problems(frames) == []
+    a, b = ({name: Folder().build(place, place, 1).frame} for name, place in (("a", root), ("b", other)))
+    assert crossing_problems({**a, **b}, {**a, **b}) == []
     put(other / "noise/test/test9/1.wav", 0.3 * soundfile.read(root / "noise/train/train1/0.wav")[0])
-    frames["b"] = Folder().build(other, other, 1).frame
-    (found,) = crossing_problems(frames)
+    b["b"] = Folder().build(other, other, 1).frame
+    (found,) = crossing_problems({**a, **b}, {**a, **b})
     assert "are in a: train and b: test (noise/train/train1/0.wav, noise/test/test9/1.wav)" in found
+    assert crossing_problems(b, a) == crossing_problems(a, a) == [], "of b nothing is tested"
 
 
 def test_different_sounds_share_nothing():

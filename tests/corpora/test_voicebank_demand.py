@@ -80,4 +80,5 @@ def test_a_pair_of_unequal_length_is_left_out_as_a_whole(voicebank_root: Path, w
     write(voicebank_root / "noisy_trainset_28spk_wav/p228_002.wav", seconds=0.7, sample_rate=48000)
     manifest = VoiceBankDemand().build(voicebank_root, voicebank_root, 1)
     assert [entry["path"].split("_")[0] for entry in manifest.rejected] == ["clean", "noisy"]
+    assert "`align: cut|pad` of the corpus" in manifest.rejected[0]["reason"]
     assert not manifest.frame.path.str.contains("p228_002").any()

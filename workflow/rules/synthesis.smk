@@ -1,4 +1,5 @@
-# From a corpus to rendered sets. Test sets go first: the noisy row is scored before anything is trained.
+# From a corpus to rendered sets. Test sets go first: the noisy row is scored before anything is trained, and the corpora
+# of a study are compared.
 
 
 rule corpus:
@@ -20,6 +21,26 @@ rule corpus:
         results=dag.root,
     shell:
         "python -m sebench step corpus {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+
+
+rule separate:
+    input:
+        dag.inputs("separation"),
+    output:
+        dag.outputs("separation"),
+    log:
+        f"{RESULTS}/logs/separate/{{stem}}.log",
+    priority: 100
+    retries: 2
+    conda:
+        "../envs/sebench.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 20 * attempt,
+    params:
+        results=dag.root,
+    shell:
+        "python -m sebench step separation {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 rule mixtures:
