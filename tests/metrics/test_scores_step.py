@@ -129,7 +129,7 @@ def test_another_package_version_than_planned_is_refused(world, make_item):
 
 def test_a_metric_whose_package_is_missing_says_what_installs_it(world, make_item, monkeypatch):
     node = world.scores([{**make_item("si_sdr"), "type": "pesqc2", "implementation": "pesqc2 0.0.4"}])
-    monkeypatch.setattr(step, "installed", lambda package: package != "pesqc2")
+    monkeypatch.setattr(base, "installed", lambda package: package != "pesqc2")
     with pytest.raises(
         MissingPackageError, match=r"'pesqc2', which is not installed.*`make env`.*--no-build-isolation"
     ):
