@@ -15,7 +15,7 @@ from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.files import replacing
 from sebench.isolated import IsolatedPool
-from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, told_implementation
+from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, time_limit, told_implementation
 from sebench.metrics.rates import score_at_any_rate
 from sebench.plan.resolve import described_metric
 from sebench.tables.table import letter
@@ -184,7 +184,7 @@ def score_files(
 ) -> Iterator[Scored]:
     """Score files one after the other; a metric says where it is defined at another rate than theirs, or what was done.
 
-    Metrics are computed in a process of their own, so that native code that crashes costs one score.
+    Metrics are computed in a process of their own, so that native code that crashes or never returns costs one score.
 
     Args:
         estimates: from `audio_in`.
@@ -256,7 +256,8 @@ def _scored(
         given: dict[str, Signal | None] = {"clean": None, "noisy": None, **fitted}
         try:
             if each.metric.isolated:
-                value = awaited(each.name, pool.submit(_value, position, given, rate))
+                limit = time_limit(len(estimate), rate)
+                value = awaited(each.name, pool.submit(limit, _value, position, given, rate))
             else:
                 value = score_at_any_rate(each.metric, given, rate)
         except Unavailable as error:  # the other metrics have their values
