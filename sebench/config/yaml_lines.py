@@ -10,14 +10,34 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from yaml.composer import Composer
 
 from sebench.errors import ConfigError, Problem
 
 Location = tuple[str | int | float, ...]
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+#: libyaml parses, where it is; its composer does not come back from what is nested too deeply.
+_BASES: Any = (Composer, yaml.CSafeLoader) if hasattr(yaml, "CSafeLoader") else (yaml.SafeLoader,)
+
+
+class _Loader(*_BASES):  # type: ignore[misc]
     """Safe loader without YAML 1.1's surprises: `1e-3` is a number; yes, no, on and off are words."""
+
+    def __init__(self, text: str) -> None:
+        _BASES[-1].__init__(self, text)
+        Composer.__init__(self)
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The next node, with what it holds."""
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _OURS = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "timestamp")}
@@ -80,7 +100,6 @@ def load(path: Path) -> Document:
     except OSError as error:
         raise ConfigError([Problem(str(path), "file", f"cannot be read: {error.strerror}")]) from None
     try:
-        _check_depth(text)
         loader = _Loader(text)
         try:
             reader = _Reader(loader, path)
@@ -91,24 +110,12 @@ def load(path: Path) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        told = [getattr(error, part, None) for part in ("context", "problem", "reason")]
+        reason = ": ".join(part for part in told if part) or str(error)
         raise ConfigError([Problem(f"{path}:{line}", "YAML", reason)]) from None
     if reader.problems:
         raise ConfigError(reader.problems)
     return Document(path, data, reader.lines)
-
-
-def _check_depth(text: str) -> None:
-    """Refuse what is nested so deeply that the composer's recursion would not come back."""
-    depth = 0
-    for event in yaml.parse(text, _Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            mark: Any = event.start_mark
-            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
 
 
 class _Reader:

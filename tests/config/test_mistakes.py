@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sebench.artefacts import Store
-from sebench.config import own_code
+from sebench.config import own_code, yaml_lines
 from sebench.config.items import build
 from sebench.config.load import load_config
 from sebench.config.tables import COMPLEXITY_KEYS
@@ -356,6 +356,19 @@ def test_a_fresh_mistake_is_one_message(folder: Path, mistake: str) -> None:
 def test_the_numbers_of_models_are_known() -> None:
     counted = complexity(build({"type": "stage1", "params": {}}, "model"))
     assert set(COMPLEXITY_KEYS) == set(counted)
+
+
+def test_each_file_is_parsed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    class Counted(yaml_lines._Loader):
+        def __init__(self, text: str) -> None:
+            parsed.append(text)
+            super().__init__(text)
+
+    monkeypatch.setattr(yaml_lines, "_Loader", Counted)
+    load_config(folder)
+    assert sorted(parsed) == sorted(path.read_text(encoding="utf-8") for path in folder.rglob("*.yaml"))
 
 
 def test_an_empty_list_of_studies(folder: Path) -> None:
