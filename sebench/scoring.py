@@ -12,7 +12,7 @@ from sebench.artefacts import Store
 from sebench.config import items
 from sebench.config.load import Config
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
-from sebench.errors import DataError, SebenchError, nearest
+from sebench.errors import DataError, SebenchError, choices, nearest
 from sebench.files import replacing
 from sebench.isolated import IsolatedPool
 from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, time_limit, told_implementation
@@ -71,16 +71,16 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     predictor = config.lookup("predictors", head)
     if predictor is not None:
         if not run:
-            raise SebenchError(f"metric {name!r} is a predictor, which a run trains: {name}:RUN (folder, name or id)")
+            raise SebenchError(f"metric {name!r} is a predictor, which a run trains: {head}:RUN (folder, name or id)")
         from sebench.enhancement.predicted import predicted_score
 
         trained, by = predicted_score(store, predictor.entry.type, run, name)
         return Asked(name, trained, by)
     if config.lookup("metrics", name) is None:
-        names = [*config.names("metrics"), *(f"{known}:RUN" for known in config.names("predictors"))]
-        near = nearest(head if run else name, names)
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise SebenchError(f"no metric {name!r}; accepted: {', '.join(names)}, package.module:Class{hint}")
+        metrics, judged = config.names("metrics"), [f"{known}:RUN" for known in config.names("predictors")]
+        near = nearest(head if run else name, [*metrics, *judged])
+        accepted = ", ".join([choices(metrics, name), *judged, "or package.module:Class"])
+        raise SebenchError(f"no metric {name!r}; accepted: {accepted}" + (f"; did you mean {near!r}?" if near else ""))
     described = described_metric(config.get("metrics", name).entry)
     metric: Metric = items.build(described, "metric")
     metric.require()

@@ -110,12 +110,27 @@ def load(path: Path) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        told = [getattr(error, part, None) for part in ("context", "problem", "reason")]
-        reason = ": ".join(part for part in told if part) or str(error)
-        raise ConfigError([Problem(f"{path}:{line}", "YAML", reason)]) from None
+        raise ConfigError([Problem(f"{path}:{line}", "YAML", _reason(error))]) from None
     if reader.problems:
         raise ConfigError(reader.problems)
     return Document(path, data, reader.lines)
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    """What the parser says, and where that began."""
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    context, mark = (getattr(error, name, None) for name in ("context", "context_mark"))
+    return f"{context} (line {mark.line + 1}): {reason}" if context and mark else str(reason)
+
+
+#: Tags of what a configuration holds, and what a reader calls their values.
+_KINDS = {
+    f"tag:yaml.org,2002:{name}": words
+    for name, words in {
+        "str": "text", "int": "whole number", "float": "number", "bool": "true or false", "null": "empty value",
+        "map": "mapping", "seq": "list",
+    }.items()
+}  # fmt: skip
 
 
 class _Reader:
@@ -139,6 +154,11 @@ class _Reader:
             self._stop(node, f"more than {MAX_NODES} values: aliases (`*name`) that multiply each other?")
         if any(node is outer for outer in inside):
             self._stop(node, "an anchor (`&name`) that contains itself by an alias (`*name`)")
+        if node.tag not in _KINDS:
+            accepted = "text, a number, true, false, nothing, a list or a mapping, without a `!kind`"
+            kind = node.tag.replace("tag:yaml.org,2002:", "!!")
+            self._problem(node, location, f"a value of the kind {kind}", accepted)
+            return None
         if isinstance(node, yaml.MappingNode):
             result: dict[Any, Any] = {}
             for key, key_node, value_node in self._pairs(node, location, (*inside, node)):
@@ -163,7 +183,8 @@ class _Reader:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 merged += value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 continue
-            key = self._scalar(key_node, location) if isinstance(key_node, yaml.ScalarNode) else None
+            plain = isinstance(key_node, yaml.ScalarNode) and key_node.tag in _KINDS
+            key = self._scalar(key_node, location) if plain else None
             if isinstance(key, bool) or not isinstance(key, (str, int, float)):
                 what = "no key" if key_node.tag.endswith("null") else "a key that is no word"
                 self._problem(key_node, location, what, "a word, in quotes where it looks like something else")
@@ -188,7 +209,8 @@ class _Reader:
         try:
             value = self.loader.construct_object(node)
         except (ValueError, KeyError, AttributeError, OverflowError):  # such as `!!int x`, or 5,000 digits
-            self._problem(node, location, f"{node.value[:40]!r} is no {node.tag.rpartition(':')[2]}")
+            text = node.value if len(node.value) <= 40 else f"{node.value[:30]}... of {len(node.value)} characters"
+            self._problem(node, location, f"{text} cannot be read as a {_KINDS.get(node.tag, 'key')}")
             return None
         if isinstance(value, float) and not math.isfinite(value):
             self._problem(node, location, f"{node.value} is too large for a number", "a finite number")
@@ -196,9 +218,6 @@ class _Reader:
             for what, pattern in _SURPRISES.items():
                 if pattern.match(value):
                     self._problem(node, location, f"{value} ({_meant(value, what)})", _written(value))
-        if value is not None and not isinstance(value, (str, int, float)):
-            self._problem(node, location, f"a value of the kind {node.tag}", "text, a number, true, false, or nothing")
-            return None
         return value
 
     def _problem(self, node: yaml.Node, location: Location, found: str, accepted: str = "") -> None:
