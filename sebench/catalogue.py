@@ -8,7 +8,7 @@ from typing import Any
 from sebench.config import items
 from sebench.config.entries import ITEM_SECTIONS, Config, Named
 from sebench.config.schema import point_name
-from sebench.errors import ConfigError, SebenchError, nearest
+from sebench.errors import ConfigError, SebenchError, absent
 from sebench.sections import LISTS, SINGULAR
 
 #: What else an entry of an item says of itself, and its heading.
@@ -23,8 +23,7 @@ def section_of(word: str) -> str:
     """
     section = SINGULAR.get(word, word)
     if section not in LISTS:
-        near = nearest(word, [*LISTS, *SINGULAR])
-        raise SebenchError(f"no kind of entry {word!r}; accepted: {', '.join(LISTS)}; nearest: {near or 'none'}")
+        raise SebenchError(absent("kind of entry", word, LISTS))
     return section
 
 

@@ -336,10 +336,11 @@ def export(
     results: Results = None,
 ) -> None:
     """Write one mixture of a rendered set as WAV files: noisy, clean, noise."""
+    from sebench.synthesis.find import find_set
     from sebench.synthesis.store import AudioStore
 
     _, store = _load(config_dir, results)
-    node = store.load_stem("set", Path(what).name)
+    node = find_set(store, what)
     audio = AudioStore.open(store, node)
     if not 0 <= index < len(audio):
         raise SebenchError(f"{node.stem} has no row {index}; accepted: 0 to {len(audio) - 1}")
@@ -355,10 +356,11 @@ def check_set(
 ) -> None:
     """Measure a rendered set again: SNR, level, peak and length of each mixture, against its plan."""
     from sebench.files import read_parquet
+    from sebench.synthesis.find import find_set
     from sebench.synthesis.verify import verify_set
 
     _, store = _load(config_dir, results)
-    node = store.load_stem("set", Path(what).name)
+    node = find_set(store, what)
     index = read_parquet(store.outputs(node)["index.parquet"])
     verify_set(index, store.state(node), int(node.spec["sample_rate"]))
     print(f"{node.stem}: {len(index)} mixtures are what their plan says")
@@ -448,11 +450,26 @@ def step(
         raise
 
 
+#: Options for which an empty text is what they have without being given.
+MAY_BE_EMPTY = ("--profile", "--snakemake", "--base-url")
+
+
+def _refuse_empty_words(words: list[str]) -> None:
+    """An empty word, as of a variable that is not set, would be taken for the working folder or for no word at all."""
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+        if not value and (not word or "=" in word) and option not in MAY_BE_EMPTY:
+            place = f"{option}: " if option.startswith("-") else ""
+            raise SebenchError(f"{place}an empty word; accepted: a name or a path (a variable that is not set?)")
+
+
 def main() -> None:
     """Entry point: errors made for people are printed without a traceback."""
+    locales.open_what_is_closed()
     locales.use_utf8()
     locales.print_what_can_be_shown()
     try:
+        _refuse_empty_words(sys.argv[1:])
         app(standalone_mode=True)
     except RestartNeeded as error:
         print(f"sebench: stopped: {error}", file=sys.stderr)

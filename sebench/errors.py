@@ -79,6 +79,14 @@ def nearest(word: str, candidates: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
+def absent(what: str, name: str, names: Iterable[str]) -> str:
+    """That there is no such thing, what there is, and what is nearest."""
+    known = list(names)
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"no {what} {name!r}; accepted: {choices(known, name)}{hint}"
+
+
 #: Names that a message lists: more are cut to the nearest.
 LISTED = 8
 

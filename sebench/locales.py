@@ -24,6 +24,17 @@ def plain(text: str) -> str:
     return "".join(told)
 
 
+def open_what_is_closed() -> None:
+    """Give input, output and errors that are closed (`>&-`) a place: else the next file would be opened in theirs."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
 def use_utf8() -> None:
     """Start this command anew in Python's UTF-8 mode where the locale has another encoding.
 

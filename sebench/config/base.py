@@ -24,7 +24,7 @@ class Strict(BaseModel):
 
 def listed(value: Any) -> Any:
     """A list, or one value that stands for a list of one."""
-    return value if isinstance(value, list) else [value]
+    return [value] if isinstance(value, (str, int, float)) else value
 
 
 def by_label(value: Any) -> Any:
@@ -80,5 +80,6 @@ ByLabel = Annotated[dict[Text, Text], BeforeValidator(by_label)]
 Count = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Seconds = Annotated[float, Field(ge=0.01, le=3600)]
-Rate = Annotated[float, Field(gt=0, le=10)]
+MOST_RATE = 10.0
+Rate = Annotated[float, Field(gt=0, le=MOST_RATE)]
 SnrDb = Annotated[float, Field(ge=-60, le=100)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pydantic
@@ -48,7 +48,11 @@ def explain(error: pydantic.ValidationError, model: Any, document: Document, loc
         location: of the entry in the document.
     """
     found: dict[Location, list[tuple[bool, Problem]]] = {}
-    for detail in error.errors():
+    details = error.errors()
+    misspelt = set(_misspelt(details))
+    for detail in details:
+        if detail["type"] == "missing" and detail["loc"] in misspelt:
+            continue
         loc = _real_location(document.data, location, detail["loc"], detail["type"] == "missing")
         mistake = detail.get("ctx", {}).get("error")
         if isinstance(mistake, Mistake):
@@ -59,6 +63,18 @@ def explain(error: pydantic.ValidationError, model: Any, document: Document, loc
         first = next((problem for exact, problem in told if exact), told[0][1])
         accepted = dict.fromkeys(problem.accepted for _, problem in told if problem.found == first.found)
         yield Problem(first.where, first.key, first.found, " or ".join(filter(None, accepted)), first.nearest)
+
+
+def _misspelt(details: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """Keys that are absent for standing there by another name: that is told of the other name."""
+    at: dict[tuple[Any, ...], tuple[list[str], list[str]]] = {}
+    for detail in details:
+        if detail["type"] in ("missing", "extra_forbidden"):
+            absent, unknown = at.setdefault(detail["loc"][:-1], ([], []))
+            (absent if detail["type"] == "missing" else unknown).append(str(detail["loc"][-1]))
+    for parent, (absent, unknown) in at.items():
+        like = absent if len(absent) <= len(unknown) else [nearest(name, absent) for name in unknown]
+        yield from ((*parent, name) for name in like)
 
 
 def in_words(detail: Any) -> str:

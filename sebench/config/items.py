@@ -371,7 +371,8 @@ def describe(kind: str, module_name: str, cls: str, *, builtin: bool, type_name:
     module = read_module(module_name)
     found = lookup(module, cls) if module is not None else None
     if found is None or not isinstance(found[1], ast.ClassDef):
-        classes = () if module is None else (n for n, d in module.definitions.items() if isinstance(d, ast.ClassDef))
+        there = {} if module is None else module.definitions
+        classes = (n for n, d in there.items() if isinstance(d, ast.ClassDef) and not n.startswith("_"))
         raise ItemError(f"{kind} {module_name}:{cls}: no such class in the source; it has {choices(classes, cls)}")
     attributes = {**COMMON, **DEFAULTS[kind]}
     params: dict[str, Param] = {}

@@ -38,8 +38,10 @@ def load_config(folder: Path | str = "config", *, strict: bool = True) -> Config
     general: list[Problem] = []
     settings: schema.Settings | None = None
     try:
-        settings = load_file(schema.Settings, folder / "config.yaml")
-        general.extend(_search(settings, folder / "config.yaml"))
+        document = load(folder / "config.yaml")
+        settings = _validated(schema.Settings, document.data, document, (), general)
+        if settings is not None:
+            general.extend(_search(settings, document))
     except ConfigError as error:
         general.extend(error.problems)
     sections: dict[str, dict[str, Named]] = {section: {} for section in SECTIONS}
@@ -58,9 +60,8 @@ def load_config(folder: Path | str = "config", *, strict: bool = True) -> Config
     return config
 
 
-def _search(settings: schema.Settings, path: Path) -> Iterator[Problem]:
+def _search(settings: schema.Settings, document: Document) -> Iterator[Problem]:
     """Put the folders of `python_path` on the module search path."""
-    document = load(path)
     for index, folder in enumerate(settings.python_path):
         if not own_code.resolved(folder).is_dir():
             where = document.where(("python_path", index))

@@ -60,12 +60,18 @@ def _form(value: Any) -> str | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return "number"
     if isinstance(value, dict):
-        return next((form for form in ("uniform", "choice") if form in value), None)
-    return "uniform" if isinstance(value, Uniform) else "choice" if isinstance(value, OneOf) else None
+        return _TAGS.get(next(iter(value))) if len(value) == 1 else None
+    return next((tag for form, tag in _TAGS.items() if hasattr(value, form)), None)
+
+
+#: Not the keys themselves: a message would name them twice.
+_TAGS = {"uniform": "any between two", "choice": "one of several"}
 
 
 Distribution = Annotated[
-    Annotated[float, Tag("number")] | Annotated[Uniform, Tag("uniform")] | Annotated[OneOf, Tag("choice")],
+    Annotated[float, Tag("number")]
+    | Annotated[Uniform, Tag(_TAGS["uniform"])]
+    | Annotated[OneOf, Tag(_TAGS["choice"])],
     Discriminator(
         _form,
         custom_error_type="distribution",
@@ -124,6 +130,17 @@ class Reverberation(Strict):
     )
 
     @model_validator(mode="after")
+    def _heeded(self) -> Self:
+        """A key that the source does not read would be believed to do something."""
+        simulated = ("room_x", "room_y", "room_z", "absorption", "distance", "image_decay_db")
+        for key in ("direct_ms",) if self.source == "simulated" else simulated:
+            if getattr(self, key) != type(self).model_fields[key].default:
+                other = "measured" if self.source == "simulated" else "simulated"
+                found = f"`{key}` with rooms that are {self.source}, which do not read it"
+                raise Mistake(found, key, accepted=f"`{key}` with `source: {other}`")
+        return self
+
+    @model_validator(mode="after")
     def _physical(self) -> Self:
         for name in ("room_x", "room_y", "room_z"):
             _within(name, getattr(self, name), 1.0, 100.0, "m")
@@ -174,7 +191,11 @@ class Mixing(Strict):
         if (self.speech_level_dbov is None) == (self.mixture_level_dbov is None):
             found = "both" if self.speech_level_dbov is not None else "neither"
             accepted = "either speech_level_dbov or mixture_level_dbov, and the other null"
-            raise Mistake(f"{found} of the two levels", "mixture_level_dbov", accepted=accepted)
+            key = "mixture_level_dbov" if found == "both" else "speech_level_dbov"
+            raise Mistake(f"{found} of the two levels", key, accepted=accepted)
+        if self.seconds is not None and self.max_seconds is not None and self.seconds > self.max_seconds:
+            found = f"{self.seconds:g} s of at most {self.max_seconds:g} s (`max_seconds`)"
+            raise Mistake(found, "seconds", accepted=f"at most {self.max_seconds:g}")
         _within("snr_db", self.snr_db, -60.0, 100.0, "dB")
         for name in ("speech_level_dbov", "mixture_level_dbov"):
             if getattr(self, name) is not None:

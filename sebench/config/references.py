@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sebench.config import items
 from sebench.config.entries import ITEM_SECTIONS, Config, Named, missing
+from sebench.config.explain import shown
 from sebench.config.schema import Amounts, Point, StageEntry, StudyAmounts, point_name
 from sebench.config.source import SourceError
 from sebench.errors import Problem, choices, nearest
@@ -142,47 +143,50 @@ def blocking(config: Config, study: str, scale: str, corpus: str | None) -> list
     return list(dict.fromkeys(found))
 
 
-def check_params(kind: str, type_name: str, params: dict[str, Any], where: Any, key: str) -> Iterator[Problem]:
-    """Problems of an item's parameters; `where(name)` gives file and line of one.
+def check_params(
+    kind: str, type_name: str, params: dict[str, Any], where: Callable[..., tuple[str, str]]
+) -> Iterator[Problem]:
+    """Problems of an item's parameters; `where("type")` and `where("params", name)` give file and line, and the key.
 
     Raises:
         SourceError: the item's source is not what it must be.
     """
     item = items.find(kind, type_name)
     if item is None:
-        yield Problem(where("type"), f"{key}.type", *items.absent(kind, type_name))
+        yield Problem(*where("type"), *items.absent(kind, type_name))
         return
     right = True
     for name, value in params.items():
         if name not in item.params:
             found = f"{kind} {type_name!r} has no parameter {name!r}"
             accepted = choices(item.params, name)
-            yield Problem(where("params", name), f"{key}.params.{name}", found, accepted, nearest(name, item.params))
+            yield Problem(*where("params", name), found, accepted, nearest(name, item.params))
             continue
         try:
             item.params[name].validate(value)
         except ValueError as error:
             right = False
-            yield Problem(where("params", name), f"{key}.params.{name}", f"found {value!r}", str(error))
+            yield Problem(*where("params", name), f"found {shown(value)}", str(error))
     for name, param in item.params.items():
         if param.required and name not in params:
             right = False
-            yield Problem(where("params"), f"{key}.params.{name}", "required and absent", param.words)
+            yield Problem(*where("params", name), "required and absent", param.words)
     for relation, values in items.broken_requirements(item, params) if right else ():
         given = next((name for name in params if name in relation), "")
         place = where("params", given) if given else where("type")
-        yield Problem(place, f"{key}.params", f"{values} do not fit together", relation)
+        yield Problem(*place, f"{values} do not fit together", relation)
 
 
 def _item_problems(config: Config, kind: str, named: Named) -> Iterator[Problem]:
     swept = config.sections["losses"][named.family].entry.sweep if named.family else {}
 
-    def where(*keys: str | int) -> str:
+    def where(*keys: str | int) -> tuple[str, str]:
         """A swept parameter stands under `sweep`."""
-        return named.where("sweep", *keys[1:]) if keys[1:] and keys[1] in swept else named.where(*keys)
+        keys = ("sweep", *keys[1:]) if keys[1:] and keys[1] in swept else keys
+        return named.where(*keys), ".".join(map(str, (named.family or named.name, *keys)))
 
     try:
-        yield from check_params(kind, named.entry.type, named.entry.params, where, named.family or named.name)
+        yield from check_params(kind, named.entry.type, named.entry.params, where)
     except SourceError as error:
         yield Problem(named.where("type"), f"{named.name}.type", str(error))
 
@@ -309,7 +313,8 @@ def _study_problems(config: Config, named: Named) -> Iterator[Problem]:
         yield from _stage_change_problems(config, named, scale)
     if set(study.mixing) != set(study.corpus) and set(study.mixing) != {""}:
         found = f"roles {', '.join(sorted(study.mixing))}"
-        accepted = f"the corpora's: {', '.join(sorted(study.corpus))}"
+        of_corpora = ", ".join(sorted(filter(None, study.corpus)))
+        accepted = f"the corpora's: {of_corpora}" if of_corpora else "one entry: the study has one corpus"
         yield Problem(named.where("mixing"), f"{named.name}.mixing", found, accepted)
     for keys, role in _roles(study):
         if role and role not in study.corpus:
@@ -392,8 +397,10 @@ def _network_change_problems(config: Config, study: Named, scale: str) -> Iterat
                 ITEM_SECTIONS[section],
                 found.entry.type,
                 {**found.entry.params, **params},
-                lambda *own, keys=keys: study.where(*keys, *own[1:]),
-                key,
+                lambda *own, keys=keys: (
+                    study.where(*keys, *own[1:]),
+                    ".".join(map(str, (study.name, *keys, *own[1:]))),
+                ),
             )
 
 
@@ -414,8 +421,8 @@ def _trained(config: Config, study: Named) -> Mapping[str, list[str]] | None:
 
 def _display_name_problems(study: Named) -> Iterator[Problem]:
     """Tables and figures are files of one folder, by their names."""
-    for part, shown in (("tables", study.entry.tables), ("figures", study.entry.figures)):
-        for name in shown:
+    for part, displays in (("tables", study.entry.tables), ("figures", study.entry.figures)):
+        for name in displays:
             where, key = study.where(part, name), f"{study.name}.{part}"
             if not is_name(name) or name.endswith(".provenance"):
                 yield Problem(where, key, f"the name {name!r}", ACCEPTED)

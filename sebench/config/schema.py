@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import string
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from sebench.config.base import (
     MOST_STEPS,
@@ -22,6 +32,7 @@ from sebench.config.base import (
     Text,
     listed,
 )
+from sebench.config.explain import shown
 from sebench.config.figures import FigureLayout
 from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import Mistake, SebenchError, choices
@@ -29,6 +40,8 @@ from sebench.files import expanded
 
 
 def _by_role(value: Any) -> Any:
+    if not isinstance(value, (str, dict)):
+        raise Mistake(f"found {shown(value)}", accepted="a name, or a mapping from roles to names")
     return {"": value} if isinstance(value, str) else value
 
 
@@ -39,10 +52,17 @@ def _path(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise Mistake(f"found {name!r}", accepted="the name of an environment variable: letters, digits and _")
+    return name
+
+
 ByRole = Annotated[dict[str, Text], BeforeValidator(_by_role), Field(min_length=1)]
 SnrsDb = Annotated[list[SnrDb], EachOnce]
 Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
 PathText = Annotated[Text, AfterValidator(_path)]
+Variable = Annotated[str, AfterValidator(_variable)]
 
 
 class Entry(Strict):
@@ -82,9 +102,10 @@ class Range(Strict):
     def _ends_meet(self) -> Range:
         steps = (self.stop - self.start) / self.step
         if steps >= MOST_POINTS:
-            raise ValueError(f"makes {steps + 1:g} values, more than {MOST_POINTS}")
+            raise Mistake(f"{steps + 1:g} values", "step", accepted=f"no more than {MOST_POINTS} of them")
         if steps < 1 or abs(steps - round(steps)) > 1e-6:
-            raise ValueError("`to` must lie a whole number of steps above `from`")
+            found = f"from {self.start:g} to {self.stop:g} by {self.step:g}"
+            raise Mistake(found, "to", accepted="a whole number of steps above `from`")
         return self
 
     def values(self) -> list[float]:
@@ -93,26 +114,30 @@ class Range(Strict):
         return [round(self.start + i * self.step, 9) for i in range(count + 1)]
 
 
-def _values(value: Any) -> Any:
-    accepted = "a list of numbers or words, or a range with the keys from, to, step"
-    if isinstance(value, list):
-        for point in value:
-            if isinstance(point, bool) or not isinstance(point, (int, float, str)):
-                raise Mistake(f"found a list with {point!r}", accepted=accepted)
-        return value
-    if not isinstance(value, dict):
-        raise Mistake(f"found {value!r}", accepted=accepted)
-    try:
-        return Range.model_validate(value).values()
-    except ValidationError as error:
-        detail = error.errors()[0]
-        where = ".".join(map(str, detail["loc"]))
-        reason = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        raise Mistake(f"a range: {where} {reason}".replace(":  ", ": "), accepted=accepted) from None
-
-
 Point = float | str
-Points = Annotated[list[Point], BeforeValidator(_values), Field(min_length=1, max_length=MOST_POINTS)]
+
+
+def _form_of_points(value: Any) -> str | None:
+    return "range" if isinstance(value, (dict, Range)) else "points" if isinstance(value, list) else None
+
+
+def _values(value: list[Point] | Range) -> list[Point]:
+    return list(value.values()) if isinstance(value, Range) else value
+
+
+if TYPE_CHECKING:
+    Points = list[Point]
+else:
+    Points = Annotated[
+        Annotated[list[Point], Field(min_length=1, max_length=MOST_POINTS), Tag("points")]
+        | Annotated[Range, Tag("range")],
+        Discriminator(
+            _form_of_points,
+            custom_error_type="points",
+            custom_error_message="a list of numbers or words, or a range with the keys from, to, step",
+        ),
+        AfterValidator(_values),
+    ]
 
 
 def point_name(point: Point) -> str:
@@ -169,8 +194,8 @@ class MetricEntry(ItemEntry):
 class CorpusEntry(ItemEntry):
     """A corpus: its adapter, and where it lies."""
 
-    root: str | None = Field(None, description="folder; relative to the working folder")
-    root_env: str | None = Field(None, description="environment variable that holds the folder; wins over root")
+    root: Text | None = Field(None, description="folder; relative to the working folder")
+    root_env: Variable | None = Field(None, description="environment variable that holds the folder; wins over root")
     strict: bool = Field(False, description="stop where any file or pair cannot be used, instead of leaving it out")
     align: Literal["cut", "pad"] | None = Field(
         None,
@@ -182,8 +207,8 @@ class CorpusEntry(ItemEntry):
 class ExternalEntry(ItemEntry):
     """A model that others trained: how a signal goes through it, and where its file lies."""
 
-    file: str | None = Field(None, description="the model's file; relative to the working folder")
-    file_env: str | None = Field(None, description="environment variable that holds the file; wins over file")
+    file: Text | None = Field(None, description="the model's file; relative to the working folder")
+    file_env: Variable | None = Field(None, description="environment variable that holds the file; wins over file")
     address: str = Field("", description="which file it is, and where it is published")
 
 
@@ -406,7 +431,12 @@ class ScaleEntry(Entry, Amounts):
 
 
 Axis = Literal["model", "loss", "recipe", "seed"]
-AxisValues = Annotated[list[Text | Seed], BeforeValidator(listed), Field(min_length=1), EachOnce]
+AxisValues = Annotated[list[Any], BeforeValidator(listed), Field(min_length=1), EachOnce]
+
+
+_NAME = TypeAdapter(Text)
+#: Axis whose values are no names -> what they are.
+_AXES = {"seed": (TypeAdapter(Seed, config={"strict": True}), "a whole number from 0 to 4294967295")}
 
 
 class GridBlock(Strict):
@@ -434,10 +464,13 @@ class GridBlock(Strict):
             raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}, and nothing else in braces")
         for form in ("product", "zip"):
             for axis, values in getattr(self, form).items():
-                kind, told = (int, "seeds are whole numbers") if axis == "seed" else (str, f"a {axis} is a name")
-                for value in values:
-                    if not isinstance(value, kind):
-                        raise Mistake(f"{value!r}: {told}", form, axis, accepted=told)
+                for place, value in enumerate(values):
+                    adapter, accepted = _AXES.get(axis, (_NAME, f"the name of a {axis}"))
+                    try:
+                        adapter.validate_python(value)
+                    except ValidationError:
+                        keys = (form, axis, place) if len(values) > 1 else (form, axis)
+                        raise Mistake(f"found {shown(value)}", *keys, accepted=accepted) from None
         return self
 
 

@@ -124,7 +124,9 @@ class TableLayout(Strict):
     )
     metrics: MetricColumns = Field(default=[], description="metrics, matrix: the columns")
     groups: Annotated[list[Text], EachOnce] = Field(default=[], description="matrix: the groups of columns")
-    matrix: dict[Text, dict[Text, Text]] = Field(default={}, description="matrix: label -> group -> row of the study")
+    matrix: dict[Text, Annotated[dict[Text, Text], Field(min_length=1)]] = Field(
+        default={}, description="matrix: label -> group -> row of the study"
+    )
     columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
     predictors: dict[Text, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
     rows: ByLabel = Field(
@@ -336,7 +338,7 @@ def table_spec(
     by_label = {row.label: row for row in rows}
     picked = layout.rows or {label: label for label in by_label}
     sources = [source for row in layout.matrix.values() for source in row.values()] or list(picked.values())
-    _raise(layout, _layout_mistakes(layout, by_label, metrics, [*(test_sets or {}), *conditions]))
+    _raise(layout, _layout_mistakes(layout, by_label, metrics, [*filter(None, test_sets or {}), *conditions]))
     if layout.matrix:
         picked = {label: label for label in layout.matrix}
         chosen = [
@@ -356,10 +358,7 @@ def table_spec(
     if layout.predictors and claims:
         of_rows = "claims are about scores of rows, not about agreement"
         _raise(layout, (LayoutMistake(("table",), of_rows, "a table of scores", claim=claim) for claim in claims))
-    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-    if twice is not None:
-        where = ("average",) if layout.metric and twice == layout.average else ("title",)
-        _raise(layout, [LayoutMistake(where, f"two columns are called {twice!r}", "a name of its own for each column")])
+    _raise(layout, _called_alike(layout, names))
     _raise(layout, itertools.chain(_claim_mistakes(claims, columns, picked), _print_mistakes(layout, names, picked)))
     _raise(layout, _printed_mistakes(layout, published))
     printed = {(entry["row"], entry["column"]): entry for entry in published}
@@ -533,6 +532,21 @@ def _claim_mistakes(
         if claim.metric:
             of_column = [column.key if isinstance(column, ComplexityColumn) else column.metric]
             yield from _unknown(("metric",), "metric of that column", claim.metric, of_column, claim=claim)
+
+
+def _called_alike(layout: TableLayout, names: Sequence[str]) -> Iterator[LayoutMistake]:
+    """The first column that is called as one before it."""
+    place = next((place for place, name in enumerate(names) if name in names[:place]), None)
+    if place is None:
+        return
+    found, accepted = f"two columns are called {names[place]!r}", "a name of its own for each column"
+    key = next(key for key in ("columns", "metrics", "extra") if getattr(layout, key) or key == "extra")
+    listed = len(getattr(layout, key)) * max(1, len(layout.groups))
+    position = place - (len(names) - listed)
+    if position >= 0:
+        yield LayoutMistake((key, "column"), found, accepted, position=position % len(getattr(layout, key)))
+    else:
+        yield LayoutMistake(("average" if names[place] == layout.average else "title",), found, accepted)
 
 
 def _print_mistakes(layout: TableLayout, columns: Sequence[str], rows: Iterable[str]) -> Iterator[LayoutMistake]:

@@ -10,14 +10,34 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from yaml.composer import Composer
 
 from sebench.errors import ConfigError, Problem
 
 Location = tuple[str | int | float, ...]
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+#: libyaml parses, where it is; its composer does not come back from what is nested too deeply.
+_BASES: Any = (Composer, yaml.CSafeLoader) if hasattr(yaml, "CSafeLoader") else (yaml.SafeLoader,)
+
+
+class _Loader(*_BASES):  # type: ignore[misc]
     """Safe loader without YAML 1.1's surprises: `1e-3` is a number; yes, no, on and off are words."""
+
+    def __init__(self, text: str) -> None:
+        _BASES[-1].__init__(self, text)
+        Composer.__init__(self)
+        self.depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """The next node, with what it holds."""
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _OURS = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "timestamp")}
@@ -80,7 +100,6 @@ def load(path: Path) -> Document:
     except OSError as error:
         raise ConfigError([Problem(str(path), "file", f"cannot be read: {error.strerror}")]) from None
     try:
-        _check_depth(text)
         loader = _Loader(text)
         try:
             reader = _Reader(loader, path)
@@ -91,24 +110,27 @@ def load(path: Path) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        raise ConfigError([Problem(f"{path}:{line}", "YAML", reason)]) from None
+        raise ConfigError([Problem(f"{path}:{line}", "YAML", _reason(error))]) from None
     if reader.problems:
         raise ConfigError(reader.problems)
     return Document(path, data, reader.lines)
 
 
-def _check_depth(text: str) -> None:
-    """Refuse what is nested so deeply that the composer's recursion would not come back."""
-    depth = 0
-    for event in yaml.parse(text, _Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            mark: Any = event.start_mark
-            raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
+def _reason(error: yaml.YAMLError) -> str:
+    """What the parser says, and where that began."""
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    context, mark = (getattr(error, name, None) for name in ("context", "context_mark"))
+    return f"{context} (line {mark.line + 1}): {reason}" if context and mark else str(reason)
+
+
+#: Tags of what a configuration holds, and what a reader calls their values.
+_KINDS = {
+    f"tag:yaml.org,2002:{name}": words
+    for name, words in {
+        "str": "text", "int": "whole number", "float": "number", "bool": "true or false", "null": "empty value",
+        "map": "mapping", "seq": "list",
+    }.items()
+}  # fmt: skip
 
 
 class _Reader:
@@ -132,6 +154,11 @@ class _Reader:
             self._stop(node, f"more than {MAX_NODES} values: aliases (`*name`) that multiply each other?")
         if any(node is outer for outer in inside):
             self._stop(node, "an anchor (`&name`) that contains itself by an alias (`*name`)")
+        if node.tag not in _KINDS:
+            accepted = "text, a number, true, false, nothing, a list or a mapping, without a `!kind`"
+            kind = node.tag.replace("tag:yaml.org,2002:", "!!")
+            self._problem(node, location, f"a value of the kind {kind}", accepted)
+            return None
         if isinstance(node, yaml.MappingNode):
             result: dict[Any, Any] = {}
             for key, key_node, value_node in self._pairs(node, location, (*inside, node)):
@@ -156,7 +183,8 @@ class _Reader:
             if key_node.tag == "tag:yaml.org,2002:merge":
                 merged += value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
                 continue
-            key = self._scalar(key_node, location) if isinstance(key_node, yaml.ScalarNode) else None
+            plain = isinstance(key_node, yaml.ScalarNode) and key_node.tag in _KINDS
+            key = self._scalar(key_node, location) if plain else None
             if isinstance(key, bool) or not isinstance(key, (str, int, float)):
                 what = "no key" if key_node.tag.endswith("null") else "a key that is no word"
                 self._problem(key_node, location, what, "a word, in quotes where it looks like something else")
@@ -181,7 +209,8 @@ class _Reader:
         try:
             value = self.loader.construct_object(node)
         except (ValueError, KeyError, AttributeError, OverflowError):  # such as `!!int x`, or 5,000 digits
-            self._problem(node, location, f"{node.value[:40]!r} is no {node.tag.rpartition(':')[2]}")
+            text = node.value if len(node.value) <= 40 else f"{node.value[:30]}... of {len(node.value)} characters"
+            self._problem(node, location, f"{text} cannot be read as a {_KINDS.get(node.tag, 'key')}")
             return None
         if isinstance(value, float) and not math.isfinite(value):
             self._problem(node, location, f"{node.value} is too large for a number", "a finite number")
@@ -189,9 +218,6 @@ class _Reader:
             for what, pattern in _SURPRISES.items():
                 if pattern.match(value):
                     self._problem(node, location, f"{value} ({_meant(value, what)})", _written(value))
-        if value is not None and not isinstance(value, (str, int, float)):
-            self._problem(node, location, f"a value of the kind {node.tag}", "text, a number, true, false, or nothing")
-            return None
         return value
 
     def _problem(self, node: yaml.Node, location: Location, found: str, accepted: str = "") -> None:

@@ -192,8 +192,16 @@ def is_constant(signal: Signal) -> bool:
     return bool(signal.size) and float(signal.min()) == float(signal.max())
 
 
+def time_limit(samples: int, sample_rate: int) -> int:
+    """Seconds of processor time for one value, above which a metric is taken to never return.
+
+    The slowest of sebench's metrics, DNSMOS P.835, takes 0.3 s for each second of signal.
+    """
+    return math.ceil(60 + 20 * samples / sample_rate)
+
+
 def awaited(name: str, future: Future[MetricValue]) -> MetricValue:
-    """A value that another process computes; where native code crashed it, the reason.
+    """A value that another process computes; where native code crashed it or never returned, the reason.
 
     Raises:
         Unavailable: the process was ended from outside, as by a machine without memory.

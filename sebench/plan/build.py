@@ -18,7 +18,7 @@ from sebench.plan.choices import choice_nodes
 from sebench.plan.displays import publication_node, table_nodes
 from sebench.plan.external import ExternalMissing, PlannedExternal, check_labels, external_item
 from sebench.plan.figures import figure_nodes
-from sebench.plan.grid import Excluded, amount_problems, expand
+from sebench.plan.grid import Excluded, amount_problems, expand, rate_problems
 from sebench.plan.nodes import Nodes
 from sebench.plan.plan import Plan, PlannedCell, PlannedChoice
 from sebench.plan.resolve import metric_items, raise_problems
@@ -44,14 +44,12 @@ def amounts_of(config: Config, study: Named, scale: str) -> tuple[Amounts, Study
         elif changed is not None:
             values[name] = changed
     if values["batch_size"] % values["devices"]:
-        where = (
-            study.where("scales", scale)
-            if changes.devices or changes.batch_size
-            else config.get("scales", scale).where()
-        )
+        own = next((key for key in ("devices", "batch_size") if getattr(changes, key)), "")
+        where = study.where("scales", scale, own) if own else config.get("scales", scale).where("devices")
         found = f"a batch of {values['batch_size']} cannot be shared out to {values['devices']} devices"
         accepted = f"a batch_size that {values['devices']} divides"
-        raise ConfigError([Problem(where, f"{scale}.devices", found, accepted)])
+        key = f"{study.name}.scales.{scale}.{own}" if own else f"{scale}.devices"
+        raise ConfigError([Problem(where, key, found, accepted)])
     return Amounts(**values), changes
 
 
@@ -70,7 +68,9 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         config.get("corpora", corpus, asked, "corpus")
     amounts, changes = amounts_of(config, study, scale)
     cells, excluded = expand(config, study, amounts.seeds, changes.sweeps)
-    raise_problems(list(amount_problems(config, study, cells, amounts, scale)))
+    raise_problems(
+        [*amount_problems(config, study, cells, amounts, scale), *rate_problems(config, study, cells, scale)]
+    )
     sample_rate = make.one_sample_rate(config, study, cells)
     found = Nodes()
 
@@ -105,6 +105,10 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         test_sets.setdefault(test.set_name, [])
         if test.role is not None:
             count = amounts.utterances.test
+            if test.name in conditions or test.header in headers.values():
+                keys = ("conditions", "sets", test.set_name)
+                what = f"two conditions are called {test.header!r}"
+                raise_problems([Problem(study.where(*keys), ".".join((study.name, *keys)), what, "another name")])
             conditions[test.name] = rendered(test.role, "test", count, test.snr_db, test.mixing, test.part)
             headers[test.name] = test.header
             test_sets[test.set_name].append(test.header)

@@ -56,9 +56,13 @@ def _faults(
     """What is wrong with a choice, and what is accepted."""
     if label in (*RESERVED, *(cell.label for cell, _ in trained)):
         yield f"a row is called {label!r} already", "another label"
+    members = {member.name for member in config.members(choice.among)}
     systems = sorted({(cell.model, cell.recipe) for cell, _ in wanted})
     if not systems:
-        yield f"{choice.among!r} is trained by no block of the grid", "a sweep that the grid trains"
+        asked = ("model", "recipe") if any(cell.loss in members for cell, _ in trained) else ()
+        with_them = " and ".join(f"{key} {getattr(choice, key)!r}" for key in asked if getattr(choice, key))
+        accepted = "one that the grid trains it with" if with_them else "a sweep that the grid trains"
+        yield f"{choice.among!r} is trained by no block of the grid" + f" with {with_them}" * bool(with_them), accepted
     elif len(systems) > 1:
         named = ", ".join(f"{model} by {recipe}" for model, recipe in systems)
         yield f"{choice.among!r} is trained several times: {named}", "one of them: `model:`, `recipe:`"

@@ -232,8 +232,9 @@ def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
     if mistake.claim is not None:
         keys = ("claims", plan.study.entry.claims.index(mistake.claim), *mistake.keys)
     elif not plan.study.has(*keys):  # a list of names, or of columns
-        of_column = mistake.keys[1:] if mistake.keys[0] in ("extra", "metrics") else ()
-        keys = ("tables", table, mistake.keys[0], mistake.position, *of_column)
+        of_column = mistake.keys[1:] if mistake.keys[0] in ("extra", "metrics", "columns") else ()
+        place = ("tables", table, mistake.keys[0], mistake.position)
+        keys = (*place, *of_column) if plan.study.has(*place, *of_column) else place
     key = ".".join(map(str, (plan.study.name, *keys)))
     return Problem(plan.study.where(*keys), key, mistake.found, mistake.accepted, mistake.nearest)
 

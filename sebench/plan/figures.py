@@ -23,7 +23,7 @@ from sebench.config.figures import (
     SweepSpec,
 )
 from sebench.config.versions import version
-from sebench.errors import ConfigError, Problem, nearest
+from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan.resolve import metric_in_use, metric_label
 
 if TYPE_CHECKING:
@@ -159,30 +159,39 @@ def _absent(plan: Plan) -> set[str]:
     return set(plan.study.entry.external) - set(plan.external)
 
 
+def _key_of(plan: Plan, above: tuple[str | int, ...], label: str, place: int) -> tuple[str | int, ...]:
+    """Of a label in a mapping, or of its place in a list of names; without the figure that it stands in."""
+    return (*above, label if plan.study.has(*above, label) else place)[2:]
+
+
 def _unknown(plan: Plan, name: str, layout: FigureLayout) -> Iterator[Problem]:
     """What a layout names and the study does not have."""
 
     def known(keys: tuple[str | int, ...], what: str, found: str, accepted: Iterable[str]) -> Iterator[Problem]:
         names = list(accepted)
         if found not in names:
-            where, key = plan.study.where("figures", name, *keys), f"{plan.study.name}.figures.{name}"
-            yield Problem(where, key, f"no {what} {found!r}", ", ".join(names) or "none", nearest(found, names))
+            full = ("figures", name, *keys)
+            full = full if plan.study.has(*full) else full[:-1]  # a name that stands for a list of one
+            where, key = plan.study.where(*full), ".".join(map(str, (plan.study.name, *full)))
+            yield Problem(where, key, f"no {what} {found!r}", choices(names, found), nearest(found, names))
 
     if isinstance(layout, SweepLayout):
         for i, panel in enumerate(layout.panels):
-            for label in panel.curves.values():
-                yield from known(("panels", i), "choice", label, plan.choices)
+            for place, (label, choice) in enumerate(panel.curves.items()):
+                keys = _key_of(plan, ("figures", name, "panels", i, "curves"), label, place)
+                yield from known(keys, "choice", choice, plan.choices)
     elif isinstance(layout, ScatterLayout):
         layouts = plan.study.entry.tables
-        for table in layout.tables:
+        for place, table in enumerate(layout.tables):
             agreement = [key for key in plan.tables if layouts[key].type == "agreement"]
-            yield from known(("tables",), "table of agreement", table, agreement)
+            yield from known(("tables", place), "table of agreement", table, agreement)
     elif isinstance(layout, EpochsLayout):
-        for row in layout.rows.values():
-            yield from known(("rows",), "row that ends in an alternating stage", row, _alternating(plan))
+        for place, (label, row) in enumerate(layout.rows.items()):
+            keys = _key_of(plan, ("figures", name, "rows"), label, place)
+            yield from known(keys, "row that ends in an alternating stage", row, _alternating(plan))
     else:
         yield from known(("condition",), "condition", layout.condition, _sets(plan))
         if isinstance(layout, SpectrogramsLayout) and layout.condition in _sets(plan):
             sources = ("clean", "noisy", *_enhanced_rows(plan, layout.condition), *_absent(plan))
             for i, source in enumerate(shown.source for shown in layout.panels):
-                yield from known(("panels", i), "row", source, sources)
+                yield from known(("panels", i, "source"), "row", source, sources)

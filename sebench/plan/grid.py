@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sebench.config import items
+from sebench.config.base import MOST_RATE
 from sebench.config.entries import Config, Named
 from sebench.config.schema import Amounts, GridBlock, StageAmounts, StageEntry, StudyAmounts, point_name
 from sebench.errors import ConfigError, Problem, choices, nearest
@@ -65,6 +66,7 @@ def expand(
     excluded: dict[Excluded, None] = {}
     problems: list[Problem] = []
     checked: set[tuple[str, str, str]] = set()
+    blocks: dict[tuple[str, str, str, str], int] = {}
     for index, block in enumerate(study.entry.grid):
         for point in _points(block):
             family = str(point["loss"])
@@ -79,6 +81,7 @@ def expand(
                 if (model, loss, recipe) not in checked:
                     checked.add((model, loss, recipe))
                     problems.extend(_cell_problems(config, study, index, model, loss, recipe))
+                blocks.setdefault((label, model, loss, recipe), index)
                 chosen = [int(point["seed"])] if "seed" in point else range(seeds)
                 for seed in chosen:
                     key = (label, model, loss, recipe, seed)
@@ -90,7 +93,7 @@ def expand(
         found = f"nothing is left: all {len(excluded)} rows are excluded"
         problems.append(Problem(study.where("exclude"), f"{study.name}.exclude", found, "at least one row"))
     raise_problems(list(dict.fromkeys(problems)))
-    _check_labels(study, list(cells.values()))
+    _check_labels(study, blocks)
     return list(cells.values()), list(excluded)
 
 
@@ -164,6 +167,22 @@ def amount_problems(
                 yield Problem(recipe.where("stages", index), key, found, f"at most {steps} validations")
 
 
+def rate_problems(config: Config, study: Named, cells: Sequence[Cell], scale: str) -> Iterator[Problem]:
+    """Learning rates that a study's factors make larger than a recipe may have."""
+    changes = study.entry.scales.get(scale, StudyAmounts())
+    recipes = dict.fromkeys(cell.recipe for cell in cells)
+    stages = [stage for name in recipes for stage in config.get("recipes", name).entry.stages]
+    for stage in stages:
+        own = changes.stages.get(stage.name, StageAmounts())
+        keys: tuple[str, ...] = ("scales", scale, "stages", stage.name, "lr_factor")
+        keys = keys if own.lr_factor != 1.0 else ("scales", scale, "lr_factor")
+        for optimiser in filter(None, (stage.optimiser, stage.predictor_optimiser)):
+            rate = optimiser.lr * changes.lr_factor * own.lr_factor
+            if rate > MOST_RATE:
+                found = f"a learning rate of {rate:g} in stage {stage.name!r}"
+                yield Problem(study.where(*keys), ".".join((study.name, *keys)), found, f"at most {MOST_RATE:g}")
+
+
 def _points(block: Any) -> Iterator[dict[str, str | int]]:
     names = list(block.product)
     zipped = [dict(zip(block.zip, values, strict=True)) for values in zip(*block.zip.values(), strict=True)] or [{}]
@@ -215,13 +234,21 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
             roles = [role for role in study.entry.corpus if role]
             found = f"the stage trains on {stage.data!r}, which this study's corpora do not have"
             yield Problem(where, key, found, choices(roles, stage.data, "no `data:`"), nearest(stage.data, roles))
+        whole = next((each for each in chain.entry.stages[:index] if each.name == stage.init.get("")), None)
+        source = config.get("models", whole.model or model) if whole is not None else named
+        if stage.kind == "supervised" and source.name != named.name and source.entry.type != named.entry.type:
+            keys = ("stages", index, "init", "")
+            told = f"{recipe}.{'.'.join(map(str, keys))} (in {study.name}.grid.{block})"
+            found = f"the whole of model {named.name!r} starts from model {source.name!r}"
+            yield Problem(chain.where(*keys), told, found, "a stage of the same model")
         parts = _startable(stage, items.find("model", named.entry.type))
         given = [(("init", module), module) for module in stage.init]
         for place, module in (*given, *((("freeze", i), module) for i, module in enumerate(stage.freeze))):
             if module and module.partition(".")[0] not in parts:
                 found = f"a {stage.kind} stage of model {named.name!r} has no part {module!r}"
                 keys = ("stages", index, *place)
-                accepted = choices(["'' for the whole", *parts], module)
+                whole = ["'' for the whole"] if place[0] == "init" else []
+                accepted = choices([*whole, *parts], module, "none: the model has no parts")
                 told = f"{recipe}.{'.'.join(map(str, keys))} (in {study.name}.grid.{block})"
                 yield Problem(chain.where(*keys), told, found, accepted, nearest(module, parts))
         if stage.kind != "predictor":
@@ -235,17 +262,17 @@ def _startable(stage: StageEntry, model: items.Item | None) -> list[str]:
     return {"predictor": ["enhancer"], "alternating": ["predictor"]}[stage.kind]
 
 
-def _check_labels(study: Named, cells: list[Cell]) -> None:
+def _check_labels(study: Named, blocks: Mapping[tuple[str, str, str, str], int]) -> None:
     """Two different cells with one label would be averaged as if they were seeds of one row."""
-    owners: dict[str, tuple[str, str, str]] = {}
-    for cell in cells:
-        if cell.label in RESERVED:
+    owners: dict[str, tuple[str, ...]] = {}
+    for (label, *what), block in blocks.items():
+        keys = ("grid", block, "label") if study.has("grid", block, "label") else ("grid", block)
+        where, key = study.where(*keys), ".".join(map(str, (study.name, *keys)))
+        if label in RESERVED:
             accepted = "a `label:` other than " + ", ".join(RESERVED)
-            found = f"a row is called {cell.label!r}, as the unprocessed signals are"
-            raise ConfigError([Problem(study.where("grid"), f"{study.name}.grid", found, accepted)])
-        what = (cell.model, cell.loss, cell.recipe)
-        if owners.setdefault(cell.label, what) != what:
-            found = f"{owners[cell.label]} and {what} have the same label {cell.label!r}"
-            raise ConfigError(
-                [Problem(study.where("grid"), f"{study.name}.grid", found, "a `label:` that tells them apart")]
-            )
+            found = f"a row is called {label!r}, as the unprocessed signals are"
+            raise ConfigError([Problem(where, key, found, accepted)])
+        if owners.setdefault(label, tuple(what)) != tuple(what):
+            both = " and ".join(f"({', '.join(cell)})" for cell in (owners[label], what))
+            found = f"{both} have the same label {label!r}"
+            raise ConfigError([Problem(where, key, found, "a `label:` that tells them apart")])

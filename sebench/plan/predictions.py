@@ -9,7 +9,7 @@ from sebench.artefacts import Node
 from sebench.config.entries import Config
 from sebench.config.tables import PredictorRow, Row, RowCell, TableLayout
 from sebench.config.versions import version
-from sebench.errors import ConfigError, Problem, nearest
+from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan import nodes as make
 from sebench.plan.resolve import metric_items
 
@@ -67,7 +67,7 @@ def _runs(config: Config, plan: Plan, table: str, label: str, wanted: PredictorR
     _known(plan, table, label, "recipe", wanted.recipe, recipes)
     stages = config.get("recipes", wanted.recipe).entry.stages
     places = {stage.name: place for place, stage in enumerate(stages) if stage.predictor is not None}
-    _known(plan, table, label, "stage", wanted.stage, list(places))
+    _known(plan, table, label, "stage", wanted.stage, list(places), " that trains a predictor")
     found: dict[int, Node] = {}
     for planned in plan.cells:
         if planned.cell.recipe == wanted.recipe:
@@ -89,8 +89,10 @@ def _conditions(plan: Plan, table: str, label: str, wanted: PredictorRow) -> dic
     return {name: header for name, header in plan.headers.items() if header in kept}
 
 
-def _known(plan: Plan, table: str, label: str, what: str, name: str, accepted: list[str]) -> None:
+def _known(plan: Plan, table: str, label: str, part: str, name: str, accepted: list[str], of: str = "") -> None:
     if name not in accepted:
-        keys = ("tables", table, "predictors", label, what)
+        keys = ("tables", table, "predictors", label, part)
         where, key = plan.study.where(*keys), ".".join((plan.study.name, *keys))
-        raise ConfigError([Problem(where, key, f"no {what} {name!r}", ", ".join(accepted), nearest(name, accepted))])
+        raise ConfigError(
+            [Problem(where, key, f"no {part} {name!r}{of}", choices(accepted, name), nearest(name, accepted))]
+        )

@@ -10,6 +10,18 @@ import time
 from pathlib import Path
 
 
+def state_and_processor_time(pid: int | None) -> tuple[str, float]:
+    """A process's state as /proc has it, such as R (runs) or S (sleeps), and the processor time that it and its ended
+    children used, in seconds; without /proc "S" and 0.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "S", 0.0
+    fields = text[text.rindex(")") + 2 :].split()  # the name in brackets may hold spaces
+    return fields[0], sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def process_start(pid: int) -> str:
     """When a process started (clock ticks since boot); "" if there is none or it is a zombie."""
     try:

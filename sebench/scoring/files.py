@@ -13,9 +13,9 @@ from sebench.config import items
 from sebench.config.entries import Config
 from sebench.corpora.align import ALIGN, Align, fitted, length_fault
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
-from sebench.errors import DataError, SebenchError, nearest
+from sebench.errors import DataError, SebenchError, choices, nearest
 from sebench.files import replacing
-from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, told_implementation
+from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, time_limit, told_implementation
 from sebench.metrics.rates import score_at_any_rate
 from sebench.plan.resolve import described_metric
 from sebench.process.isolated import IsolatedPool
@@ -66,16 +66,16 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     predictor = config.lookup("predictors", head)
     if predictor is not None:
         if not run:
-            raise SebenchError(f"metric {name!r} is a predictor, which a run trains: {name}:RUN (folder, name or id)")
+            raise SebenchError(f"metric {name!r} is a predictor, which a run trains: {head}:RUN (folder, name or id)")
         from sebench.scoring.predicted_metric import predicted_score
 
         trained, by = predicted_score(store, predictor.entry.type, run, name)
         return Asked(name, trained, by)
     if config.lookup("metrics", name) is None:
-        names = [*config.names("metrics"), *(f"{known}:RUN" for known in config.names("predictors"))]
-        near = nearest(head if run else name, names)
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise SebenchError(f"no metric {name!r}; accepted: {', '.join(names)}, package.module:Class{hint}")
+        metrics, judged = config.names("metrics"), [f"{known}:RUN" for known in config.names("predictors")]
+        near = nearest(head if run else name, [*metrics, *judged])
+        accepted = ", ".join([choices(metrics, name), *judged, "or package.module:Class"])
+        raise SebenchError(f"no metric {name!r}; accepted: {accepted}" + (f"; did you mean {near!r}?" if near else ""))
     described = described_metric(config.get("metrics", name).entry)
     metric: Metric = items.build(described, "metric")
     metric.require()
@@ -179,7 +179,7 @@ def score_files(
 ) -> Iterator[Scored]:
     """Score files one after the other; a metric says where it is defined at another rate than theirs, or what was done.
 
-    Metrics are computed in a process of their own, so that native code that crashes costs one score.
+    Metrics are computed in a process of their own, so that native code that crashes or never returns costs one score.
 
     Args:
         estimates: from `audio_in`.
@@ -252,7 +252,8 @@ def _scored(
         given: dict[str, Signal | None] = {"clean": None, "noisy": None, **ready}
         try:
             if each.metric.isolated:
-                value = awaited(each.name, pool.submit(_value, position, given, rate))
+                limit = time_limit(len(estimate), rate)
+                value = awaited(each.name, pool.submit(limit, _value, position, given, rate))
             else:
                 value = score_at_any_rate(each.metric, given, rate)
         except Unavailable as error:  # the other metrics have their values

@@ -23,6 +23,7 @@ from sebench.metrics.base import (
     awaited,
     check_implementation,
     metric_name,
+    time_limit,
     told_implementation,
 )
 from sebench.process.isolated import IsolatedPool
@@ -195,12 +196,15 @@ def _value(row: int, position: int) -> MetricValue:
 
 def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame | Unavailable]:
     """One part frame per metric, rows in the index's order, or why this machine cannot compute it. Always in processes
-    of their own: native code that crashes costs one value.
+    of their own: native code that crashes or never returns costs one value.
     """
+    from sebench.synthesis.plan import RATE
+
     count = len(scorer.index)
+    limits = [time_limit(samples, RATE) for samples in scorer.index["samples"]]
     frames: list[pd.DataFrame | Unavailable] = []
     with IsolatedPool(min(threads, count), _start, (scorer,)) as pool:
-        asked = [[pool.submit(_value, row, i) for i in range(len(scorer.items))] for row in range(count)]
+        asked = [[pool.submit(limits[row], _value, row, i) for i in range(len(scorer.items))] for row in range(count)]
         for position, item in enumerate(scorer.items):
             try:
                 values = [awaited(metric_name(item), row[position]) for row in asked]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from sebench.artefacts import Node, Store
-from sebench.errors import SebenchError, nearest
+from sebench.errors import SebenchError, absent
 from sebench.locales import print_files
 from sebench.plan.plan import Plan
 
@@ -19,11 +19,9 @@ def show_tables(plan: Plan, store: Store, *, format: str = "terminal", only: str
         SebenchError: no such format or table.
     """
     if format not in FORMATS:
-        near = nearest(format, FORMATS)
-        raise SebenchError(f"no format {format!r}; accepted: {', '.join(FORMATS)}; nearest: {near or 'none'}")
+        raise SebenchError(absent("format", format, FORMATS))
     if only is not None and only not in plan.tables:
-        near = nearest(only, plan.tables)
-        raise SebenchError(f"no table {only!r}; accepted: {', '.join(plan.tables)}; nearest: {near or 'none'}")
+        raise SebenchError(f"study {plan.study.name!r}: {absent('table', only, plan.tables)}")
     store.plan(plan.nodes.by_key)
     for name, node in plan.tables.items():
         if only in (None, name):

@@ -19,7 +19,7 @@ import numpy as np
 
 from sebench.config.items import build
 from sebench.errors import DataError
-from sebench.metrics.base import Metric, MetricValue, awaited
+from sebench.metrics.base import Metric, MetricValue, awaited, time_limit
 from sebench.process.isolated import IsolatedPool
 from sebench.process.workers import start_worker
 
@@ -105,7 +105,8 @@ class Labels:
         if self._pool is None:
             # A fork would copy torch's threads in an unknown state.
             self._pool = IsolatedPool(self.workers, _start, (self.metric,), method="spawn")
-        return Label(self, key, self._pool.submit(_measure, clean, estimate, self.sample_rate))
+        limit = time_limit(clean.size, self.sample_rate)
+        return Label(self, key, self._pool.submit(limit, _measure, clean, estimate, self.sample_rate))
 
     def keep(self, key: str, found: MetricValue) -> float | None:
         """Keep a measured value for whoever asks next.

@@ -131,7 +131,7 @@ MISTAKES = {
         "s:\n  title: t\n  corpus: builtin\n  mixing: two_stage\n  grid:\n"
         "    - product: { model: stage1, loss: mag_mse, recipe: supervised, seed: [a] }\n"
         "  conditions: { snr_db: [0] }\n  metrics: [si_sdr]\n",
-        ["x.yaml:6", "seeds are whole numbers"],
+        ["x.yaml:6", "found 'a'", "a whole number from 0 to 4294967295"],
     ),
     "an SNR twice": (
         "studies/x.yaml",

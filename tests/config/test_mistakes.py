@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sebench.artefacts import Store
-from sebench.config import own_code
+from sebench.config import own_code, yaml_lines
 from sebench.config.items import build
 from sebench.config.load import load_config
 from sebench.config.tables import COMPLEXITY_KEYS
@@ -337,13 +337,198 @@ FRESH: dict[str, tuple[dict[str, str], list[str]]] = {
         },
         ["studies/x.yaml:13", "no condition '5 dB'"],
     ),
+    "a list of metrics that is a mapping": (
+        {"studies/x.yaml": STUDY.replace("[si_sdr]", "{ si_sdr: 1 }")},
+        ["studies/x.yaml:7", "s.metrics: found a mapping; accepted: a list"],
+    ),
+    "a seed that is a fraction": (
+        {"studies/x.yaml": STUDY.replace("supervised }", "supervised, seed: [1, 1.5] }")},
+        ["studies/x.yaml:6", "s.grid.0.product.seed.1: found 1.5; accepted: a whole number from 0 to 4294967295"],
+    ),
+    "a model that is a number": (
+        {"studies/x.yaml": STUDY.replace("model: stage1", "model: 1")},
+        ["studies/x.yaml:6", "s.grid.0.product.model: found 1; accepted: the name of a model"],
+    ),
+    "a corpus that is a list": (
+        {"studies/x.yaml": STUDY.replace("corpus: builtin", "corpus: [builtin]")},
+        ["studies/x.yaml:3", "s.corpus: found ['builtin']; accepted: a name, or a mapping from roles to names"],
+    ),
+    "two rows of one label": (
+        {"studies/x.yaml": STUDY.replace("mag_mse", "[mag_mse, complex_mse]").replace("d }", "d }\n      label: x")},
+        [
+            "studies/x.yaml:7",
+            "s.grid.0.label: (stage1, mag_mse, supervised) and (stage1, complex_mse, ",
+        ],
+    ),
+    "a row called as unprocessed signals": (
+        {"studies/x.yaml": STUDY.replace("supervised }", "supervised }\n      label: Noisy")},
+        ["studies/x.yaml:7", "s.grid.0.label: a row is called 'Noisy'"],
+    ),
+    "roles of a study with one corpus": (
+        {"studies/x.yaml": STUDY.replace("mixing: two_stage", "mixing: { a: two_stage, b: braun }")},
+        ["studies/x.yaml:4", "s.mixing: roles a, b; accepted: one entry: the study has one corpus"],
+    ),
+    "two conditions of one name": (
+        {"studies/x.yaml": STUDY.replace("snr_db: [0] ", "sets: { a: { snr_db: [0] }, a 0 dB: {} } ")},
+        ["studies/x.yaml:8", "s.conditions.sets.a 0 dB: two conditions are called 'a 0 dB'"],
+    ),
+    "a sweep that no row trains with that model": (
+        {
+            "studies/x.yaml": STUDY.replace("mag_mse", "braun_sdw") + "  select: { by: si_sdr }\n"
+            "  choices:\n    best: { among: braun_sdw, model: fcrn }\n"
+        },
+        ["studies/x.yaml:11", "trained by no block of the grid with model 'fcrn'"],
+    ),
+    "a learning rate of 400": (
+        {"studies/x.yaml": STUDY + "  scales:\n    smoke:\n      lr_factor: 1.0e+5\n"},
+        [
+            "studies/x.yaml:11",
+            "s.scales.smoke.lr_factor: a learning rate of 400 in stage 'train'; accepted: at",
+        ],
+    ),
+    "a parameter that a scale misspells": (
+        {"studies/x.yaml": STUDY + "  scales: { smoke: { models: { stage1: { hiden: 3 } } } }\n"},
+        ["studies/x.yaml:9", "s.scales.smoke.models.stage1.hiden: ", "did you mean 'hidden'?"],
+    ),
+    "a condition that is not there": (
+        {"studies/x.yaml": STUDY + "  tables:\n    t: { title: t, type: conditions, metric: si_sdr, over: [5 dB] }\n"},
+        ["studies/x.yaml:10", "s.tables.t.over.0: no test set or condition '5 dB'; accepted: 0 dB; did"],
+    ),
+    "a metric twice in a table": (
+        {
+            "studies/x.yaml": STUDY + "  tables:\n    t:\n      title: t\n      type: metrics\n      metrics:\n"
+            "        - si_sdr\n        - si_sdr\n"
+        },
+        ["studies/x.yaml:15", "s.tables.t.metrics.1: two columns are called 'SI-SDR'"],
+    ),
+    "a number twice in a table": (
+        {
+            "studies/x.yaml": STUDY + "  tables:\n    t:\n      title: t\n      type: complexity\n      columns:\n"
+            "        - { column: P, key: parameters }\n        - { column: P, key: delay_ms }\n"
+        },
+        ["studies/x.yaml:15", "s.tables.t.columns.1.column: two columns are called 'P'"],
+    ),
+    "a row of a matrix without columns": (
+        {
+            "studies/x.yaml": STUDY + "  tables:\n    t: { title: t, type: matrix, metrics: [si_sdr], groups: [a],\n"
+            "      matrix: { r: {} } }\n"
+        },
+        ["studies/x.yaml:11", "s.tables.t.matrix.r: found an empty mapping; accepted: at least 1 entry"],
+    ),
+    "a stage without a predictor in a table of agreement": (
+        {
+            "studies/x.yaml": STUDY + "  tables:\n    t:\n      title: t\n      type: agreement\n      metric: si_sdr\n"
+            "      predictors: { a: { recipe: supervised, stage: train } }\n"
+        },
+        [
+            "studies/x.yaml:14",
+            "t.predictors.a.stage: no stage 'train' that trains a predictor; accepted: none",
+        ],
+    ),
+    "a choice of a figure": (
+        {
+            "studies/x.yaml": STUDY + "  figures:\n    f:\n      title: f\n      type: sweep\n      panels:\n"
+            "        - axis: b\n          curves: { best: worst }\n"
+        },
+        ["studies/x.yaml:15", "s.figures.f.panels.0.curves.best: no choice 'worst'; accepted: none"],
+    ),
+    "a row of a figure": (
+        {
+            "studies/x.yaml": STUDY + "  figures:\n    f:\n      title: f\n      type: spectrograms\n"
+            "      condition: 0 dB\n      panels:\n        - label: a\n          source: Stage1\n"
+        },
+        ["studies/x.yaml:16", "s.figures.f.panels.0.source: no row 'Stage1'"],
+    ),
+    "a row of epochs": (
+        {
+            "studies/x.yaml": STUDY + "  figures:\n    f:\n      title: f\n      type: epochs\n"
+            "      quantities: { mae: a }\n      rows:\n        - Stage1(MSE)\n"
+        },
+        ["studies/x.yaml:15", "s.figures.f.rows.0: no row that ends in an alternating stage"],
+    ),
+    "a sweep over a misspelt parameter": (
+        {"losses/x.yaml": "a:\n  type: sdw\n  sweep:\n    wait: [0.1, 0.2]\n"},
+        ["losses/x.yaml:4", "a.sweep.wait: loss 'sdw' has no parameter 'wait'; accepted: weight, bins"],
+    ),
+    "a range with a step of a word": (
+        {"losses/x.yaml": "a:\n  type: sdw\n  sweep:\n    weight:\n      { from: 0, to: 1,\n        step: a }\n"},
+        ["losses/x.yaml:6", "a.sweep.weight.step: found 'a'; accepted: a number"],
+    ),
+    "a range with one key more": (
+        {"losses/x.yaml": "a:\n  type: sdw\n  sweep: { weight: { from: 0, to: 1, step: 0.5, log: true } }\n"},
+        ["losses/x.yaml:3", "a.sweep.weight.log: unknown key 'log'; accepted: from, to, step"],
+    ),
+    "a parameter that is nothing": (
+        {"losses/x.yaml": "a:\n  type: sdw\n  params:\n    weight:\n"},
+        ["losses/x.yaml:4", "a.params.weight: found nothing; accepted: a number"],
+    ),
+    "a title that is misspelt": (
+        {"studies/x.yaml": STUDY.replace("title", "titel")},
+        ["studies/x.yaml:2", "s.titel: unknown key 'titel'", "did you mean 'title'?"],
+    ),
+    "a frozen part of a model without parts": (
+        {"recipes/x.yaml": RECIPE + "      freeze: [nope]\n", "studies/x.yaml": STUDY.replace("supervised", "r")},
+        ["recipes/x.yaml:4", "has no part 'nope'; accepted: none: the model has no parts"],
+    ),
+    "a whole model from another one": (
+        {
+            "recipes/x.yaml": RECIPE + "      model: stage2\n      loss: complex_mse\n    - name: second\n"
+            '      init: { "": first }\n',
+            "studies/x.yaml": STUDY.replace("supervised", "r"),
+        },
+        ["recipes/x.yaml:7", "the whole of model 'stage1' starts from model 'stage2'"],
+    ),
+    "a distribution in two forms": (
+        {"mixing/x.yaml": "m:\n  snr_db: { uniform: [0, 1], choice: [0] }\n"},
+        ["mixing/x.yaml:2", "m.snr_db: found a mapping; accepted: a number, { uniform: [lowest, highest] }, or"],
+    ),
+    "a distribution from above to below": (
+        {"mixing/x.yaml": "m:\n  snr_db: { uniform: [5, -5] }\n"},
+        ["mixing/x.yaml:2", "m.snr_db.uniform: lowest value 5 is above highest value -5"],
+    ),
+    "a mixture without a level": (
+        {"mixing/x.yaml": "m:\n  description: x\n  speech_level_dbov:\n"},
+        ["mixing/x.yaml:3", "m.speech_level_dbov: neither of the two levels"],
+    ),
+    "a cut that is never reached": (
+        {"mixing/x.yaml": "m:\n  seconds: 5\n  max_seconds: 2\n"},
+        ["mixing/x.yaml:2", "m.seconds: 5 s of at most 2 s"],
+    ),
+    "a size of measured rooms": (
+        {"mixing/x.yaml": "m:\n  reverberation:\n    source: measured\n    room_x: 5\n"},
+        ["mixing/x.yaml:4", "m.reverberation.room_x: `room_x` with rooms that are measured"],
+    ),
+    "a batch that devices cannot share": (
+        {"scales/x.yaml": SCALE + "  devices: 4\n", "studies/x.yaml": STUDY},
+        ["scales/x.yaml:8", "tiny.devices: a batch of 2 cannot be shared out to 4 devices"],
+    ),
+    "a variable that no environment has": (
+        {"corpora/x.yaml": "c:\n  type: folder\n  root_env: A=B\n"},
+        ["corpora/x.yaml:3", "c.root_env: found 'A=B'; accepted: the name of an environment variable"],
+    ),
+    "a mapping of a kind": (
+        {"losses/x.yaml": "a: !loss\n  type: mag_mse\n"},
+        ["losses/x.yaml:1", "a: a value of the kind !loss; accepted: text,"],
+    ),
+    "a word of a kind": (
+        {"losses/x.yaml": "a:\n  type: !x mag_mse\n"},
+        ["losses/x.yaml:2", "a.type: a value of the kind !x"],
+    ),
+    "5,000 digits": (
+        {"scales/x.yaml": SCALE.replace("steps: 4", "steps: " + 5000 * "9"), "studies/x.yaml": STUDY},
+        ["scales/x.yaml:3", "of 5000 characters cannot be read as a whole number"],
+    ),
+    "an anchor twice": (
+        {"losses/x.yaml": "a: &x\n  type: mag_mse\nb: &x\n  type: mag_mse\n"},
+        ["losses/x.yaml:3", "found duplicate anchor 'x'; first occurrence (line 1)"],
+    ),
 }
 
 
 @pytest.mark.parametrize("mistake", FRESH)
 def test_a_fresh_mistake_is_one_message(folder: Path, mistake: str) -> None:
     files, expected = FRESH[mistake]
-    for name, text in files.items():
+    for name, text in {"studies/x.yaml": STUDY, **files}.items():
         (folder / name).write_text(text, encoding="utf-8")
     scale = "tiny" if "scales/x.yaml" in files else "smoke"
     with pytest.raises(ConfigError) as caught:
@@ -356,6 +541,19 @@ def test_a_fresh_mistake_is_one_message(folder: Path, mistake: str) -> None:
 def test_the_numbers_of_models_are_known() -> None:
     counted = complexity(build({"type": "stage1", "params": {}}, "model"))
     assert set(COMPLEXITY_KEYS) == set(counted)
+
+
+def test_each_file_is_parsed_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    class Counted(yaml_lines._Loader):
+        def __init__(self, text: str) -> None:
+            parsed.append(text)
+            super().__init__(text)
+
+    monkeypatch.setattr(yaml_lines, "_Loader", Counted)
+    load_config(folder)
+    assert sorted(parsed) == sorted(path.read_text(encoding="utf-8") for path in folder.rglob("*.yaml"))
 
 
 def test_an_empty_list_of_studies(folder: Path) -> None:

@@ -61,12 +61,12 @@ MISTAKES = {
     ),
     "no such parameter": (
         "mine:\n  type: sdw\n  sweep:\n    wieght: [0.5]\n",
-        ["x.yaml:4: mine.params.wieght", "no parameter 'wieght'", "did you mean 'weight'"],
+        ["x.yaml:4: mine.sweep.wieght", "no parameter 'wieght'", "did you mean 'weight'"],
     ),
     "a name with @": ("braun_comp@0.3:\n  type: lsd\n", ["x.yaml:1", "the name 'braun_comp@0.3'"]),
     "a misspelt range": (
         "mine:\n  type: sdw\n  sweep: { weight: { from: 0, til: 1, step: 0.5 } }\n",
-        ["x.yaml:3", "keys from, to, step"],
+        ["x.yaml:3: mine.sweep.weight.til: unknown key 'til'; accepted: from, to, step"],
     ),
     "a value twice": ("mine:\n  type: sdw\n  sweep: { weight: [0.5, 0.50] }\n", ["x.yaml:3", "stands twice"]),
     "a range that misses its end": (

@@ -49,6 +49,15 @@ class CrashesOnce(_Free):
         return 0.5
 
 
+class Endless(_Free):
+    name = "endless"
+
+    def score(self, clean, estimate, noisy, sample_rate):
+        while estimate.size == THIRD:
+            pass
+        return 0.5
+
+
 class Killed(_Free):
     name = "killed"
 

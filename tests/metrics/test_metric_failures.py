@@ -1,9 +1,12 @@
-"""One metric that fails is a hole for that metric: exceptions, values beyond bounds, native code that crashes."""
+"""One metric that fails is a hole for that metric: exceptions, values beyond bounds, native code that crashes or never
+returns.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,7 +18,9 @@ from sebench.config.items import find
 from sebench.files import read_parquet
 from sebench.metrics import base
 from sebench.metrics.base import MissingPackageError, Unavailable, told_implementation
-from sebench.process.isolated import IsolatedPool, WorkerDied
+from sebench.process.isolated import IsolatedPool, NoAnswer, WorkerDied
+from sebench.process.workers import state_and_processor_time
+from sebench.scoring import step
 from sebench.scoring.step import part_path, run
 from sebench.training.labels import Labels
 
@@ -47,6 +52,14 @@ def test_native_code_that_crashes_costs_one_score(world, make_item, threads):
 def test_a_crash_that_is_not_the_utterances_own_costs_nothing(world, tmp_path):
     found = scores_of(world, outside("CrashesOnce", mark=str(tmp_path / "mark")))
     assert found["CrashesOnce"]["status"].tolist() == ["ok", "failed", "ok", "ok", "ok", "ok"]
+
+
+def test_native_code_that_never_returns_costs_one_score(world, make_item, monkeypatch):
+    monkeypatch.setattr(step, "time_limit", lambda samples, rate: 0.2 if samples == 19200 else 60)
+    found = scores_of(world, outside("Endless"), make_item("delta_snr"))
+    assert found["Endless"]["status"].tolist() == ["ok", "failed", "failed", "ok", "ok", "ok"]
+    assert found["Endless"]["reason"][2] == "Endless: no answer within 0.2 s of processor time, twice"
+    assert found["delta_snr"]["status"].tolist() == ["ok", "failed", "ok", "ok", "ok", "ok"]
 
 
 def test_a_process_that_was_killed_is_no_score_and_the_other_metrics_are_kept(world, make_item):
@@ -111,6 +124,29 @@ def wait(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def doze() -> None:
+    while True:
+        time.sleep(0.02)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def stop(mark: Path) -> str:
+    mark.write_text(str(os.getpid()))
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return "woken"
+
+
+def end_after_a_child(status: int) -> None:
+    if os.fork():
+        os._exit(status)
+    time.sleep(3)
+    os._exit(0)
+
+
 def end(status: int) -> None:
     os._exit(status)
 
@@ -125,9 +161,9 @@ def unfit() -> None:
 
 def test_the_pool_hands_back_results_and_exceptions():
     with IsolatedPool(2, nothing) as pool:
-        asked = [pool.submit(double, n) for n in range(20)]
-        wrong, ended = pool.submit(double, -1), pool.submit(end, 3)
-        after = pool.submit(double, 5)
+        asked = [pool.submit(60, double, n) for n in range(20)]
+        wrong, ended = pool.submit(60, double, -1), pool.submit(60, end, 3)
+        after = pool.submit(60, double, 5)
         assert [future.result() for future in asked] == list(range(0, 40, 2))
         with pytest.raises(ValueError, match="-1"):
             wrong.result()
@@ -136,12 +172,12 @@ def test_the_pool_hands_back_results_and_exceptions():
         assert died.value.crashed
         assert after.result() == 10
     with IsolatedPool(1, unfit) as pool, pytest.raises(RuntimeError, match="no such weights"):
-        pool.submit(double, 1).result()
+        pool.submit(60, double, 1).result()
 
 
 def test_closing_the_pool_ends_what_runs_and_cancels_the_rest():
     pool = IsolatedPool(1, nothing)
-    running, never = pool.submit(wait, 60), pool.submit(double, 1)
+    running, never = pool.submit(60, wait, 60), pool.submit(60, double, 1)
     while not running.running():
         time.sleep(0.01)
     pool.close()
@@ -149,3 +185,58 @@ def test_closing_the_pool_ends_what_runs_and_cancels_the_rest():
     assert not running.exception().crashed
     assert never.cancelled()
     assert WorkerDied(-signal.SIGSEGV).crashed
+
+
+@pytest.mark.parametrize(
+    ("limit", "task", "told"),
+    [
+        (0.2, (spin,), "0.2 s of processor time"),
+        (0.05, (wait, 60), "0.5 s, in which it slept"),
+        (0.05, (doze,), "0.5 s, in which it slept"),
+    ],
+)
+def test_what_never_returns_is_ended(limit: float, task: tuple, told: str) -> None:
+    with IsolatedPool(1, nothing) as pool:
+        endless, after = pool.submit(limit, *task), pool.submit(60, double, 4)
+        with pytest.raises(NoAnswer, match=f"^no answer within {told}$") as ended:
+            endless.result(30)
+        assert ended.value.crashed
+        assert after.result(30) == 8
+
+
+def test_a_dead_process_is_seen_while_its_child_keeps_the_pipe() -> None:
+    with IsolatedPool(1, nothing) as pool:
+        started = time.monotonic()
+        with pytest.raises(WorkerDied, match="exit status 3"):
+            pool.submit(0.4, end_after_a_child, 3).result(30)
+        assert time.monotonic() - started < 2.5
+
+
+def test_a_process_that_never_starts_is_ended() -> None:
+    with IsolatedPool(1, wait, (60,)) as pool, pytest.raises(NoAnswer):
+        pool.submit(0.05, double, 1).result(30)
+
+
+def test_the_time_of_a_stopped_process_does_not_count(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    with IsolatedPool(1, nothing) as pool:
+        stopped = pool.submit(0.05, stop, mark)
+        while not mark.exists() or state_and_processor_time(int(mark.read_text() or -1))[0] != "T":
+            time.sleep(0.01)
+        time.sleep(1)  # it may sleep for half of that
+        assert not stopped.done()
+        os.kill(int(mark.read_text()), signal.SIGCONT)
+        assert stopped.result(30) == "woken"
+
+
+def test_the_time_in_which_the_whole_job_is_stopped_does_not_count() -> None:
+    script = (
+        "from sebench.process.isolated import IsolatedPool\ntask = 'import time; print(\"begun\"); time.sleep(1.6)'\n"
+        "with IsolatedPool(1, bool) as pool:\n    print(pool.submit(0.1, exec, task).result())\n"
+    )
+    with subprocess.Popen([sys.executable, "-uc", script], stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout.readline() == "begun\n"
+        job.send_signal(signal.SIGSTOP)
+        time.sleep(1.2)  # it may sleep for one second
+        job.send_signal(signal.SIGCONT)
+        assert job.stdout.read() == "None\n"

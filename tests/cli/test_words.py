@@ -1,0 +1,56 @@
+"""Words that no command takes: empty ones, names of what is not there, closed outputs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from place import Command, Place
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "two_stage", "--corpus", ""), "--corpus: an empty word"),
+        (("plan", "--scale="), "--scale: an empty word"),
+        (("plan", ""), "an empty word"),
+        (("plan", "two_stage", "--results", ""), "--results: an empty word"),
+        (("plan", "two_stage", "--config-dir", ""), "--config-dir: an empty word"),
+        (("enhance", "RUN", "", "out.wav"), "an empty word"),
+        (("export", "SET", "0", ""), "an empty word"),
+        (("score", "in.wav", "--metric", "si_sdr", "--clean", "clean.wav", "--csv", ""), "--csv: an empty word"),
+        (("corpus", "fetch", "voicebank_demand", "--to", ""), "--to: an empty word"),
+        (("list", "lossess"), "no kind of entry 'lossess'; accepted: losses, models, "),
+        (("table", "two_stage", "--corpus", "builtin", "--format", "jsno"), "no format 'jsno'; accepted: terminal, "),
+        (("table", "two_stage", "--corpus", "builtin", "--table", "pesc"), "study 'two_stage': no table 'pesc'; "),
+        (("score", "in.wav", "--metric", "sisdr"), "no metric 'sisdr'; accepted: si_sdr, "),
+        (("score", "in.wav", "--metric", "pesqnet:"), "which a run trains: pesqnet:RUN ("),
+        (("export", "zzz", "0", "out"), "no rendered set 'zzz'; accepted: listen-"),
+        (("check", "set", "RUN"), "accepted: listen-"),
+    ],
+)
+def test_one_line_says_what_is_wrong(words: tuple[str, ...], told: str, place: Place, command: Command) -> None:
+    ids = {"RUN": place.run.id, "SET": place.rendered.id}
+    before = sorted(place.folder.rglob("*"))
+    code, out, err = command(*(ids.get(word, word) for word in words))
+    assert code == 1
+    assert err.startswith("sebench: ")
+    assert told in err
+    assert len(err.splitlines()) == 1
+    assert not out
+    assert sorted(place.folder.rglob("*")) == before
+
+
+def test_an_option_may_say_that_there_is_none(place: Place, command: Command) -> None:
+    code, _, err = command("run", "two_stage", "--profile", "", "--snakemake=", "-c", "0")
+    assert code == 1
+    assert "--cores 0" in err
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-", "2>&-"])
+def test_closed_outputs(closed: str, place: Place) -> None:
+    words = ["sh", "-c", f"{sys.executable} -m sebench list scales {closed}"]
+    told = subprocess.run(words, cwd=place.folder, capture_output=True, text=True)
+    assert told.returncode == 0
+    assert not told.stderr
