@@ -192,6 +192,14 @@ class Optimiser(Strict):
 
 
 PLATEAU = "halve_on_plateau"
+SCHEDULES = ("constant", "cosine", "linear_decay", PLATEAU)
+#: Key of a schedule -> the types that read it.
+SCHEDULE_KEYS = {
+    "warmup_steps": SCHEDULES,
+    "final_factor": ("cosine", "linear_decay"),
+    "patience": (PLATEAU,),
+    "stop_lr": (PLATEAU,),
+}
 
 
 class Schedule(Strict):
@@ -206,8 +214,7 @@ class Schedule(Strict):
     @model_validator(mode="after")
     def _heeded(self) -> Schedule:
         """A key that the type does not read would be believed to do something."""
-        read = {"final_factor": ("cosine", "linear_decay"), "patience": (PLATEAU,), "stop_lr": (PLATEAU,)}
-        for key, types in read.items():
+        for key, types in SCHEDULE_KEYS.items():
             if key in self.model_fields_set and getattr(self, key) is not None and self.type not in types:
                 raise Mistake(
                     f"`{key}` with a schedule of type {self.type}, which does not read it",

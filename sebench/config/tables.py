@@ -330,6 +330,11 @@ def table_spec(
     picked = layout.rows or {label: label for label in by_label}
     sources = [source for row in layout.matrix.values() for source in row.values()] or list(picked.values())
     _raise(layout, _layout_mistakes(layout, by_label, metrics, [*(test_sets or {}), *conditions]))
+    columns = _columns(layout, list(conditions), metrics, test_sets or {})
+    if not columns:
+        raise NothingToShow(f"table {layout.title!r} has no column: no test set of it is there")
+    if not layout.predictors:
+        by_label = {label: _as_shown(row, columns) for label, row in by_label.items()}
     if layout.matrix:
         picked = {label: label for label in layout.matrix}
         chosen = [
@@ -342,9 +347,6 @@ def table_spec(
         ]
     else:
         chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
-    columns = _columns(layout, list(conditions), metrics, test_sets or {})
-    if not columns:
-        raise NothingToShow(f"table {layout.title!r} has no column: no test set of it is there")
     names = [column.name for column in columns]
     if layout.predictors and claims:
         of_rows = "claims are about scores of rows, not about agreement"
@@ -385,6 +387,14 @@ def table_spec(
         version=version,
     )
     return spec.model_dump(mode="json")
+
+
+def _as_shown(row: Row, columns: Iterable[Column]) -> Row:
+    """A row with the scores of the conditions that the columns show: a table reads no others."""
+    shown = {condition for column in columns if isinstance(column, ScoreColumn) for condition in column.conditions}
+    kept = ({condition: role for condition, role in cell.scores.items() if condition in shown} for cell in row.cells)
+    cells = [cell.model_copy(update={"scores": scores}) for cell, scores in zip(row.cells, kept, strict=True)]
+    return row.model_copy(update={"cells": cells})
 
 
 def parents_read(spec: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.load import Config, Named
-from sebench.config.schema import Amounts, GridBlock, Stage, StageAmounts, StudyAmounts, point_name
+from sebench.config.schema import Amounts, GridBlock, Stage, point_name
 from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
@@ -104,39 +104,6 @@ def members(config: Config, loss: str, thinned: Mapping[str, Sequence[float | st
 def _tested(block: GridBlock, member: Named, wanted: Sequence[Named]) -> bool:
     """Whether a block has a loss enhanced and scored; the ends are those of the values that the scale computes."""
     return block.test == "all" or (block.test == "ends" and member in (wanted[0], wanted[-1]))
-
-
-def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
-    """What a study changes of models, rates, conditions and sweeps at a scale, in words for a footer."""
-    found = {}
-    networks = {**changes.models, **changes.predictors}
-    if networks:
-        found["widths"] = "; ".join(
-            f"{network}: {', '.join(f'{k}={v}' for k, v in params.items())}" for network, params in networks.items()
-        )
-    if changes.lr_factor != 1.0:
-        found["learning rate"] = f"{changes.lr_factor:g} times the recipe's, for few steps"
-    if changes.max_seconds is not None:
-        found["utterances at this scale"] = f"the first {changes.max_seconds:g} s"
-    if changes.stages:
-        found["stages at this scale"] = "; ".join(f"{name}: {_stage(own)}" for name, own in changes.stages.items())
-    if changes.snr_db:
-        found["test SNRs at this scale"] = ", ".join(f"{snr_db:g} dB" for snr_db in changes.snr_db)
-    if changes.sweeps:
-        sweeps = (f"{axis} {', '.join(map(point_name, points))}" for axis, points in changes.sweeps.items())
-        found["sweeps at this scale"] = "; ".join(sweeps)
-    return found
-
-
-def _stage(own: StageAmounts) -> str:
-    told = {
-        "epochs": own.epochs and f"{own.epochs} epoch{'s' if own.epochs > 1 else ''}",
-        "mixtures": own.mixtures and f"the first {own.mixtures} training mixtures",
-        "lr_factor": own.lr_factor != 1.0 and f"{own.lr_factor:g} times the learning rates",
-        "patience": own.patience and f"patience {own.patience}",
-        "hears": own.hears and {"both": "hears noisy speech too", "enhanced": "hears enhanced speech alone"}[own.hears],
-    }
-    return ", ".join(str(text) for text in told.values() if text)
 
 
 #: A stage of fewer steps tries the machinery, and keeps its recipe's warm-up.

@@ -207,7 +207,7 @@ def set_node(mixtures: Node, sample_rate: int, published: bool = False) -> Node:
     """
     spec = {"version": version("published set" if published else "set"), "sample_rate": sample_rate}
     parents = {"mixtures": mixtures.key, "corpus": mixtures.parents["corpus"]}
-    hints = {"threads": _all_cores(), "count": mixtures.spec["count"]}
+    hints = {"threads": _all_cores(), "count": mixtures.spec["count"], "published": published}
     return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
 
 
