@@ -133,7 +133,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         config.get("corpora", corpus, asked, "corpus")
     amounts, changes = amounts_of(config, study, scale)
     cells, excluded = expand(config, study, amounts.seeds, changes.sweeps)
-    raise_problems(list(amount_problems(config, study, cells, amounts, scale)))
+    raise_problems(list(amount_problems(config, study, cells, amounts, changes, scale)))
     sample_rate = make.one_sample_rate(config, study, cells)
     found = Nodes()
 

@@ -16,7 +16,7 @@ from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.files import expanded
 from sebench.names import in_path
-from sebench.plan.grid import Cell
+from sebench.plan.grid import Cell, length, warmup
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
 
 #: Bytes of what a name says of one item, and of a run's network and loss: the rest of a name still fits.
@@ -222,11 +222,9 @@ def stage_spec(
     """
     own = changes.stages.get(stage.name, StageAmounts())
     lr_factor = changes.lr_factor * own.lr_factor
-    epochs = own.epochs or stage.epochs
-    per_epoch = -(-(own.mixtures or rows) // amounts.batch_size)
-    steps = max(1, round(amounts.steps * stage.effort)) if epochs is None else epochs * per_epoch
+    steps, validate_every = length(stage, amounts, own, rows)
     by_loss = select_by == "loss" or stage.kind != "supervised"
-    schedule = stage.schedule.model_dump()
+    schedule = {**stage.schedule.model_dump(), "warmup_steps": warmup(stage, amounts)}
     if own.patience is not None:
         schedule["patience"] = own.patience
     if schedule["stop_lr"] is not None:
@@ -241,7 +239,7 @@ def stage_spec(
         "schedule": schedule,
         "clip_norm": stage.clip_norm,
         "augment": list(stage.augment),
-        "validate_every": max(1, -(-steps // amounts.validations)) if epochs is None else per_epoch,
+        "validate_every": validate_every,
         "validate_by": "loss" if by_loss else {"metric": metric_identity(config, select_by)},
         "keep": stage.keep,
         "precision": stage.precision,

@@ -170,6 +170,10 @@ CHANGES: dict[str, tuple[str, Callable[[Any], None], str, str, str, tuple[Any, .
         RECIPES, of_stage(schedule={"type": "linear_decay", "final_factor": 0.1}), "proposed_loss", "schedules",
         "supervised linear_decay (final_factor 0.1)", ("stage", "schedule", "final_factor", 0.1),
     ),
+    "warm-up of a scale": (
+        TWO, at_smoke(warmup_steps=3), "proposed_loss", "schedules",
+        "supervised cosine (warmup_steps 3, final_factor 0.02)", ("stage", "schedule", "warmup_steps", 3),
+    ),
     "patience": (
         PESQNET, at_smoke(stages={"pretrain_fcrn": {"patience": 3}}), "table1", "schedules",
         "pesqnet halve_on_plateau (patience 3, stop_lr 1e-05) + halve_on_plateau (patience 5, stop_lr 1e-05)",
