@@ -128,7 +128,9 @@ class TableLayout(Strict):
     columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
     predictors: dict[Text, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
     rows: ByLabel = Field(
-        default={}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
+        default={},
+        description="label -> row of the study, or a list of rows; if empty all rows of the study, those without a "
+        "network that is trained here left out of a table of complexity",
     )
     published: OptionalText = Field(default="", description="file under config/published")
     published_columns: dict[Text, Names] = Field(
@@ -327,7 +329,7 @@ def table_spec(
         DataError: the layout or a claim names a row, metric or column that is not there.
     """
     by_label = {row.label: row for row in rows}
-    picked = layout.rows or {label: label for label in by_label}
+    picked = layout.rows or {label: label for label, row in by_label.items() if row.complexity or not layout.columns}
     sources = [source for row in layout.matrix.values() for source in row.values()] or list(picked.values())
     _raise(layout, _layout_mistakes(layout, by_label, metrics, [*(test_sets or {}), *conditions]))
     columns = _columns(layout, list(conditions), metrics, test_sets or {})
@@ -495,12 +497,16 @@ def _unknown(
 
 
 def _layout_mistakes(
-    layout: TableLayout, rows: Iterable[str], metrics: Iterable[str], test_sets: Sequence[str]
+    layout: TableLayout, rows: Mapping[str, Row], metrics: Iterable[str], test_sets: Sequence[str]
 ) -> Iterator[LayoutMistake]:
-    """Rows, metrics and test sets of a layout that the study does not have."""
-    rows, metrics = list(rows), list(metrics)
+    """Rows, metrics and test sets of a layout that the study does not have, and rows without what the columns count."""
+    metrics = list(metrics)
     for position, (label, source) in enumerate(layout.rows.items()):
         yield from _unknown(("rows", label), "row", source, rows, position=position)
+        if layout.columns and source in rows and not rows[source].complexity:
+            found = f"no network of row {source!r} is trained here, so that nothing of it is counted"
+            counted = choices((name for name, row in rows.items() if row.complexity), source)
+            yield LayoutMistake(("rows", label), found, counted, position=position)
     for label, row in layout.matrix.items():
         for group, source in row.items():
             yield from _unknown(("matrix", label, group), "row", source, rows)

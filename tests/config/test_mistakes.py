@@ -260,6 +260,20 @@ ONE: dict[str, tuple[str, str, list[str]]] = {
         "        - Noisy\n        - stage1(MES)\n",
         ["x.yaml:16", "s.tables.t.rows.1: no row 'stage1(MES)'", "did you mean 'Stage1(MSE)'?"],
     ),
+    "a complexity of the noisy signal": (
+        "studies/x.yaml",
+        STUDY + "  tables:\n    t:\n      title: t\n      type: complexity\n"
+        "      columns: [{ column: P, key: parameters }]\n"
+        "      rows:\n        Mine: Stage1(MSE)\n        None: Noisy\n",
+        ["x.yaml:16", "s.tables.t.rows.None: no network of row 'Noisy' is trained here", "accepted: Stage1(MSE)"],
+    ),
+    "a complexity of the noisy signal, in a list": (
+        "studies/x.yaml",
+        STUDY + "  tables:\n    t:\n      title: t\n      type: complexity\n"
+        "      columns: [{ column: P, key: parameters }]\n"
+        "      rows:\n        - Noisy\n",
+        ["x.yaml:15", "s.tables.t.rows.0: no network of row 'Noisy' is trained here"],
+    ),
     "a column of a claim": (
         "studies/x.yaml",
         STUDY + "  tables:\n    t: { title: t, type: conditions, metric: si_sdr }\n  claims:\n    - text: x\n"
