@@ -76,7 +76,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
 
         trained, by = predicted_score(store, predictor.entry.type, run, name)
         return Asked(name, trained, by)
-    if config.lookup("metrics", name) is None:
+    if config.lookup("metrics", name) is None and not config.faults("metrics", name) and not items.find("metric", name):
         names = [*config.names("metrics"), *(f"{known}:RUN" for known in config.names("predictors"))]
         near = nearest(head if run else name, names)
         hint = f"; did you mean {near!r}?" if near else ""

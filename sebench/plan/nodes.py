@@ -74,9 +74,10 @@ def corpus_root(config: Config, named: Named) -> Path | None:
 
 def _other_corpora(config: Config, name: str) -> str:
     """Corpora that need nothing published: what to use instead of one that is not here, in words for a hint."""
-    found = {other: items.find("corpus", named.entry.type) for other, named in config.sections["corpora"].items()}
+    usable = {n: named for n, named in config.sections["corpora"].items() if not config.faults("corpora", n)}
+    found = {other: items.find("corpus", named.entry.type) for other, named in usable.items()}
     told = [f"`--corpus {other}` (needs no files)" for other, item in found.items() if item and not item.needs_root]
-    own = [other for other, named in config.sections["corpora"].items() if named.entry.type == "folder"]
+    own = [other for other, named in usable.items() if named.entry.type == "folder"]
     told += [f"`--corpus {other}` (a folder of your own)" for other in own]
     told = [text for text in told if f" {name}`" not in text]
     return f"; or use {' or '.join(told)}" if told else ""

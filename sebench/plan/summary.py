@@ -13,7 +13,7 @@ from sebench.plan.build import Plan, build_plan
 from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.displays import left_out, missing_packages, not_shown
 from sebench.plan.groups import submissions
-from sebench.plan.nodes import CorpusMissing, CorpusUnfit, adapter_of
+from sebench.plan.nodes import adapter_of
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
@@ -41,7 +41,7 @@ def shared_runs(config: Config, plan: Plan, corpus: str | None, store: Store) ->
             continue
         try:
             other = build_plan(config, name, plan.scale, corpus, store)
-        except (CorpusMissing, CorpusUnfit):
+        except SebenchError:  # what is wrong with it is no matter of this plan
             continue
         for node in other.nodes.of_kind("run"):
             if node.key in plan.nodes.by_key:
