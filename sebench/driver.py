@@ -21,6 +21,7 @@ from sebench.files import write_json
 from sebench.machine import CACHE, make_workable
 from sebench.once import make_once, read_record, remove_record
 from sebench.plan.build import Plan
+from sebench.plan.packages import require
 from sebench.workers import process_start
 
 #: Kinds in the order of the work, with the word for people.
@@ -217,6 +218,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
 
     Raises:
         DriverBusy: another driver works on this store.
+        MissingPackageError: something could not be trained.
     """
     todo = missing(plans, store)
     if not todo:
@@ -224,6 +226,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
             _clear_up(store, settings)
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0
+    require(todo)
     store.root.mkdir(parents=True, exist_ok=True)
     make_workable(CACHE)
     if claim(store):

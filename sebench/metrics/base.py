@@ -283,6 +283,13 @@ def metric_name(item: Mapping[str, Any]) -> str:
     return str(item.get("name") or item["type"]).rpartition(":")[2]
 
 
+def metrics_of(stage: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The metrics that a stage of training reads, by the key of its spec: of validation, and what is predicted."""
+    validated = stage["validate_by"]
+    found = {"validate_by": None if isinstance(validated, str) else validated["metric"], "labels": stage.get("labels")}
+    return {role: item for role, item in found.items() if item is not None}
+
+
 @functools.cache
 def _sha256(package: str, file: str) -> str:
     return sha256_of(model_file(package, file))

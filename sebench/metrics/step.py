@@ -34,6 +34,7 @@ from sebench.workers import start_worker
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sebench.config.items import Item
     from sebench.enhancement.estimates import Estimates
     from sebench.synthesis.store import AudioStore
 
@@ -86,7 +87,8 @@ def _fill(
     todo = {}
     for path, item in parts.items():
         try:
-            check_implementation(item)
+            if not is_hole(item):
+                check_implementation(item)
             todo[path] = item
         except SebenchError as error:
             unable.append(error)
@@ -111,20 +113,14 @@ def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
 
 
 def check_implementation(item: Mapping[str, Any]) -> None:
-    """Refuse to compute a metric with another package than the planned one. One that was planned as absent is a hole.
+    """Refuse to compute a metric with another package than the planned one.
 
     Raises:
         DataError: names both.
-        MissingPackageError: the package is not installed, and was planned.
+        MissingPackageError: the package is not installed.
     """
-    from sebench.config.items import find
-
-    facts = find("metric", item["type"])
-    if facts is None:
-        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
+    facts = _facts(item)
     if not installed(facts.package):
-        if item["implementation"] == absent(facts.package):
-            return
         raise missing_package(metric_name(item), facts.package, facts.install)
     found = implementation(facts.package, item["type"], tuple(facts.model_files))
     if found != item["implementation"]:
@@ -132,6 +128,21 @@ def check_implementation(item: Mapping[str, Any]) -> None:
             f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
             "installed; plan again, or install what was planned"
         )
+
+
+def is_hole(item: Mapping[str, Any]) -> bool:
+    """Whether a metric was planned without its package, which is not there now either: its scores are holes."""
+    facts = _facts(item)
+    return not installed(facts.package) and bool(item["implementation"] == absent(facts.package))
+
+
+def _facts(item: Mapping[str, Any]) -> Item:
+    from sebench.config.items import find
+
+    facts = find("metric", item["type"])
+    if facts is None:
+        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
+    return facts
 
 
 #: Signals of a row by name, the estimate or None, and why there is none.
@@ -165,7 +176,7 @@ class _Scorer:
                 metric: Metric = build(item, "metric")
                 metric.require()
                 self._metrics[position] = metric
-            except MissingPackageError as error:  # as planned: see `check_implementation`
+            except MissingPackageError as error:  # as planned: see `is_hole`
                 self._metrics[position] = MetricValue.failed(str(error))
             except (ImportError, OSError, MemoryError) as error:
                 raise Unavailable(f"metric {metric_name(item)!r} cannot be computed here: {error}") from error

@@ -25,7 +25,7 @@ from sebench.config.tables import (
 )
 from sebench.config.versions import version
 from sebench.errors import DataError, Problem, choices, nearest
-from sebench.metrics.base import installed, metric_name, missing_package
+from sebench.metrics.base import metric_name
 from sebench.names import in_path
 from sebench.plan.footer import footer
 from sebench.plan.predictors import agreement_rows
@@ -178,20 +178,6 @@ def not_shown(config: Config, plan: Plan) -> Iterator[str]:
             if left:
                 told = ", ".join(left)
                 yield f"{layout.published}, not shown in table {name}: {kind}{'s' if len(left) > 1 else ''} {told}"
-
-
-def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
-    """Metrics of the study that nothing here computes, with what installs them."""
-    for name in plan.study.entry.metrics:
-        item = items.find("metric", metric_in_use(config, name).entry.type)
-        assert item is not None
-        if not installed(item.package):
-            yield f"{missing_package(name, item.package, item.install)}. Until then its columns are empty"
-        elif config.get("metrics", name).entry.instead and metric_in_use(config, name).name != name:
-            own = items.find("metric", config.get("metrics", name).entry.type)
-            assert own is not None
-            stand_in = metric_in_use(config, name).name
-            yield f"{missing_package(name, own.package, own.install)}. {stand_in} stands in for it, on another scale"
 
 
 def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:

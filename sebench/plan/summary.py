@@ -11,9 +11,10 @@ from sebench.errors import SebenchError
 from sebench.files import read_json
 from sebench.plan.build import Plan, build_plan
 from sebench.plan.cost import Costs, disk_bytes
-from sebench.plan.displays import left_out, missing_packages, not_shown
+from sebench.plan.displays import left_out, not_shown
 from sebench.plan.groups import submissions
 from sebench.plan.nodes import adapter_of
+from sebench.plan.packages import missing_packages
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
