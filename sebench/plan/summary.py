@@ -14,6 +14,7 @@ from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.displays import left_out, not_shown
 from sebench.plan.groups import submissions
 from sebench.plan.nodes import adapter_of
+from sebench.plan.outside import outside_code
 from sebench.plan.packages import missing_packages
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
@@ -119,6 +120,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         yield f"time: {_duration(least)} to {_duration(most)} on {cores} cores, {costs.basis(todo)}"
     else:
         yield "time: none, all is there"
+    yield from outside_code(nodes)
     yield from dealt(plan, config)
     yield from separation(plan, store)
 
