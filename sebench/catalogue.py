@@ -28,18 +28,36 @@ def section_of(word: str) -> str:
 
 
 def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
-    """(name, type, what it is) of every entry, then of items that have no entry and can be used by name."""
+    """(name, type, what it is) of every entry, then of items that have no entry and can be used by name; then of those
+    of installed packages that cannot be used, with the reason."""
+    kind = ITEM_SECTIONS.get(section)
     for name in config.names(section):
         if config.faults(section, name):  # `warn_of_the_unused` says what is wrong with it
             continue
         named = config.lookup(section, name)
-        if named is None:
-            kind = ITEM_SECTIONS[section]
-            item = items.registry(kind)[name]
-            yield name, f"{kind} (needs parameters: give it an entry)", item.title
+        if named is not None and named.family:  # a sweep stands for its members
             continue
-        if not named.family:  # a sweep stands for its members
-            yield name, _form(named), _summary(config, section, named)
+        type_name = name if named is None else getattr(named.entry, "type", None)
+        item = items.find(kind, type_name) if kind and type_name else None
+        fault = _import_fault(item) if item is not None else ""
+        if fault:
+            yield name, "unusable", fault
+        elif named is not None:
+            yield name, _form(named), _summary(named, item)
+        elif item is not None:
+            yield name, f"{kind} (needs parameters: give it an entry)", item.title
+    for name, reason in items.unusable(kind).items() if kind else ():
+        yield name, "unusable", reason
+
+
+def _import_fault(item: items.Item) -> str:
+    """Why an item from outside cannot be imported; what sebench brings is not tried, as that takes seconds."""
+    try:
+        if not item.builtin:
+            items.imported(item)
+    except items.ItemError as error:
+        return str(error)
+    return ""
 
 
 def _form(named: Named) -> str:
@@ -54,15 +72,9 @@ def _form(named: Named) -> str:
     return f"{getattr(entry, 'type', '') or ''}" + (f" ({params})" if params else "")
 
 
-def _summary(config: Config, section: str, named: Named) -> str:
-    entry = named.entry
-    text = getattr(entry, "description", "") or getattr(entry, "title", "")
-    if text:
-        return str(text)
-    kind = ITEM_SECTIONS.get(section)
-    item = items.find(kind, entry.type) if kind and getattr(entry, "type", None) else None
-    del config
-    return item.title if item else ""
+def _summary(named: Named, item: items.Item | None) -> str:
+    text = getattr(named.entry, "description", "") or getattr(named.entry, "title", "")
+    return str(text) if text else item.title if item is not None else ""
 
 
 def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str]]:

@@ -215,7 +215,7 @@ def list_(
         grid.add_column(column, overflow="fold")
     for row in rows(config, section_of(what)):
         grid.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 160, markup=False).print(grid)
+    Console(width=None if sys.stdout.isatty() else 160, markup=False, emoji=False).print(grid)
 
 
 @app.command()

@@ -219,10 +219,21 @@ class Item:
         return {"type": self.path, "code": self.code, "params": dict(params)}
 
 
-@functools.cache
 def registry(kind: str) -> dict[str, Item]:
     """All items of a kind: sebench's own, then those of installed packages' entry points."""
+    return registered(kind)[0]
+
+
+def unusable(kind: str) -> dict[str, str]:
+    """Names that installed packages register for a kind and that cannot be used, and why."""
+    return registered(kind)[1]
+
+
+@functools.cache
+def registered(kind: str) -> tuple[dict[str, Item], dict[str, str]]:
+    """`registry` and `unusable`: a package with a mistake is an error for what names its item, and for nothing else."""
     found: dict[str, Item] = {}
+    broken: dict[str, str] = {}
     folder = Path(__file__).parents[1] / PACKAGES[kind]
     for path in visible(folder, "*"):
         module = read_module(f"sebench.{PACKAGES[kind]}.{path.stem}")
@@ -233,26 +244,39 @@ def registry(kind: str) -> dict[str, Item]:
             if item.type in found:
                 raise ItemError(f"{kind} {item.type!r} is defined by {found[item.type].path} and by {item.path}")
             found[item.type] = item
+    points: dict[str, list[metadata.EntryPoint]] = {}
     for point in metadata.entry_points(group=f"sebench.{PACKAGES[kind]}"):
-        module_name, _, cls = point.value.partition(":")
-        item = describe(kind, module_name, cls, builtin=False, type_name=point.name)
-        if point.name in found:
-            raise ItemError(f"entry point {point.name!r} ({point.value}) would hide {found[point.name].path}")
-        found[point.name] = item
-    return found
+        points.setdefault(point.name, []).append(point)
+    for name, several in points.items():
+        told = " and ".join(f"{point.value} ({point.dist.name if point.dist else 'no package'})" for point in several)
+        where = f"{kind} {name!r} of an installed package's entry point, {told}"
+        if name in found:
+            broken[f"{name} ({several[0].value})"] = f"{where}: sebench has {found[name].path} of that name"
+            continue
+        if len(several) > 1:
+            broken[name] = f"{where}: several of one name"
+            continue
+        module_name, _, cls = several[0].value.partition(":")
+        try:
+            found[name] = describe(kind, module_name, cls, builtin=False, type_name=name)
+        except SourceError as error:
+            broken[name] = f"{where}: {error}"
+    return found, broken
 
 
 def find(kind: str, type_name: str) -> Item | None:
     """The item of that name, or at that dotted path `package.module:Class`; None if there is none.
 
     Raises:
-        ItemError: a class at a dotted path that is not what an item must be, or a module that is no Python.
+        ItemError: a class from outside that is not what an item must be, or a module that is no Python.
     """
     if ":" in type_name:
         module_name, _, cls = type_name.partition(":")
         if read_module(module_name) is None:
             return None
         return describe(kind, module_name, cls, builtin=False)
+    if type_name in unusable(kind):
+        raise ItemError(unusable(kind)[type_name])
     return registry(kind).get(type_name)
 
 
@@ -276,7 +300,7 @@ def build(description: Mapping[str, Any], kind: str) -> Any:
     """Make the object that a resolved description ({type, params}) names.
 
     Raises:
-        ItemError: unknown type, or parameters that are not its own.
+        ItemError: unknown type, parameters that are not its own, or a module that cannot be imported.
     """
     item = find(kind, description["type"])
     if item is None:
@@ -297,7 +321,22 @@ def build(description: Mapping[str, Any], kind: str) -> Any:
         if name not in item.params:
             raise ItemError(f"{kind} {item.type!r} has no parameter {name!r}; accepted: {choices(item.params, name)}")
     values = {name: _as_tuple(value) for name, value in params.items()}
-    return getattr(importlib.import_module(item.module), item.cls)(**values)
+    return imported(item)(**values)
+
+
+def imported(item: Item) -> Any:
+    """The class itself.
+
+    Raises:
+        ItemError: a module from outside cannot be imported.
+    """
+    try:
+        return getattr(importlib.import_module(item.module), item.cls)
+    except Exception as error:  # of code that is not ours
+        if item.builtin:
+            raise
+        found = f"{type(error).__name__}: {error}"
+        raise ItemError(f"{item.kind} {item.type!r}: {item.path} cannot be imported: {found}") from error
 
 
 def broken_requirements(item: Item, params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -369,16 +408,21 @@ def describe(kind: str, module_name: str, cls: str, *, builtin: bool, type_name:
         ItemError: the source is missing or does not follow the conventions.
     """
     module = read_module(module_name)
-    found = lookup(module, cls) if module is not None else None
+    if module is None:
+        raise ItemError(f"{kind} {module_name}:{cls}: no source of a module {module_name!r} on the module search path")
+    found = lookup(module, cls)
     if found is None or not isinstance(found[1], ast.ClassDef):
-        there = {} if module is None else module.definitions
-        classes = (n for n, d in there.items() if isinstance(d, ast.ClassDef) and not n.startswith("_"))
+        definitions = module.definitions.items()
+        classes = (n for n, d in definitions if isinstance(d, ast.ClassDef) and not n.startswith("_"))
         raise ItemError(f"{kind} {module_name}:{cls}: no such class in the source; it has {choices(classes, cls)}")
     attributes = {**COMMON, **DEFAULTS[kind]}
     params: dict[str, Param] = {}
     for owner, statement in reversed(list(_ancestry(found[0], found[1]))):
         found_here = _literals(statement)
-        requires = (*attributes["requires"], *found_here.get("requires", ()))  # those of the bases hold too
+        own = found_here.get("requires", ())
+        if not isinstance(own, (tuple, list)) or not all(isinstance(relation, str) for relation in own):
+            raise ItemError(f"{owner.name}:{statement.name}: `requires` is {own!r}; accepted: a tuple of relations")
+        requires = (*attributes["requires"], *own)  # those of the bases hold too
         attributes.update({**found_here, "requires": requires})
         init = next((s for s in statement.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
         if init is not None:

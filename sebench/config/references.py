@@ -262,7 +262,8 @@ def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
 
 def _corpus_problems(config: Config, named: Named) -> Iterator[Problem]:
     """A place that is given to a corpus that reads none, and what to do with pairs to one that has none."""
-    del config
+    if config.faults("corpora", named.name):
+        return
     item = items.find("corpus", named.entry.type)
     if item is not None and named.entry.align is not None and not item.paired:
         found = f"`align` for corpus type {named.entry.type!r}, which has no published pairs"
@@ -438,6 +439,12 @@ def _stage_change_problems(config: Config, study: Named, scale: str) -> Iterator
     recipes = [config.lookup("recipes", name) for name in named]
     stages = {(r.name, stage.name): stage for r in recipes if r for stage in r.entry.stages}
     there = list(dict.fromkeys(stage.name for stage in stages.values()))
+    all_known = all(recipes) and not any(config.faults("recipes", each) for each in named)
+    idle_warmup = not any(stage.schedule.warmup_steps for stage in stages.values())
+    if all_known and idle_warmup and study.entry.scales[scale].warmup_steps is not None:
+        keys = ("scales", scale, "warmup_steps")
+        found = "no stage of the study's recipes has a warm-up, so that there is none to replace"
+        yield Problem(study.where(*keys), ".".join((study.name, *keys)), found, "`warmup_steps` of a recipe's schedule")
     for name, own in study.entry.scales[scale].stages.items():
         where, key = study.where("scales", scale, "stages", name), f"{study.name}.scales.{scale}.stages.{name}"
         if not own.model_fields_set:
@@ -448,7 +455,7 @@ def _stage_change_problems(config: Config, study: Named, scale: str) -> Iterator
             for change in (change for change in idle if getattr(own, change) is not None):
                 place = study.where("scales", scale, "stages", name, change)
                 yield Problem(place, f"{key}.{change}", f"stage {name!r} of recipe {recipe!r} {idle[change]}", accepted)
-        if name not in there and all(recipes) and not any(config.faults("recipes", each) for each in named):
+        if name not in there and all_known:
             found = f"no recipe of the study has a stage {name!r}"
             yield Problem(where, key, found, choices(there, name), nearest(name, there))
         available = _training_mixtures(config, study, scale)

@@ -221,14 +221,23 @@ class Optimiser(Strict):
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field([0.9, 0.999], min_length=2, max_length=2)
 
 
+Warmup = Annotated[int, Field(ge=0, le=MOST_STEPS)]
 PLATEAU = "halve_on_plateau"
+SCHEDULES = ("constant", "cosine", "linear_decay", PLATEAU)
+#: Key of a schedule -> the types that read it.
+SCHEDULE_KEYS = {
+    "warmup_steps": SCHEDULES,
+    "final_factor": ("cosine", "linear_decay"),
+    "patience": (PLATEAU,),
+    "stop_lr": (PLATEAU,),
+}
 
 
 class ScheduleEntry(Strict):
     """The learning rate over the steps of a stage."""
 
     type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = "constant"
-    warmup_steps: int = Field(0, ge=0, le=MOST_STEPS)
+    warmup_steps: Warmup = 0
     final_factor: float = Field(0.0, ge=0, le=1, description="cosine and linear_decay: last rate over first")
     patience: Count = Field(5, description="halve_on_plateau: validations without a better value")
     stop_lr: Rate | None = Field(None, description="halve_on_plateau: stop below this rate")
@@ -236,8 +245,7 @@ class ScheduleEntry(Strict):
     @model_validator(mode="after")
     def _heeded(self) -> ScheduleEntry:
         """A key that the type does not read would be believed to do something."""
-        read = {"final_factor": ("cosine", "linear_decay"), "patience": (PLATEAU,), "stop_lr": (PLATEAU,)}
-        for key, types in read.items():
+        for key, types in SCHEDULE_KEYS.items():
             if key in self.model_fields_set and getattr(self, key) is not None and self.type not in types:
                 raise Mistake(
                     f"`{key}` with a schedule of type {self.type}, which does not read it",
@@ -377,6 +385,9 @@ class Amounts(Strict):
     batch_size: Annotated[int, Field(ge=1, le=65536)]
     segment_seconds: Seconds
     validations: Count = Field(description="how often validation runs during a stage")
+    warmup_steps: Warmup | None = Field(
+        None, description="of the stages whose schedule has a warm-up, instead of theirs"
+    )
     seeds: Annotated[int, Field(ge=1, le=1000)] = Field(description="runs per cell")
     threads: Cores = Field(1, description="intra-op threads of a run: part of its identity")
     devices: Cores = Field(1, description="GPUs (on the CPU: processes) that train one run: part of its identity")
@@ -413,6 +424,7 @@ class StudyAmounts(Strict):
         None, ge=0.1, le=600, description="of longer utterances only the beginning is mixed"
     )
     validations: Count | None = None
+    warmup_steps: Warmup | None = None
     seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
     threads: Cores | None = None
     devices: Cores | None = None

@@ -130,7 +130,9 @@ class TableLayout(Strict):
     columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
     predictors: dict[Text, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
     rows: ByLabel = Field(
-        default={}, description="label -> row of the study, or a list of rows; all rows of the study if empty"
+        default={},
+        description="label -> row of the study, or a list of rows; if empty all rows of the study, those without a "
+        "network that is trained here left out of a table of complexity",
     )
     published: OptionalText = Field(default="", description="file under config/published")
     published_columns: dict[Text, Names] = Field(
@@ -336,9 +338,14 @@ def table_spec(
         DataError: the layout or a claim names a row, metric or column that is not there.
     """
     by_label = {row.label: row for row in rows}
-    picked = layout.rows or {label: label for label in by_label}
+    picked = layout.rows or {label: label for label, row in by_label.items() if row.complexity or not layout.columns}
     sources = [source for row in layout.matrix.values() for source in row.values()] or list(picked.values())
     _raise(layout, _layout_mistakes(layout, by_label, metrics, [*filter(None, test_sets or {}), *conditions]))
+    columns = _columns(layout, list(conditions), metrics, test_sets or {})
+    if not columns:
+        raise NothingToShow(f"table {layout.title!r} has no column: no test set of it is there")
+    if not layout.predictors:
+        by_label = {label: _as_shown(row, columns) for label, row in by_label.items()}
     if layout.matrix:
         picked = {label: label for label in layout.matrix}
         chosen = [
@@ -351,9 +358,6 @@ def table_spec(
         ]
     else:
         chosen = [by_label[source].model_copy(update={"label": label}) for label, source in picked.items()]
-    columns = _columns(layout, list(conditions), metrics, test_sets or {})
-    if not columns:
-        raise NothingToShow(f"table {layout.title!r} has no column: no test set of it is there")
     names = [column.name for column in columns]
     if layout.predictors and claims:
         of_rows = "claims are about scores of rows, not about agreement"
@@ -391,6 +395,14 @@ def table_spec(
         version=versions("table"),
     )
     return spec.model_dump(mode="json")
+
+
+def _as_shown(row: Row, columns: Iterable[Column]) -> Row:
+    """A row with the scores of the conditions that the columns show: a table reads no others."""
+    shown = {condition for column in columns if isinstance(column, ScoreColumn) for condition in column.conditions}
+    kept = ({condition: role for condition, role in cell.scores.items() if condition in shown} for cell in row.cells)
+    cells = [cell.model_copy(update={"scores": scores}) for cell, scores in zip(row.cells, kept, strict=True)]
+    return row.model_copy(update={"cells": cells})
 
 
 def parents_read(spec: Mapping[str, Any]) -> list[str]:
@@ -491,12 +503,16 @@ def _unknown(
 
 
 def _layout_mistakes(
-    layout: TableLayout, rows: Iterable[str], metrics: Iterable[str], test_sets: Sequence[str]
+    layout: TableLayout, rows: Mapping[str, Row], metrics: Iterable[str], test_sets: Sequence[str]
 ) -> Iterator[LayoutMistake]:
-    """Rows, metrics and test sets of a layout that the study does not have."""
-    rows, metrics = list(rows), list(metrics)
+    """Rows, metrics and test sets of a layout that the study does not have, and rows without what the columns count."""
+    metrics = list(metrics)
     for position, (label, source) in enumerate(layout.rows.items()):
         yield from _unknown(("rows", label), "row", source, rows, position=position)
+        if layout.columns and source in rows and not rows[source].complexity:
+            found = f"no network of row {source!r} is trained here, so that nothing of it is counted"
+            counted = choices((name for name, row in rows.items() if row.complexity), source)
+            yield LayoutMistake(("rows", label), found, counted, position=position)
     for label, row in layout.matrix.items():
         for group, source in row.items():
             yield from _unknown(("matrix", label, group), "row", source, rows)

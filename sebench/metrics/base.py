@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from sebench.config.items import Item
+
     Signal = NDArray[np.floating]
 
 Status = Literal["ok", "failed", "not_applicable"]
@@ -291,26 +293,27 @@ def metric_name(item: Mapping[str, Any]) -> str:
     return str(item.get("name") or item["type"]).rpartition(":")[2]
 
 
+def metrics_of(stage: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The metrics that a stage of training reads, by the key of its spec: of validation, and what is predicted."""
+    validated = stage["validate_by"]
+    found = {"validate_by": None if isinstance(validated, str) else validated["metric"], "labels": stage.get("labels")}
+    return {role: item for role, item in found.items() if item is not None}
+
+
 @functools.cache
 def _sha256(package: str, file: str) -> str:
     return sha256_of(model_file(package, file))
 
 
 def check_implementation(item: Mapping[str, Any]) -> None:
-    """Refuse to compute a metric with another package than the planned one. One that was planned as absent is a hole.
+    """Refuse to compute a metric with another package than the planned one.
 
     Raises:
         DataError: names both.
-        MissingPackageError: the package is not installed, and was planned.
+        MissingPackageError: the package is not installed.
     """
-    from sebench.config.items import find
-
-    facts = find("metric", item["type"])
-    if facts is None:
-        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
+    facts = _facts(item)
     if not installed(facts.package):
-        if item["implementation"] == absent(facts.package):
-            return
         raise missing_package(metric_name(item), facts.package, facts.install)
     found = implementation(facts.package, item["type"], tuple(facts.model_files))
     if found != item["implementation"]:
@@ -318,3 +321,18 @@ def check_implementation(item: Mapping[str, Any]) -> None:
             f"metric {metric_name(item)!r} was planned with {item['implementation']!r}, and {found!r} is "
             "installed; plan again, or install what was planned"
         )
+
+
+def is_hole(item: Mapping[str, Any]) -> bool:
+    """Whether a metric was planned without its package, which is not there now either: its scores are holes."""
+    facts = _facts(item)
+    return not installed(facts.package) and bool(item["implementation"] == absent(facts.package))
+
+
+def _facts(item: Mapping[str, Any]) -> Item:
+    from sebench.config.items import find
+
+    facts = find("metric", item["type"])
+    if facts is None:
+        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
+    return facts

@@ -69,7 +69,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
     amounts, changes = amounts_of(config, study, scale)
     cells, excluded = expand(config, study, amounts.seeds, changes.sweeps)
     raise_problems(
-        [*amount_problems(config, study, cells, amounts, scale), *rate_problems(config, study, cells, scale)]
+        [*amount_problems(config, study, cells, amounts, changes, scale), *rate_problems(config, study, cells, scale)]
     )
     sample_rate = make.one_sample_rate(config, study, cells)
     found = Nodes()
@@ -167,6 +167,7 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         study,
         scale,
         corpora,
+        corpus_nodes,
         amounts,
         found,
         planned,

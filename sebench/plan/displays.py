@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node
 from sebench.config import items
@@ -25,10 +25,9 @@ from sebench.config.tables import (
 )
 from sebench.config.versions import version
 from sebench.errors import DataError, Problem, choices, nearest
-from sebench.metrics.base import installed, metric_name, missing_package
+from sebench.metrics.base import metric_name
 from sebench.names import in_path
-from sebench.plan import stages_in_words
-from sebench.plan.grid import changes_in_words
+from sebench.plan.footer import footer
 from sebench.plan.predictions import agreement_rows
 from sebench.plan.resolve import metric_in_use, metric_items, raise_problems
 
@@ -99,32 +98,6 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
     return facts
 
 
-def footer(config: Config, plan: Plan) -> dict[str, Any]:
-    """What every table of the study says about how its numbers were made."""
-    changes = plan.study.entry.scales.get(plan.scale)
-    by = plan.study.entry.select.by
-    by = by if by == "loss" else metric_in_use(config, by).name
-    content: dict[str, Any] = {
-        "study": plan.study.name,
-        "source": plan.study.entry.source,
-        "scale": plan.scale,
-        "corpus": ", ".join(dict.fromkeys(plan.corpora.values())),
-        "corpus ids": ", ".join(node.id for node in plan.nodes.of_kind("corpus")),
-        "selection": stages_in_words.selection(plan, by),
-        "amounts": stages_in_words.amounts(plan),
-        "steps": stages_in_words.steps_by_recipe(plan),
-    }
-    if changes is not None:
-        content.update(changes_in_words(stages_in_words.in_effect(plan, changes)))
-    if plan.external:
-        told = (f"{label}: {_in_words(row.item)}" for label, row in plan.external.items())
-        content["external models"] = "; ".join(told)
-    absent = left_out(plan)
-    if absent:
-        content["left out"] = "; ".join(absent)
-    return content
-
-
 def left_out(plan: Plan, *, hints: bool = False) -> list[str]:
     """Cells, external models and test sets that the study names and that are not there, each with its reason.
 
@@ -138,12 +111,6 @@ def left_out(plan: Plan, *, hints: bool = False) -> list[str]:
     return cells + sets
 
 
-def _in_words(external: Mapping[str, Any]) -> str:
-    return (
-        f"{external['type']}, file with SHA-256 {external['sha256'][:12]}..., as published, not trained on this corpus"
-    )
-
-
 def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     """The study's tables by name, without those that have no column on this corpus.
 
@@ -155,7 +122,7 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
     claims = _claims(plan, layouts)
     rows = study_rows(plan)
     facts = metric_facts(config, list(study.entry.metrics))
-    told = footer(config, plan)
+    absent = left_out(plan)
     nodes = {}
     problems: list[Problem] = []
     for name, layout in layouts.items():
@@ -177,7 +144,6 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
                 test_sets=plan.test_sets,
                 published=published,
                 claims=claims.get(name, []),
-                footer=told,
                 versions=version,
             )
         except NothingToShow:
@@ -189,8 +155,10 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
             where = study.where("tables", name, "published")
             problems.append(Problem(where, f"{study.name}.tables.{name}.published", str(error)))
             continue
+        spec["footer"] = {**footer(plan, spec, absent), **spec["footer"]}
         parents = {role: role for role in sorted(parents_read(spec))}
-        nodes[name] = Node("table", f"{plan_place(plan)}-{name}", spec, parents)
+        corpora = spec["footer"].get("corpus", "").split(", ")
+        nodes[name] = Node("table", f"{_place(plan, corpora)}-{name}", spec, parents)
     raise_problems(problems)
     return nodes
 
@@ -210,20 +178,6 @@ def not_shown(config: Config, plan: Plan) -> Iterator[str]:
             if left:
                 told = ", ".join(left)
                 yield f"{layout.published}, not shown in table {name}: {kind}{'s' if len(left) > 1 else ''} {told}"
-
-
-def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
-    """Metrics of the study that nothing here computes, with what installs them."""
-    for name in plan.study.entry.metrics:
-        item = items.find("metric", metric_in_use(config, name).entry.type)
-        assert item is not None
-        if not installed(item.package):
-            yield f"{missing_package(name, item.package, item.install)}. Until then its columns are empty"
-        elif config.get("metrics", name).entry.instead and metric_in_use(config, name).name != name:
-            own = items.find("metric", config.get("metrics", name).entry.type)
-            assert own is not None
-            stand_in = metric_in_use(config, name).name
-            yield f"{missing_package(name, own.package, own.install)}. {stand_in} stands in for it, on another scale"
 
 
 def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
@@ -258,7 +212,11 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
 
 def plan_place(plan: Plan) -> str:
     """`<study>-<scale>-<corpus>`: the folder's name of the study's current tables."""
-    return in_path("-".join([plan.study.name, plan.scale, "+".join(dict.fromkeys(plan.corpora.values()))]), PLACE)
+    return _place(plan, plan.corpora.values())
+
+
+def _place(plan: Plan, corpora: Iterable[str]) -> str:
+    return in_path("-".join(filter(None, [plan.study.name, plan.scale, "+".join(dict.fromkeys(corpora))])), PLACE)
 
 
 def publication_node(plan: Plan) -> Node:

@@ -109,62 +109,60 @@ def _tested(block: GridBlock, member: Named, wanted: Sequence[Named]) -> bool:
     return block.test == "all" or (block.test == "ends" and member in (wanted[0], wanted[-1]))
 
 
-def changes_in_words(changes: StudyAmounts) -> dict[str, str]:
-    """What a study changes of models, rates, conditions and sweeps at a scale, in words for a footer."""
-    found = {}
-    networks = {**changes.models, **changes.predictors}
-    if networks:
-        found["widths"] = "; ".join(
-            f"{network}: {', '.join(f'{k}={v}' for k, v in params.items())}" for network, params in networks.items()
-        )
-    if changes.lr_factor != 1.0:
-        found["learning rate"] = f"{changes.lr_factor:g} times the recipe's, for few steps"
-    if changes.max_seconds is not None:
-        found["utterances at this scale"] = f"the first {changes.max_seconds:g} s"
-    if changes.stages:
-        found["stages at this scale"] = "; ".join(f"{name}: {_stage(own)}" for name, own in changes.stages.items())
-    if changes.snr_db:
-        found["test SNRs at this scale"] = ", ".join(f"{snr_db:g} dB" for snr_db in changes.snr_db)
-    if changes.sweeps:
-        sweeps = (f"{axis} {', '.join(map(point_name, points))}" for axis, points in changes.sweeps.items())
-        found["sweeps at this scale"] = "; ".join(sweeps)
-    return found
+def length(stage: StageEntry, amounts: Amounts, own: StageAmounts, rows: int) -> tuple[int, int]:
+    """Steps of a stage, and after how many each validation comes.
+
+    Args:
+        own: what the study changes of this stage at this scale.
+        rows: of the training set.
+    """
+    epochs = own.epochs or stage.epochs
+    if epochs is None:
+        steps = max(1, round(amounts.steps * stage.effort))
+        return steps, max(1, -(-steps // amounts.validations))
+    per_epoch = -(-(own.mixtures or rows) // amounts.batch_size)
+    return epochs * per_epoch, per_epoch
 
 
-def _stage(own: StageAmounts) -> str:
-    told = {
-        "epochs": own.epochs and f"{own.epochs} epoch{'s' if own.epochs > 1 else ''}",
-        "mixtures": own.mixtures and f"the first {own.mixtures} training mixtures",
-        "lr_factor": own.lr_factor != 1.0 and f"{own.lr_factor:g} times the learning rates",
-        "patience": own.patience and f"patience {own.patience}",
-        "hears": own.hears and {"both": "hears noisy speech too", "enhanced": "hears enhanced speech alone"}[own.hears],
-    }
-    return ", ".join(str(text) for text in told.values() if text)
-
-
-#: A stage of fewer steps tries the machinery, and keeps its recipe's warm-up.
-TRIAL_STEPS = 10
+def warmup(stage: StageEntry, amounts: Amounts) -> int:
+    """Steps over which a stage's rate rises: its own, or the scale's where it has any."""
+    own = stage.schedule.warmup_steps
+    return amounts.warmup_steps if own and amounts.warmup_steps is not None else own
 
 
 def amount_problems(
-    config: Config, study: Named, cells: Sequence[Cell], amounts: Amounts, scale: str
+    config: Config, study: Named, cells: Sequence[Cell], amounts: Amounts, changes: StudyAmounts, scale: str
 ) -> Iterator[Problem]:
     """Stages that are too short at a scale for their warm-up or for its validations."""
     for name in dict.fromkeys(cell.recipe for cell in cells):
         recipe = config.get("recipes", name)
         for index, stage in enumerate(recipe.entry.stages):
-            if stage.epochs is not None:
-                continue
-            steps = max(1, round(amounts.steps * stage.effort))
-            key = f"{name}.stages.{index}"
-            warmup = stage.schedule.warmup_steps
-            if warmup > steps >= TRIAL_STEPS:
-                where = recipe.where("stages", index, "schedule", "warmup_steps")
-                found = f"a warm-up of {warmup} steps in a stage of {steps} (study {study.name!r}, scale {scale!r})"
-                yield Problem(where, f"{key}.schedule.warmup_steps", found, f"at most {steps}")
-            if amounts.validations > steps:
+            own = changes.stages.get(stage.name, StageAmounts())
+            steps, _ = length(stage, amounts, own, amounts.utterances.train)
+            if warmup(stage, amounts) > steps:
+                where, key = _warmup_place(config, study, recipe, index, amounts, changes, scale)
+                found = f"a warm-up of {warmup(stage, amounts)} steps in a stage of {steps}"
+                of = f"stage {stage.name!r} of recipe {name!r}, study {study.name!r}, scale {scale!r}"
+                accepted = f"at most {steps}, here or as `warmup_steps` of the scale"
+                yield Problem(where, key, f"{found} ({of})", accepted)
+            if stage.epochs is None and amounts.validations > steps:
                 found = f"{amounts.validations} validations in a stage of {steps} steps (scale {scale!r})"
-                yield Problem(recipe.where("stages", index), key, found, f"at most {steps} validations")
+                where, key = recipe.where("stages", index), f"{name}.stages.{index}"
+                yield Problem(where, key, found, f"at most {steps} validations")
+
+
+def _warmup_place(
+    config: Config, study: Named, recipe: Named, index: int, amounts: Amounts, changes: StudyAmounts, scale: str
+) -> tuple[str, str]:
+    """Where a stage's warm-up is from: file and line, and the key."""
+    keys: tuple[str | int, ...]
+    if changes.warmup_steps is not None:
+        named, keys = study, ("scales", scale, "warmup_steps")
+    elif amounts.warmup_steps is not None:
+        named, keys = config.get("scales", scale), ("warmup_steps",)
+    else:
+        named, keys = recipe, ("stages", index, "schedule", "warmup_steps")
+    return named.where(*keys), ".".join(map(str, (named.name, *keys)))
 
 
 def rate_problems(config: Config, study: Named, cells: Sequence[Cell], scale: str) -> Iterator[Problem]:

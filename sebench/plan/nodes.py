@@ -17,7 +17,7 @@ from sebench.corpora.separation import USES
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.files import expanded
 from sebench.names import in_path
-from sebench.plan.grid import Cell
+from sebench.plan.grid import Cell, length, warmup
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
 
 #: Bytes of what a name says of one item, and of a run's network and loss: the rest of a name still fits.
@@ -75,9 +75,10 @@ def corpus_root(config: Config, named: Named) -> Path | None:
 
 def _other_corpora(config: Config, name: str) -> str:
     """Corpora that need nothing published: what to use instead of one that is not here, in words for a hint."""
-    found = {other: items.find("corpus", named.entry.type) for other, named in config.sections["corpora"].items()}
+    usable = {n: named for n, named in config.sections["corpora"].items() if not config.faults("corpora", n)}
+    found = {other: items.find("corpus", named.entry.type) for other, named in usable.items()}
     told = [f"`--corpus {other}` (needs no files)" for other, item in found.items() if item and not item.needs_root]
-    own = [other for other, named in config.sections["corpora"].items() if named.entry.type == "folder"]
+    own = [other for other, named in usable.items() if named.entry.type == "folder"]
     told += [f"`--corpus {other}` (a folder of your own)" for other in own]
     told = [text for text in told if f" {name}`" not in text]
     return f"; or use {' or '.join(told)}" if told else ""
@@ -210,7 +211,7 @@ def set_node(mixtures: Node, sample_rate: int, published: bool = False) -> Node:
     """
     spec = {"version": version("published set" if published else "set"), "sample_rate": sample_rate}
     parents = {"mixtures": mixtures.key, "corpus": mixtures.parents["corpus"]}
-    hints = {"threads": _all_cores(), "count": mixtures.spec["count"]}
+    hints = {"threads": _all_cores(), "count": mixtures.spec["count"], "published": published}
     return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
 
 
@@ -240,11 +241,9 @@ def stage_spec(
     """
     own = changes.stages.get(stage.name, StageAmounts())
     lr_factor = changes.lr_factor * own.lr_factor
-    epochs = own.epochs or stage.epochs
-    per_epoch = -(-(own.mixtures or rows) // amounts.batch_size)
-    steps = max(1, round(amounts.steps * stage.effort)) if epochs is None else epochs * per_epoch
+    steps, validate_every = length(stage, amounts, own, rows)
     by_loss = select_by == "loss" or stage.kind != "supervised"
-    schedule = stage.schedule.model_dump()
+    schedule = {**stage.schedule.model_dump(), "warmup_steps": warmup(stage, amounts)}
     if own.patience is not None:
         schedule["patience"] = own.patience
     if schedule["stop_lr"] is not None:
@@ -259,7 +258,7 @@ def stage_spec(
         "schedule": schedule,
         "clip_norm": stage.clip_norm,
         "augment": list(stage.augment),
-        "validate_every": max(1, -(-steps // amounts.validations)) if epochs is None else per_epoch,
+        "validate_every": validate_every,
         "validate_by": "loss" if by_loss else {"metric": metric_identity(config, select_by)},
         "keep": stage.keep,
         "precision": stage.precision,

@@ -44,6 +44,8 @@ class Plan:
     """Everything that one study needs at one scale on one corpus.
 
     Args:
+        corpora: role -> name of a corpus.
+        corpus_nodes: that name -> the corpus.
         conditions: name ("snr-5", "reverberant-snr0") -> rendered test set.
         headers: name of a condition -> what tables call it.
         test_sets: name of a test set -> headers of its conditions, none where the corpus does not have it.
@@ -55,6 +57,7 @@ class Plan:
     study: Named
     scale: str
     corpora: dict[str, str]
+    corpus_nodes: dict[str, Node]
     amounts: Amounts
     nodes: Nodes
     cells: list[PlannedCell]

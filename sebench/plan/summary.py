@@ -13,9 +13,11 @@ from sebench.errors import SebenchError
 from sebench.files import read_json
 from sebench.plan.build import build_plan
 from sebench.plan.cost import Costs, disk_bytes
-from sebench.plan.displays import left_out, missing_packages, not_shown
+from sebench.plan.displays import left_out, not_shown
 from sebench.plan.groups import submissions
-from sebench.plan.nodes import CorpusMissing, CorpusUnfit, adapter_of
+from sebench.plan.nodes import adapter_of
+from sebench.plan.outside import outside_code
+from sebench.plan.packages import missing_packages
 from sebench.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def shared_runs(config: Config, plan: Plan, corpus: str | None, store: Store) ->
             continue
         try:
             other = build_plan(config, name, plan.scale, corpus, store)
-        except (CorpusMissing, CorpusUnfit):
+        except SebenchError:  # what is wrong with it is no matter of this plan
             continue
         for node in other.nodes.of_kind("run"):
             if node.key in plan.nodes.by_key:
@@ -125,6 +127,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         yield f"time: {_duration(least)} to {_duration(most)} on {cores} cores, {costs.basis(todo)}"
     else:
         yield "time: none, all is there"
+    yield from outside_code(nodes)
     yield from dealt(plan, config)
     yield from separation(plan, store)
 

@@ -16,6 +16,7 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError
 from sebench.files import write_json
+from sebench.plan.packages import require
 from sebench.plan.plan import Plan
 from sebench.process.cluster import job_is_over
 from sebench.process.machine import CACHE, make_workable
@@ -202,6 +203,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
 
     Raises:
         DriverBusy: another driver works on this store.
+        MissingPackageError: something could not be trained.
     """
     todo = missing(plans, store)
     if not todo:
@@ -209,6 +211,7 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
             _clear_up(store, settings)
         print(f"nothing to do: all {sum(len(plan.nodes.by_key) for plan in plans)} artefacts are there")
         return 0
+    require(todo)
     store.root.mkdir(parents=True, exist_ok=True)
     make_workable(CACHE)
     if claim(store):

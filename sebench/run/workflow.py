@@ -183,11 +183,14 @@ class Workflow:
 
         Raises:
             DriverBusy: another driver works on this store.
+            MissingPackageError: something could not be trained.
         """
         if self.inside_job:
             return
+        from sebench.plan.packages import require
         from sebench.run.driver import claim, claimed_by_parent
 
+        require(node for node in self.nodes.values() if not self.store.complete(node))
         if not claimed_by_parent(self.store):
             self.store.root.mkdir(parents=True, exist_ok=True)
             claim(self.store)

@@ -71,7 +71,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
 
         trained, by = predicted_score(store, predictor.entry.type, run, name)
         return Asked(name, trained, by)
-    if config.lookup("metrics", name) is None:
+    if config.lookup("metrics", name) is None and not config.faults("metrics", name) and not items.find("metric", name):
         metrics, judged = config.names("metrics"), [f"{known}:RUN" for known in config.names("predictors")]
         near = nearest(head if run else name, [*metrics, *judged])
         accepted = ", ".join([choices(metrics, name), *judged, "or package.module:Class"])

@@ -22,6 +22,7 @@ from sebench.metrics.base import (
     Unavailable,
     awaited,
     check_implementation,
+    is_hole,
     metric_name,
     time_limit,
     told_implementation,
@@ -85,7 +86,8 @@ def _fill(
     todo = {}
     for path, item in parts.items():
         try:
-            check_implementation(item)
+            if not is_hole(item):
+                check_implementation(item)
             todo[path] = item
         except SebenchError as error:
             unable.append(error)
@@ -150,7 +152,7 @@ class _Scorer:
                 metric: Metric = build(item, "metric")
                 metric.require()
                 self._metrics[position] = metric
-            except MissingPackageError as error:  # as planned: see `check_implementation`
+            except MissingPackageError as error:  # as planned: see `is_hole`
                 self._metrics[position] = MetricValue.failed(str(error))
             except (ImportError, OSError, MemoryError) as error:
                 raise Unavailable(f"metric {metric_name(item)!r} cannot be computed here: {error}") from error

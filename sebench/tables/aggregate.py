@@ -226,7 +226,7 @@ def complexity_value(reader: Reader, row: Row, column: ComplexityColumn, paper: 
     """A number of the complexity file; dots in the key lead into nested mappings."""
     content: Any = reader.complexity(row.complexity)
     if content is None:
-        return Value(paper=paper, reason=NOT_COMPUTED if row.complexity else row.absent or "no model in this row")
+        return Value(paper=paper, reason=NOT_COMPUTED)
     for part in column.key.split("."):
         content = content.get(part) if isinstance(content, Mapping) else None
     if not isinstance(content, (int, float)):

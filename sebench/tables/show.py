@@ -52,7 +52,9 @@ def _show(node: Node, store: Store, format: str) -> None:
         if complete
         else markdown.write(build_table(node, store, partial=True))
     )
-    console = Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False, soft_wrap=True)
+    console = Console(
+        width=None if sys.stdout.isatty() else 200, markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
     console.print(text)
     if complete:
         for line in provenance_footer(store, node):

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store, content_id
 from sebench.files import link_or_copy, read_json, write_json
-from sebench.metrics.base import check_implementation
 from sebench.process.cluster import step_aside
 from sebench.process.lease import ArtefactFinished, Held, Lease
 
@@ -52,6 +51,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     Raises:
         RestartNeeded: interrupted, or another process is at it; start again.
         DataError: its parents or its spec do not fit together.
+        MissingPackageError: a metric that it reads cannot be computed here.
     """
     if store.complete(node):
         return
@@ -78,13 +78,17 @@ def parent_failure(node: Node, store: Store) -> str:
 
 def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
     from sebench.training import device
+    from sebench.training.verify import check_metrics
 
     started = time.time()
     stage_spec = node.spec["stage"]
     if threads < stage_spec["threads"]:
         log.warning("%s: granted %d threads, its spec has %d: it uses these", node.stem, threads, stage_spec["threads"])
     with device.repeatable(stage_spec["threads"]):
-        reason = parent_failure(node, store) or _refusal(node, store)
+        reason = parent_failure(node, store)
+        if not reason:
+            check_metrics(stage_spec, int(store.parent(node, "train").spec["sample_rate"]))
+            reason = _refusal(node, store)
         report, history, weights = _not_trained(node, reason) if reason else _train(node, store, held, threads)
     staging = held.attempt_folder / FINAL
     shutil.rmtree(staging, ignore_errors=True)
@@ -219,7 +223,6 @@ def labels_of(node: Node, store: Store, writer: str, threads: int = 1) -> Iterat
     if metric is None:
         yield None
         return
-    check_implementation(metric)
     sample_rate = int(store.parent(node, "train").spec["sample_rate"])
     folder = store.root / "state" / LABELS / content_id(metric)
     with Labels(metric, sample_rate, folder, writer, threads - 1) as labels:

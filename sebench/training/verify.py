@@ -1,4 +1,4 @@
-"""Before the first step: whether the networks of a run are what their classes say."""
+"""Before the first step: whether a run's metrics can be computed here, and its networks are what their classes say."""
 
 from __future__ import annotations
 
@@ -7,15 +7,39 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from sebench.config import items
 from sebench.contracts import model as models
 from sebench.contracts import predictor as predictors
 from sebench.contracts.base import from_outside
 from sebench.errors import DataError
+from sebench.metrics.base import Metric, check_implementation, metric_name, metrics_of
 from sebench.predictors.base import Predictor
 from sebench.training.device import pick_device
 
 log = logging.getLogger(__name__)
+
+
+def check_metrics(stage: Mapping[str, Any], sample_rate: int) -> None:
+    """Compute each metric that a stage reads once, on a second of noise: the first validation may be hours away.
+
+    Args:
+        stage: of the run's spec.
+        sample_rate: of its sets, in Hz.
+
+    Raises:
+        MissingPackageError: a package is not installed, or cannot be imported.
+        DataError: another package than the planned one is; or the metric has no value of such signals.
+    """
+    clean, noise = 0.1 * np.random.default_rng(0).standard_normal((2, sample_rate))
+    for role, item in metrics_of(stage).items():
+        check_implementation(item)
+        metric: Metric = items.build(item, "metric")
+        noisy = None if role == "labels" else clean + noise  # as it is asked while training
+        found = metric.compute(clean=clean, estimate=clean + noise, noisy=noisy, sample_rate=sample_rate)
+        if found.status == "not_applicable":
+            raise DataError(f"{role}: metric {metric_name(item)!r} has no values here: {found.reason}")
 
 
 def refusal(spec: Mapping[str, Any]) -> str:

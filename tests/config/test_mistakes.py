@@ -152,10 +152,15 @@ ONE: dict[str, tuple[str, str, list[str]]] = {
         RECIPE + "      optimiser: { betas: [0.9, 2.0] }\n",
         ["x.yaml:4", "r.stages.0.optimiser.betas.1", "found 2.0", "below 1"],
     ),
-    "a warm-up above the steps": (
+    "a warm-up that a study sets, above the steps": (
         "studies/x.yaml",
-        STUDY + "  scales:\n    smoke: { steps: 15 }\n",
-        ["recipes.yaml:6", "a warm-up of 20 steps in a stage of 15", "at most 15"],
+        STUDY + "  scales:\n    smoke:\n      warmup_steps: 5\n",
+        ["x.yaml:11", "s.scales.smoke.warmup_steps: a warm-up of 5 steps in a stage of 4", "at most 4"],
+    ),
+    "a warm-up for stages that have none": (
+        "studies/x.yaml",
+        STUDY.replace("supervised", "braun") + "  scales:\n    smoke:\n      warmup_steps: 1\n",
+        ["x.yaml:11", "s.scales.smoke.warmup_steps: no stage of the study's recipes has a warm-up"],
     ),
     "patience of a cosine": (
         "recipes/x.yaml",
@@ -255,6 +260,20 @@ ONE: dict[str, tuple[str, str, list[str]]] = {
         "        - Noisy\n        - stage1(MES)\n",
         ["x.yaml:16", "s.tables.t.rows.1: no row 'stage1(MES)'", "did you mean 'Stage1(MSE)'?"],
     ),
+    "a complexity of the noisy signal": (
+        "studies/x.yaml",
+        STUDY + "  tables:\n    t:\n      title: t\n      type: complexity\n"
+        "      columns: [{ column: P, key: parameters }]\n"
+        "      rows:\n        Mine: Stage1(MSE)\n        None: Noisy\n",
+        ["x.yaml:16", "s.tables.t.rows.None: no network of row 'Noisy' is trained here", "accepted: Stage1(MSE)"],
+    ),
+    "a complexity of the noisy signal, in a list": (
+        "studies/x.yaml",
+        STUDY + "  tables:\n    t:\n      title: t\n      type: complexity\n"
+        "      columns: [{ column: P, key: parameters }]\n"
+        "      rows:\n        - Noisy\n",
+        ["x.yaml:15", "s.tables.t.rows.0: no network of row 'Noisy' is trained here"],
+    ),
     "a column of a claim": (
         "studies/x.yaml",
         STUDY + "  tables:\n    t: { title: t, type: conditions, metric: si_sdr }\n  claims:\n    - text: x\n"
@@ -288,6 +307,26 @@ FRESH: dict[str, tuple[dict[str, str], list[str]]] = {
             "studies/x.yaml": STUDY + "  scales: { tiny: { steps: 6 } }\n",
         },
         ["scales/x.yaml:6", "100 validations in 4 steps"],
+    ),
+    "a warm-up of a recipe above the few steps of a scale": (
+        {"scales/x.yaml": SCALE, "studies/x.yaml": STUDY},
+        [
+            "recipes.yaml:6",
+            "stages.0.schedule.warmup_steps: a warm-up of 20 steps in a stage of 4",
+            "at most 4, here or",
+        ],
+    ),
+    "a warm-up of a scale above its steps": (
+        {"scales/x.yaml": SCALE + "  warmup_steps: 6\n", "studies/x.yaml": STUDY},
+        ["scales/x.yaml:8", "tiny.warmup_steps: a warm-up of 6 steps in a stage of 4 (stage 'train' of recipe"],
+    ),
+    "a warm-up above the steps of all epochs": (
+        {
+            "recipes/x.yaml": RECIPE + "      epochs: 3\n      schedule: { warmup_steps: 5 }\n",
+            "scales/x.yaml": SCALE.replace("train: 2", "train: 3").replace("batch_size: 2", "batch_size: 3"),
+            "studies/x.yaml": STUDY.replace("supervised", "r"),
+        },
+        ["recipes/x.yaml:5", "a warm-up of 5 steps in a stage of 3"],
     ),
     "two stages of one name, and a study that changes the other": (
         {

@@ -246,7 +246,8 @@ def test_a_scale_computes_some_snrs_and_all_other_sets(folder: Path) -> None:
 def test_footers_tell_what_each_kind_of_stage_was_given(folder: Path) -> None:
     told = plan(folder, "demo").tables["table3"].spec["footer"]
     assert told["amounts"] == (
-        "1200 training mixtures, steps of 3 whole utterances of at most 4 s, 1 seed, 32 test mixtures per condition"
+        "1200 or 300 training mixtures, steps of 3 whole utterances of at most 4 s, 1 seed, 32 test mixtures per "
+        "condition"
     )
     assert told["selection"] == (
         "supervised stages: best of at most 3 or 2 validations by loss; "
@@ -254,10 +255,8 @@ def test_footers_tell_what_each_kind_of_stage_was_given(folder: Path) -> None:
         "alternating stages: best of 3 validations by loss, those after the model's own epochs; "
         "all on 36 utterances of the validation split; the test split is never looked at before scoring"
     )
-    assert "; alternate: 5 epochs, the first 300 training mixtures, 100 times" in told["stages at this scale"]
     smoke = plan(folder).tables["table3"].spec["footer"]
     assert "best of at most 1 validation by loss" in smoke["selection"]
-    assert smoke["stages at this scale"].startswith("pretrain_fcrn: 1 epoch; ")
 
 
 def test_footers_tell_segments_from_whole_utterances(folder: Path) -> None:
@@ -269,7 +268,7 @@ def test_footers_tell_segments_from_whole_utterances(folder: Path) -> None:
 
 def test_footers_of_one_kind_of_stage(folder: Path) -> None:
     found = build_plan(load_config(folder), "two_stage", "demo", "builtin", Store(folder.parent / "results"))
-    told = next(iter(found.tables.values())).spec["footer"]
+    told = found.tables["pesq"].spec["footer"]
     assert ", steps of 16 x 3 s, 1 seed, " in told["amounts"]
     assert told["selection"].startswith("best of 4 validations by ")
     assert "; all on" not in told["selection"]

@@ -25,8 +25,8 @@ LABELS = [
 ]
 
 
-def rows(labels) -> list[Row]:
-    return [Row(label=label) for label in labels]
+def rows(labels, complexity: str = "") -> list[Row]:
+    return [Row(label=label, complexity=complexity) for label in labels]
 
 
 def test_pesq_table_of_source_000():
@@ -72,9 +72,12 @@ def test_complexity_table_of_source_000():
         rows=["Stage1", "Stage2", "Two-stages"],
     )
     printed = read_published(PUBLISHED / "two_stage_complexity.csv")
-    spec = table_spec(layout, rows=rows(layout.rows), conditions=SNRS, metrics=METRICS, published=printed)
+    study = [*rows(["Noisy"]), *rows(layout.rows, "complexity:c")]
+    spec = table_spec(layout, rows=study, conditions=SNRS, metrics=METRICS, published=printed)
     assert len(spec["published"]) == 6
     assert all("metric" not in column for column in spec["columns"])
+    every_row = table_spec(layout.model_copy(update={"rows": {}}), rows=study, conditions=SNRS, metrics=METRICS)
+    assert [row["label"] for row in every_row["rows"]] == ["Stage1", "Stage2", "Two-stages"], "without Noisy"
 
 
 def test_table_of_source_002():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import contents, item, make_run, make_set, weights_path
+from tiny_runs import accuracy, contents, item, make_run, make_set, weights_path
 
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError, RestartNeeded
@@ -139,7 +139,7 @@ def test_training_lowers_the_loss_and_keeps_the_best(store: Store) -> None:
 
 
 def test_utterances_without_a_score_are_counted(store: Store) -> None:
-    node = make_run(store, validate_by={"metric": item("Accuracy", skip_below=1700)})
+    node = make_run(store, validate_by={"metric": accuracy(skip_below=1700)})
     step.run(node, store)
     assert (report(store, node)["valid_scored"], report(store, node)["valid_total"]) == (2, 3)
 

@@ -140,6 +140,11 @@ def item(cls: str, **params: Any) -> dict[str, Any]:
     return {"type": f"tiny_runs:{cls}", "params": params}
 
 
+def accuracy(**params: Any) -> dict[str, Any]:
+    """The metric that runs are validated by, as a plan describes it."""
+    return {**item("Accuracy", **params), "implementation": "sebench tiny_runs:Accuracy"}
+
+
 def make_set(store: Store, name: str, count: int, seed: int, bad: int | None = None) -> Node:
     """A rendered set of tones in noise; row `bad` holds an infinite sample."""
     node = Node("set", name, {"version": 1, "sample_rate": RATE, "seed": seed, "count": count, "bad": bad})
@@ -198,7 +203,7 @@ def make_run(
         },
         "clip_norm": 1.0,
         "validate_every": 3,
-        "validate_by": {"metric": item("Accuracy")},
+        "validate_by": {"metric": accuracy()},
         "keep": "best",
         "precision": "32-true",
         "threads": 1,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from repo import Repo
 
-from sebench.config.items import registry
+from sebench.config.items import registered
 
 PYPROJECT = """\
 [project]
@@ -105,12 +105,12 @@ def put_on_path(repo: Repo) -> None:
 def in_this_process(repo: Repo) -> Iterator[None]:
     """Let plans that are made in this process find the package; what was found before is looked for again."""
     sys.path.append(str(repo.folder / "outside"))
-    registry.cache_clear()
+    registered.cache_clear()
     try:
         yield
     finally:
         sys.path.remove(str(repo.folder / "outside"))
-        registry.cache_clear()
+        registered.cache_clear()
 
 
 def extend(repo: Repo) -> None:

@@ -46,6 +46,7 @@ STUDY: dict[str, Any] = {
             "batch_size": 2,
             "segment_seconds": 0.5,
             "validations": 1,
+            "warmup_steps": 2,
         }
     },
     "tables": {

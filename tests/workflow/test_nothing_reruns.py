@@ -127,4 +127,4 @@ def test_a_change_back_shows_the_old_tables_again(repo: Repo) -> None:
 def test_a_new_snr_computes_only_that_condition(repo: Repo) -> None:
     repo.change_study(conditions={"snr_db": [0, 5, 10]})
     new = ["mixtures", "render_test", "score_noisy", "enhance", "enhance", "score", "score"]
-    assert sorted(repo.jobs()) == sorted([*new, "table", "table", "publish"])
+    assert sorted(repo.jobs()) == sorted([*new, "table", "publish"])

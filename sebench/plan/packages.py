@@ -1,0 +1,54 @@
+"""Packages of metrics that are not installed: what is computed without them, and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from sebench.artefacts import Node
+from sebench.config import items
+from sebench.config.entries import Config
+from sebench.metrics.base import MissingPackageError, absent, installed, metric_name, metrics_of, missing_package
+from sebench.plan.resolve import metric_in_use
+
+if TYPE_CHECKING:
+    from sebench.plan.plan import Plan
+
+
+def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
+    """Metrics of the study that nothing here computes, with what installs them."""
+    for name in plan.study.entry.metrics:
+        item = items.find("metric", metric_in_use(config, name).entry.type)
+        assert item is not None
+        if not installed(item.package):
+            yield f"{missing_package(name, item.package, item.install)}. Until then its columns are empty"
+        elif config.get("metrics", name).entry.instead and metric_in_use(config, name).name != name:
+            own = items.find("metric", config.get("metrics", name).entry.type)
+            assert own is not None
+            stand_in = metric_in_use(config, name).name
+            yield f"{missing_package(name, own.package, own.install)}. {stand_in} stands in for it, on another scale"
+    for line in _needed(plan.nodes.of_kind("run")):
+        yield f"{line}. Until then nothing can be trained that reads it while training, and `sebench run` refuses"
+
+
+def require(nodes: Iterable[Node]) -> None:
+    """Refuse to start where a run could not end.
+
+    Args:
+        nodes: that are to be made.
+
+    Raises:
+        MissingPackageError: a metric that a run reads while it trains was planned without its package.
+    """
+    needed = list(_needed(node for node in nodes if node.kind == "run"))
+    if needed:
+        raise MissingPackageError("\n".join(needed))
+
+
+def _needed(runs: Iterable[Node]) -> Iterator[str]:
+    """Metrics that runs read while they train, by `select.by` or as labels, and that nothing here computes."""
+    read = {item["type"]: item for run in runs for item in metrics_of(run.spec["stage"]).values()}
+    for type_name, item in read.items():
+        facts = items.find("metric", type_name)
+        if facts is not None and item.get("implementation") == absent(facts.package):
+            yield str(missing_package(metric_name(item), facts.package, facts.install))
