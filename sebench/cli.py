@@ -477,6 +477,11 @@ def main() -> None:
     except SebenchError as error:
         print(f"sebench: {error}", file=sys.stderr)
         sys.exit(1)
+    except (ImportError, MemoryError) as error:
+        if (getattr(error, "name", None) or "").startswith("sebench"):
+            raise
+        print(f"sebench: not possible on this machine: {type(error).__name__}: {error}".strip(": "), file=sys.stderr)
+        sys.exit(1)
     except OSError as error:
         # Of the machine or of a path that a person gave: what it says, and of what, is all that can be acted on.
         told = f"{error.filename or 'reading or writing'}: {error.strerror}" if error.strerror else str(error)

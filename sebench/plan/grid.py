@@ -235,10 +235,9 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
         whole = next((each for each in chain.entry.stages[:index] if each.name == stage.init.get("")), None)
         source = config.get("models", whole.model or model) if whole is not None else named
         if stage.kind == "supervised" and source.name != named.name and source.entry.type != named.entry.type:
-            keys = ("stages", index, "init", "")
-            told = f"{recipe}.{'.'.join(map(str, keys))} (in {study.name}.grid.{block})"
+            told = f"{recipe}.stages.{index}.init (in {study.name}.grid.{block})"
             found = f"the whole of model {named.name!r} starts from model {source.name!r}"
-            yield Problem(chain.where(*keys), told, found, "a stage of the same model")
+            yield Problem(chain.where("stages", index, "init", ""), told, found, "a stage of the same model")
         parts = _startable(stage, items.find("model", named.entry.type))
         given = [(("init", module), module) for module in stage.init]
         for place, module in (*given, *((("freeze", i), module) for i, module in enumerate(stage.freeze))):

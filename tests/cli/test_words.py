@@ -42,6 +42,19 @@ def test_one_line_says_what_is_wrong(words: tuple[str, ...], told: str, place: P
     assert sorted(place.folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("libtorch_cpu.so: failed to map", name="torch._C")])
+def test_a_machine_without_memory(error: Exception, place: Place, command: Command) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sebench.training.find.find_run", fail)
+        code, _, err = command("enhance", place.run.id, "in.wav", "out.wav")
+    assert code == 1
+    assert err.startswith(f"sebench: not possible on this machine: {type(error).__name__}")
+    assert len(err.splitlines()) == 1
+
+
 def test_an_option_may_say_that_there_is_none(place: Place, command: Command) -> None:
     code, _, err = command("run", "two_stage", "--profile", "", "--snakemake=", "-c", "0")
     assert code == 1

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("-c", "0"), "--cores 0: no number of cores; accepted: 1 or more, or 'all'"),
         (("-c", "-3"), "--cores -3: no number of cores; accepted: 1 or more, or 'all'"),
         (("-c", "two"), "--cores two: no number of cores; accepted: 1 or more, or 'all'"),
-        (("-c", ""), "--cores : no number of cores; accepted: 1 or more, or 'all'"),
+        (("-c", ""), "-c: an empty word; accepted: a name or a path"),
         (("-c", "1.5"), "--cores 1.5: no number of cores; accepted: 1 or more, or 'all'"),
         (("--profile", "slrum"), "no Snakemake profile 'slrum'; accepted: slurm; did you mean 'slurm'?"),
         (("--snakemake", "--rerun-incomplet 'x"), '--snakemake "--rerun-incomplet \'x": No closing quotation; '),
