@@ -76,7 +76,7 @@ def _plans(
 ) -> tuple[list[Plan], str | None]:
     from sebench.plan.build import build_plan, warn_of_the_unused
 
-    names = [name.strip() for name in study.split(",")] if study else config.settings.study
+    names = dict.fromkeys(name.strip() for name in study.split(",")) if study else config.settings.study
     chosen = corpus or config.settings.corpus
     plans = [build_plan(config, name, scale or config.settings.scale, chosen, store) for name in names]
     warn_of_the_unused(config)

@@ -14,7 +14,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -91,10 +91,10 @@ def code_hash(module_name: str, name: str) -> str:
     Raises:
         LookupError: there is no such definition.
     """
-    return code_of([f"{module_name}:{name}"]).hash
+    return code_of(f"{module_name}:{name}").hash
 
 
-def code_of(starts: Sequence[str], apart: Iterable[str] = ()) -> Code:
+def code_of(*starts: str, apart: Iterable[str] = ()) -> Code:
     """The code of some definitions; of sebench's own all that they refer to in sebench.
 
     Args:

@@ -305,7 +305,7 @@ def build(description: Mapping[str, Any], kind: str) -> Any:
     item = find(kind, description["type"])
     if item is None:
         found, accepted, near = absent(kind, description["type"])
-        raise ItemError(f"{found}; accepted: {accepted}; nearest: {near or 'none'}")
+        raise ItemError(f"{found}; accepted: {accepted}" + (f"; did you mean {near!r}?" if near else ""))
     if not item.builtin and description.get("code") not in (None, item.code):
         raise ItemError(
             f"{item.path}: the code changed since this was planned (hash {item.code}, planned {description['code']}); "

@@ -63,7 +63,7 @@ def version(algorithm: str) -> int:
 def code(algorithm: Algorithm) -> str:
     """Hash of all code that decides an algorithm's results."""
     starts, apart = ([f"sebench.{place}" for place in places] for places in (algorithm.starts, algorithm.apart))
-    return code_of(starts, apart).hash
+    return code_of(*starts, apart=apart).hash
 
 
 def current() -> dict[str, dict[str, int | str]]:

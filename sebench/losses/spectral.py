@@ -126,6 +126,8 @@ class _SquaredError(SpectralLoss):
     ) -> None:
         super().__init__(bins=bins, window_length=window_length, hop=hop, n_fft=n_fft)
         self.scale, self.floor = scale, floor
+        if scale == "none":
+            self.invariances = tuple(name for name in self.invariances if name != "level")
 
     def scaled(self, error: Tensor, batch: Batch) -> Tensor:
         """The mean squared error `(batch,)` of signals at their own level, as that of the scaled ones."""

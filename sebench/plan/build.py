@@ -203,7 +203,7 @@ def plan_from_settings(settings: Mapping[str, Any], store: Store) -> list[Plan]:
         raise SebenchError("no study is named: `--config study=NAME`, or `study:` in config/config.yaml")
     scale = str(settings.get("scale") or config.settings.scale)
     corpus = settings.get("corpus") or config.settings.corpus
-    plans = [build_plan(config, str(name).strip(), scale, corpus, store) for name in studies]
+    plans = [build_plan(config, name, scale, corpus, store) for name in dict.fromkeys(str(n).strip() for n in studies)]
     warn_of_the_unused(config)
     return plans
 

@@ -20,7 +20,7 @@ def outside_code(nodes: Iterable[Node]) -> Iterator[str]:
     counts: dict[str, list[str]] = defaultdict(list)
     for path in types:
         module, _, cls = path.partition(":")
-        code = code_of(module, cls)
+        code = code_of(f"{module}:{cls}")
         files = {found for name in code.modules if (found := module_path(name)) is not None} | code.files
         for what in (
             *sorted(map(str, files)),

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from sebench.errors import DataError, nearest
+from sebench.errors import DataError, absent
 from sebench.training.predictor_stages import Alternating, PredictorTraining, build_predictor
 from sebench.training.stages import Context, Stage, Supervised, build_model
 
@@ -26,9 +26,7 @@ def build_stage(context: Context) -> Stage:
     """
     kind = context.spec["stage"]["kind"]
     if kind not in STAGES:
-        raise DataError(
-            f"stage kind {kind!r}; accepted: {', '.join(STAGES)}; nearest: {nearest(kind, STAGES) or 'none'}"
-        )
+        raise DataError(absent("stage kind", kind, STAGES))
     return STAGES[kind](context)
 
 

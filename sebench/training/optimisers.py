@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-from sebench.errors import DataError, nearest
+from sebench.errors import DataError, absent
 
 STATE = ("exp_avg", "exp_avg_sq", "step")
 
@@ -112,9 +112,7 @@ def build_optimiser(parameters: Sequence[nn.Parameter], spec: Mapping[str, Any])
     """
     kind = spec["type"]
     if kind not in OPTIMISERS:
-        raise DataError(
-            f"optimiser {kind!r}; accepted: {', '.join(OPTIMISERS)}; nearest: {nearest(kind, OPTIMISERS) or 'none'}"
-        )
+        raise DataError(absent("optimiser", kind, OPTIMISERS))
     params: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in spec.items() if name != "type"
     }

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sebench.errors import DataError, nearest
+from sebench.errors import DataError, absent
 
 
 class Schedule:
@@ -120,8 +120,5 @@ def build_schedule(spec: Mapping[str, Any], steps: int) -> Schedule:
     """
     params = {name: value for name, value in spec.items() if name != "type"}
     if spec["type"] not in SCHEDULES:
-        raise DataError(
-            f"schedule {spec['type']!r}; accepted: {', '.join(SCHEDULES)}; "
-            f"nearest: {nearest(spec['type'], SCHEDULES) or 'none'}"
-        )
+        raise DataError(absent("schedule", spec["type"], SCHEDULES))
     return SCHEDULES[spec["type"]](steps, **params)

@@ -48,7 +48,7 @@ def test_a_machine_without_memory(error: Exception, place: Place, command: Comma
         raise error
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sebench.run.find.find_run", fail)
+        patch.setattr("sebench.enhancement.find.find_run", fail)
         code, _, err = command("enhance", place.run.id, "in.wav", "out.wav")
     assert code == 1
     assert err.startswith(f"sebench: not possible on this machine: {type(error).__name__}")

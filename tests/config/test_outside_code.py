@@ -49,7 +49,7 @@ class Project:
         self.write(f"{module.replace('.', '/')}.py", LOSS.format(imports=imports, use=use))
 
     def code(self, module: str = "my_loss") -> code.Code:
-        return code.code_of([f"{module}:Mine"])
+        return code.code_of(f"{module}:Mine")
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_data_file_above_the_module_in_its_package(project: Project) -> None:
     project.write("mine/__init__.py", "")
     project.loss(use='np.load(HERE.parent / "data" / "basis.bin")', module="mine.losses.own")
     project.write("mine/data/basis.bin", "1")
-    assert [path.name for path in code.code_of(["mine.losses.own:Mine"]).files] == ["basis.bin"]
+    assert [path.name for path in code.code_of("mine.losses.own:Mine").files] == ["basis.bin"]
 
 
 def test_what_sebench_brings_and_the_standard_library_do_not_count(project: Project) -> None:
@@ -175,9 +175,9 @@ def test_what_cannot_be_followed_is_said(project: Project) -> None:
 def test_a_class_that_another_module_hands_on(project: Project) -> None:
     project.loss(module="elsewhere", use="1")
     project.write("front.py", "from elsewhere import Mine\n")
-    before = code.code_of(["front:Mine"]).hash
+    before = code.code_of("front:Mine").hash
     project.loss(module="elsewhere", use="2")
-    assert code.code_of(["front:Mine"]).hash != before
+    assert code.code_of("front:Mine").hash != before
 
 
 def test_nothing_is_imported(project: Project) -> None:

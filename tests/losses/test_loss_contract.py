@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from sebench.config.items import build, registry
+from sebench.config.load import load_config
 from sebench.contracts.loss import (
     CHECKS,
     STFT,
     Check,
     ContractBroken,
+    check_invariances,
     check_optimum,
     check_phase_blind,
     make_batch,
@@ -21,8 +25,10 @@ from sebench.contracts.loss import (
 from sebench.estimate.estimate import Estimate
 from sebench.losses.base import Loss
 from sebench.losses.compose import build_loss
+from sebench.plan.resolve import resolve_loss
 from sebench.signal.stft import Stft
 
+ROOT = Path(__file__).parents[2]
 OTHER_PARAMS = {
     "mag_mse": {"window_length": 512, "hop": 128},
     "complex_mse": {"window_length": 400, "hop": 100, "n_fft": 512},
@@ -90,3 +96,16 @@ def test_verdicts_say_what_fails_and_why() -> None:
     assert found["It is smallest where it says."][0] is False
     assert "phase_blind = True" in next(why for holds, why in found.values() if "phase" in why)
     assert found["One finite float32 value per utterance."] == (True, "")
+
+
+CONFIG = load_config(ROOT / "config", strict=False)
+OWN = [named.name for named in CONFIG.sections["losses"].values() if not named.family]
+SHIPPED = dict.fromkeys(CONFIG.members(name)[i].name for name in OWN for i in (0, -1))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_entries_are_what_their_class_declares(name: str) -> None:
+    """With their own parameters: a declaration may hold for the defaults alone."""
+    loss = with_stand_ins(build_loss(resolve_loss(CONFIG, name).tree))
+    for check in (check_optimum, check_invariances, check_phase_blind):
+        check(loss, make_estimate)
