@@ -467,6 +467,7 @@ def main() -> None:
     """Entry point: errors made for people are printed without a traceback."""
     locales.open_what_is_closed()
     locales.use_utf8()
+    locales.go_on_unread()
     locales.print_what_can_be_shown()
     try:
         _refuse_empty_words(sys.argv[1:])

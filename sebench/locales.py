@@ -35,6 +35,37 @@ def open_what_is_closed() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
+class _Unread(TextIOWrapper):
+    """An output whose reader may go (`| head`): what comes then goes nowhere, and the work goes on."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            self._drop()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self._drop()
+
+    def _drop(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+
+
+def go_on_unread() -> None:
+    """Let the reader of the output or of the errors go: a run that is piped into `head` must not leave its jobs."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") and isinstance(stream, TextIOWrapper):
+            encoding, errors, by_line = stream.encoding, stream.errors, stream.line_buffering
+            setattr(sys, name, _Unread(stream.detach(), encoding, errors, line_buffering=by_line))
+
+
 def use_utf8() -> None:
     """Start this command anew in Python's UTF-8 mode where the locale has another encoding.
 

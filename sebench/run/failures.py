@@ -10,6 +10,19 @@ from pathlib import Path
 _HEAD = re.compile(r"^\s*Error in (rule|group) (\S+):$")
 _LOG = re.compile(r"^\s*log: (.+?)(?: \(check log file\(s\) for error details\))?$")
 _JOB = re.compile(r"^\s*jobid: (\d+)$")
+#: What does not belong to an error any more.
+_AFTER = (
+    "[",
+    "Trying to restart",
+    "Select jobs",
+    "Removing",
+    "Shutting down",
+    "Exiting because",
+    "Complete log",
+    "failed for good:",
+    "the disk of ",
+    "a table of what there is",
+)
 _FINISHED = re.compile(r"^Finished jobid: (\d+) ", re.MULTILINE)
 _MESSAGE = re.compile(r"^\s*message: (.+?)(?:For further error details.*)?$")
 
@@ -82,7 +95,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str, str, list[str]]]:
             continue
         block = []
         for following in lines[index + 1 :]:
-            if _HEAD.match(following) or following.startswith(("[", "Trying to restart", "Select jobs", "Removing")):
+            if _HEAD.match(following) or following.startswith(_AFTER):
                 break
             block.append(following)
         yield head[1], head[2], block

@@ -67,3 +67,14 @@ def test_closed_outputs(closed: str, place: Place) -> None:
     told = subprocess.run(words, cwd=place.folder, capture_output=True, text=True)
     assert told.returncode == 0
     assert not told.stderr
+
+
+def test_a_reader_that_goes(place: Place) -> None:
+    """What it leaves unread is more than a pipe holds, and was begun before it went."""
+    code = (
+        "from sebench import cli, locales; cli.app = lambda **_: [print('x' * 99, flush=True) for _ in range(9999)]; "
+    )
+    words = f"({sys.executable} -c \"{code}cli.main(); print('whole')\"; echo status $? >&2) | head -1"
+    told = subprocess.run(["sh", "-c", words], cwd=place.folder, capture_output=True, text=True)
+    assert told.stderr == "status 0\n"
+    assert told.stdout == "x" * 99 + "\n"

@@ -50,6 +50,16 @@ def test_what_a_later_try_finished_did_not_fail(tmp_path: Path) -> None:
     assert [failure.what for failure in failures(healed)] == ["enhance two-0123456789"]
 
 
+def test_what_the_driver_says_at_the_end_is_no_part_of_the_last_error(tmp_path: Path) -> None:
+    end = (
+        "Exiting because a job execution failed.\nfailed for good:\n  mixtures b\n    log: {folder}/b.log\n      last\n"
+    )
+    (last,) = failures(
+        ("Error in rule mixtures:\n    jobid: 1\n    log: {folder}/a.log\n" + end).format(folder=tmp_path)
+    )
+    assert [path.name for path in last.logs] == ["a.log"]
+
+
 def test_a_log_without_errors() -> None:
     assert failures("rule train:\n    log: a.log\nFinished jobid: 6 (Rule: train)\n") == []
 
