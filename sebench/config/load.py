@@ -14,7 +14,7 @@ from sebench.config.entries import SECTIONS, Config, Named
 from sebench.config.explain import explain, in_words, shown
 from sebench.config.references import check_references
 from sebench.config.yaml_lines import Document, Location, load
-from sebench.errors import ConfigError, Problem
+from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.files import expanded as expanded_path
 from sebench.files import visible
 from sebench.names import ACCEPTED, is_name
@@ -62,11 +62,18 @@ def load_config(folder: Path | str = "config", *, strict: bool = True) -> Config
 
 def _search(settings: schema.Settings, document: Document) -> Iterator[Problem]:
     """Put the folders of `python_path` on the module search path."""
+    usable = []
     for index, folder in enumerate(settings.python_path):
-        if not own_code.resolved(folder).is_dir():
+        try:
+            found = "" if own_code.resolved(folder).is_dir() else f"no folder {folder!r}"
+        except SebenchError as error:
+            found = str(error)
+        if found:
             where = document.where(("python_path", index))
-            yield Problem(where, f"python_path.{index}", f"no folder {folder!r}", "a folder with Python modules")
-    own_code.extend(settings.python_path)
+            yield Problem(where, f"python_path.{index}", found, "a folder with Python modules")
+        else:
+            usable.append(folder)
+    own_code.extend(usable)
 
 
 def _read_section(folder: Path, section: str, entries: dict[str, Named]) -> Iterator[tuple[str, Problem]]:

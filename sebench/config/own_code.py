@@ -12,12 +12,18 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from sebench.files import expanded
+
 _ADDED: list[str] = []
 
 
 def resolved(folder: str) -> Path:
-    """A configured folder, with `~` and variables, relative to the working folder."""
-    return Path(os.path.expandvars(folder)).expanduser().absolute()
+    """A configured folder, with `~` and variables, relative to the working folder.
+
+    Raises:
+        SebenchError: a variable is not set, or there is no home folder.
+    """
+    return expanded(folder, "folder").absolute()
 
 
 def extend(folders: Iterable[str | Path]) -> None:
