@@ -712,6 +712,6 @@ def test_modules_of_ones_own_that_are_wrong(folder: Path, tmp_path: Path, source
 def test_a_python_path_that_is_no_folder(folder: Path) -> None:
     settings = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(f"{settings}python_path: [nowhere_at_all, $NOWHERE/x]\n")
-    told = r"config\.yaml:\d+: python_path\.0: no folder 'nowhere_at_all'(.|\n)*python_path\.1: .*variable \$NOWHERE is not"
+    told = r"config\.yaml:\d+: python_path\.0: no folder 'nowhere_at_all'(.|\n)*python_path\.1: .*\$NOWHERE is not set"
     with pytest.raises(ConfigError, match=told):
         load_config(folder)
