@@ -175,11 +175,19 @@ def _pairs(settings: dict[str, str]) -> list[str]:
 
 
 def unlock(settings: dict[str, str]) -> None:
-    """Remove the lock of a Snakemake that was killed."""
+    """Remove the lock of a Snakemake that was killed.
+
+    Raises:
+        SebenchError: it cannot be removed; says what Snakemake said.
+    """
     locks = Path(".snakemake/locks")
-    if locks.is_dir() and any(locks.iterdir()):
-        command = [sys.executable, "-m", "snakemake", "--config", *_pairs(settings), "--unlock"]
-        subprocess.run(command, capture_output=True, check=False)
+    command = [sys.executable, "-m", "snakemake", "--config", *_pairs(settings), "--unlock"]
+    for _ in range(3):  # what killed Snakemake may kill this one too, and nobody after us would know of the lock
+        if not (locks.is_dir() and any(locks.iterdir())):
+            return
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SebenchError(f"the lock of a Snakemake that was killed stays in {locks}: {done.stderr.strip()[-500:]}")
 
 
 def _clear_up(store: Store, settings: dict[str, str]) -> None:

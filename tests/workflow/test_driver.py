@@ -12,6 +12,7 @@ import pytest
 from machines import without_hard_links
 
 from sebench.artefacts import Node, Store
+from sebench.errors import SebenchError
 from sebench.process.once import read_record, remove_record
 from sebench.run import driver
 
@@ -87,6 +88,7 @@ import sys, threading
 from pathlib import Path
 from sebench.run import driver
 from sebench.artefacts import Node, Store
+from sebench.errors import SebenchError
 print("ready", flush=True)
 sys.stdin.readline()
 try:
@@ -155,3 +157,27 @@ def test_without_a_terminal_silence_is_broken(
         f"0/1 at work: complexity {node.stem}",
         f"1/1 complexity {node.stem}",
     ]
+
+
+def test_a_lock_goes_although_the_first_try_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lock = tmp_path / ".snakemake/locks/0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    tries = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        tries.append(command)
+        if len(tries) == 2:
+            lock.unlink()
+        return subprocess.CompletedProcess(command, -9 if len(tries) == 1 else 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    driver.unlock({})
+    assert len(tries) == 2
+    lock.touch()
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", "no rights")
+    )
+    with pytest.raises(SebenchError, match=r"the lock of a Snakemake that was killed stays in .*: no rights"):
+        driver.unlock({})
