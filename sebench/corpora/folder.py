@@ -161,13 +161,16 @@ def _split_folders(folder: Path, word: str, paths: Sequence[Path]) -> dict[str, 
     """Folder -> split, none where speakers, kinds or rooms are to be dealt.
 
     Raises:
-        DataError: some folders look like splits and others do not, or the splits lie deeper: that is not to be guessed.
+        DataError: some folders look like splits and others do not, two look like the same one, or the splits lie
+            deeper: that is not to be guessed.
     """
     first = sorted({path.parts[0] for path in paths if len(path.parts) > 1})
     found = names.splits_of(first)
+    siblings = [] if found else names.siblings_of(first)
+    found |= dict(siblings)
     if not found:
-        deeper = {name for path in paths for name in path.parts[1:-1]}
-        splits = names.splits_of(sorted(deeper))
+        deeper = sorted({name for path in paths for name in path.parts[1:-1]})
+        splits = names.splits_of(deeper) or dict(names.siblings_of(deeper))
         if len(set(splits.values())) > 1:
             raise DataError(
                 f"{folder}: its folders {', '.join(first[:4])} hold folders that look like splits "
@@ -181,6 +184,11 @@ def _split_folders(folder: Path, word: str, paths: Sequence[Path]) -> dict[str, 
             f"{folder}: {', '.join(found)} look like folders of splits, {', '.join(others[:4])} do not; accepted: "
             f"{folder.name}/SPLIT/{word}/ with SPLIT one of {', '.join(SPLITS)} (dev, eval, ... are known too), or "
             f"{folder.name}/{word}/ with names that look like no split"
+        )
+    if len(set(found.values())) < len(siblings):
+        raise DataError(
+            f"{folder}: {', '.join(found)} look like folders of splits, and which is which is not clear; accepted: one "
+            f"for each of {', '.join(SPLITS)}, with names that differ in that word alone (clean_train, clean_test)"
         )
     return found
 

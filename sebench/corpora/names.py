@@ -80,6 +80,43 @@ def splits_of(folders: Iterable[str]) -> dict[str, str]:
     return {**perhaps, **found} if len({*found.values(), *perhaps.values()}) > 1 else found
 
 
+def siblings_of(folders: Iterable[str]) -> list[tuple[str, str]]:
+    """Folders and their splits, of those that are one name but for the word of the split, wherever it stands.
+
+    Two letters count beside a longer word. Folders of several splits that all have such a word, and differ in more, are
+    told without a split. What comes twice, a folder or a split, is not clear.
+
+    >>> siblings_of(["clean_train", "clean_test", "train_station"])
+    [('clean_test', 'test'), ('clean_train', 'train')]
+    >>> siblings_of(["vctk_train", "libri_test"])
+    [('libri_test', ''), ('vctk_train', '')]
+    """
+    names = sorted(set(folders))
+    alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[str, str]]] = {}
+    whole: set[tuple[str, str]] = set()
+    for name in names:
+        words = _parts(name)
+        for place, word in enumerate(words):
+            split = _named(word, HABITS)
+            whole |= {(name, split)} if split else set()
+            if found := split or _named(word, SHORT):
+                alike.setdefault((words[:place], words[place + 1 :]), []).append((name, found))
+    told = {pair for some in alike.values() if _differ(some) and not whole.isdisjoint(some) for pair in some}
+    unclear = _differ(whole) and {name for name, _ in whole} == set(names)
+    return sorted(told) or [(name, "") for name in names if unclear]
+
+
+def _differ(pairs: Iterable[tuple[str, str]]) -> bool:
+    return len({split for _, split in pairs}) > 1
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Words, also of trainA and cleanTrain, without numbers and their units: 100h, 28spk."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    found = re.findall(r"(\d*)([^\W\d_]+)", key(apart))
+    return tuple(word for number, word in found if not number or _named(word, HABITS))
+
+
 def _words(name: str) -> list[str]:
     """Letters between anything else; a name without letters is one empty word."""
     words = re.findall(r"[^\W\d_]+", key(name)) or [""]

@@ -143,8 +143,9 @@ def _said_of_files(reader: Reader) -> list[str]:
             lines.append(f"Made equally long in {corpus.stem}: {text}")
         path = store.outputs(corpus)["rejected.json"]
         if path.exists() and (count := len(read_json(path))):
+            files = "1 file" if count == 1 else f"{count} files"
             where = path.relative_to(store.root).as_posix()
-            lines.append(f"Left out of {corpus.stem}: {count} files, listed with reasons in {where}")
+            lines.append(f"Left out of {corpus.stem}: {files}, listed with reasons in {where}")
     return lines
 
 

@@ -45,6 +45,9 @@ def test_said_of_files_are_counted_with_the_place_of_the_list(store: Store):
     assert _said_of_files(Reader(table, store, partial=True)) == [
         f"Left out of {lossy.stem}: 3 files, listed with reasons in corpora/{lossy.stem}/rejected.json"
     ]
+    write_json(place, [{"path": "a.wav", "reason": "silent"}])
+    (line,) = _said_of_files(Reader(table, store, partial=True))
+    assert line.startswith(f"Left out of {lossy.stem}: 1 file, listed")
 
 
 def test_what_another_corpus_gives_to_training_is_not_tested(store: Store, tmp_path: Path):

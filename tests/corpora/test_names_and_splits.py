@@ -12,7 +12,7 @@ from small_corpora import make_dns_challenge, make_folder_corpus, make_voicebank
 
 from sebench.corpora.folder import Folder
 from sebench.corpora.lists import inside, text_of
-from sebench.corpora.names import splits_of
+from sebench.corpora.names import siblings_of, splits_of
 from sebench.corpora.separation import separation_problems
 from sebench.corpora.voicebank_demand import VoiceBankDemand
 from sebench.errors import DataError
@@ -30,6 +30,14 @@ from sebench.errors import DataError
         ("trainset_28spk_wav", "val", "testset_wav"),
         ("si_tr_s", "si_dt_05", "si_et_05"),
         ("_train", "development", "evaluation"),
+        ("clean_train", "clean_valid", "clean_test"),
+        ("en_train", "en_dev", "en_test"),
+        ("vctk-train-wav", "vctk-val-wav", "vctk-test-wav"),
+        ("trainA", "valA", "testA"),
+        ("trainData", "devData", "evalData"),
+        ("VCTKTrain", "VCTKDev", "VCTKTest"),
+        ("speech_tr", "speech_cv", "speech_tt"),
+        ("clean_trainset_28spk_wav", "clean_devset_2spk_wav", "clean_testset_wav"),
     ],
 )
 def test_habits_of_the_field_are_splits(tmp_path: Path, folders: tuple[str, str, str]):
@@ -58,7 +66,54 @@ def test_names_of_speakers_and_kinds_are_none(folders: tuple[str, ...], splits: 
     assert set(splits_of(folders)) == splits
 
 
-@pytest.mark.parametrize("names", [("dev", "ann", "bob", "cas"), ("tr", "te", "ann", "bob"), ("train", "bus", "cafe")])
+KINDS = (
+    "metro bus cafe street car station street_car street_traffic airport_terminal "
+    "car_engine babble_bar baby_cry clock_tick dog exercise_bike farm_animals film_projector playground_children"
+)
+
+
+@pytest.mark.parametrize("more", ["train_station train_ride", "test_bench", "street_train metro_train", "TrainStation"])
+def test_a_train_among_kinds_of_noise_is_no_split(tmp_path: Path, more: str):
+    kinds = sorted(f"{KINDS} {more}".split())
+    for kind in kinds:
+        write_audio(tmp_path / f"noise/{kind}/0.wav")
+    assert splits_of(kinds) == {}
+    assert siblings_of(kinds) == []
+    assert sorted(name for names in Folder().dealt(tmp_path).values() for name in names) == kinds
+
+
+@pytest.mark.parametrize("names", [("cv_tr", "cv_et", "cv_de"), ("voice_tr", "voice_et"), ("ann_te", "bob_tr")])
+def test_two_letters_alone_are_no_split(names: tuple[str, ...]):
+    assert splits_of(names) == {}
+    assert siblings_of(names) == []
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("clean_test", "clean_train", "noisy_test", "noisy_train"),
+        ("clean_test", "clean_train_1", "clean_train_2"),
+        ("x_dev_test", "x_dev_train", "x_test_train"),
+        ("libri_test", "vctk_train"),
+    ],
+)
+def test_splits_that_are_not_clear_are_refused_by_name(tmp_path: Path, names: tuple[str, ...]):
+    for name in names:
+        write_audio(tmp_path / f"speech/{name}/ann/0.wav")
+    with pytest.raises(DataError, match=rf"speech: {', '.join(names)} look like .*, and which is which is not clear"):
+        Folder().dealt(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("dev", "ann", "bob", "cas"),
+        ("tr", "te", "ann", "bob"),
+        ("train", "bus", "cafe"),
+        ("clean_train", "clean_test", "ann"),
+        ("test", "clean_train", "clean_valid"),
+    ],
+)
 def test_some_splits_among_speakers_are_refused_by_name(tmp_path: Path, names: tuple[str, ...]):
     for name in names:
         write_audio(tmp_path / f"speech/{name}/0.wav")
@@ -66,9 +121,10 @@ def test_some_splits_among_speakers_are_refused_by_name(tmp_path: Path, names: t
         Folder().build(tmp_path, tmp_path, 1)
 
 
-def test_splits_below_another_folder_are_refused(tmp_path: Path):
+@pytest.mark.parametrize("splits", [("train-clean-100", "test-clean"), ("clean_train", "clean_test")])
+def test_splits_below_another_folder_are_refused(tmp_path: Path, splits: tuple[str, ...]):
     for group in ("libri", "vctk", "other"):
-        for split in ("train-clean-100", "test-clean"):
+        for split in splits:
             write_audio(tmp_path / f"speech/{group}/{split}/19/0.wav")
     with pytest.raises(DataError, match=r"speech: its folders libri.* hold folders that look like splits"):
         Folder().build(tmp_path, tmp_path, 1)

@@ -65,6 +65,23 @@ def flac_with_total(samples: int) -> bytes:
     return bytes(data)
 
 
+ID3 = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)  # a tag of 10 bytes
+
+
+def mp3_without_header() -> bytes:
+    """Its first frame, which says how many follow, is cut off: 72 bytes of each kbit/s, at 16 kHz."""
+    data = encoded("MP3")
+    return data[72 * (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96)[data[2] >> 4] // 16 :]
+
+
+TWO_STREAMS: dict[str, Callable[[], bytes]] = {
+    "two.ogg": lambda: encoded("OGG") + encoded("OGG"),
+    "twice.ogg": lambda: 2 * encoded("OGG"),
+    "two.mp3": lambda: 2 * encoded("MP3"),
+    "two_tagged.mp3": lambda: 2 * (ID3 + encoded("MP3") + b"TAG" + bytes(125)),
+    "tag_between.mp3": lambda: encoded("MP3") + ID3 + mp3_without_header(),
+}
+
 DAMAGED: dict[str, Callable[[], bytes]] = {
     "half.wav": lambda: half("WAV"),
     "more.wav": lambda: wav_with_size(4 * SAMPLES),
@@ -80,6 +97,8 @@ DAMAGED: dict[str, Callable[[], bytes]] = {
     "half.mp3": lambda: half("MP3"),
     "gap.mp3": lambda: with_gap("MP3"),
     "threefold.mp3": lambda: mp3_with_frames(3),
+    "more_frames.mp3": lambda: encoded("MP3") + mp3_without_header(),
+    **TWO_STREAMS,
 }
 
 
@@ -98,6 +117,30 @@ def test_what_is_not_all_there_is_refused_by_name(tmp_path: Path, name: str):
 
     with pytest.raises(DataError, match=name):
         block_by_block()
+
+
+@pytest.mark.parametrize("name", TWO_STREAMS)
+def test_a_second_stream_is_refused_by_name(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(TWO_STREAMS[name]())
+    with pytest.raises(DataError, match=rf"{name}: holds a second stream, from byte \d+ on"):
+        decode(tmp_path / name)
+
+
+def test_frames_of_an_mp3_that_are_not_decoded_are_told(tmp_path: Path):
+    (tmp_path / "x.mp3").write_bytes(encoded("MP3") + mp3_without_header())
+    with pytest.raises(DataError, match=rf"x\.mp3: holds \d+ frames of 576 samples, and {SAMPLES} samples can be"):
+        decode(tmp_path / "x.mp3")
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_one_mp3_with_tags_around_it_is_whole(tmp_path: Path, rate: int, mode: str):
+    out = io.BytesIO()
+    samples = 0.1 * np.random.default_rng(0).standard_normal((SAMPLES, 2))
+    soundfile.write(out, samples, rate, format="MP3", bitrate_mode=mode)
+    cover = b"APETAGEX" + np.random.default_rng(1).bytes(100_000)
+    (tmp_path / "x.mp3").write_bytes(ID3 + out.getvalue() + cover + b"TAG" + bytes(125))
+    assert len(decode(tmp_path / "x.mp3").samples) == SAMPLES
 
 
 def test_no_pipe_or_device_is_opened(tmp_path: Path):
