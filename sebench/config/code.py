@@ -284,20 +284,23 @@ def _data_files(owner: Module, part: ast.AST, names: Mapping[str, ast.expr]) -> 
     for text in dict.fromkeys(_literals(part, names)):
         for folder in folders:
             path = folder / text
-            try:
-                there = path.is_file() and path.suffix not in (".py", ".pyc")
-            except (OSError, ValueError):  # a text that is no path
-                there = False
-            if there:
+            if _is_file(path) and path.suffix not in (".py", ".pyc"):
                 yield path
                 break
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # of a text that is no path, such as a long docstring
+        return False
 
 
 def _literals(part: ast.AST, names: Mapping[str, ast.expr]) -> Iterator[str]:
     """Texts that may be paths: each alone, and those that are joined by `/` or as arguments of one call."""
     for node in ast.walk(part):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            parts = [node.value.lstrip("/") if not Path(node.value).is_file() else node.value]
+            parts = [node.value.lstrip("/") if not _is_file(Path(node.value)) else node.value]
         elif isinstance(node, ast.Call):
             whole = [node] if _last(node.func) in PATHS else node.args
             parts = [piece for arg in whole for piece in _pieces(arg, names) if piece is not None]

@@ -211,6 +211,11 @@ def test_files_by_names_made_at_run_time_are_said(project: Project, call: str) -
     assert project.code().unseen == {call.removeprefix("sorted(").removesuffix(")" if "sorted" in call else "")}
 
 
+def test_a_long_text_is_no_file(project: Project) -> None:
+    project.loss("import json", f'json.loads("{"long " * 2000}")')
+    assert project.code().files == set()
+
+
 def test_what_opens_no_file_of_unknown_name_is_not_said(project: Project) -> None:
     project.loss("import pickle", "json.load(batch), pickle.load(batch), open('given.txt'), batch.load(1)")
     assert project.code().unseen == set()
