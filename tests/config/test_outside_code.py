@@ -254,6 +254,13 @@ def test_a_class_that_another_module_hands_on(project: Project) -> None:
     assert code.code_of("front:Mine").hash != before
 
 
+def test_modules_that_import_all_of_each_other(project: Project) -> None:
+    project.write("one.py", "from two import *\n")
+    project.write("two.py", "from one import *\n\n\ndef scale(x):\n    return x\n")
+    project.loss("from one import scale, missing", "scale(1) + missing")
+    assert project.code().modules == {"my_loss", "two"}
+
+
 def test_nothing_is_imported(project: Project) -> None:
     project.write("helper_mod.py", "raise SystemExit\n\n\ndef scale(x):\n    return x\n")
     project.loss("from helper_mod import scale", "scale(1)")
