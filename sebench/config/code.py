@@ -1,8 +1,9 @@
 """What an item's code really is: everything it refers to, as one hash, however far and in whatever file.
 
-Of an item from outside that is: definitions in all modules that are no part of an installed distribution, data files
-that lie beside them and are named by a literal, and the versions of distributions that sebench does not bring. The
-standard library, sebench itself and what sebench requires are in the provenance. Nothing is imported.
+Of an item from outside that is: definitions in all modules that are no part of an installed distribution, with what
+decorators of one's own register beside them, data files that lie beside them and are named by literals, and the
+versions of distributions that sebench does not bring. The standard library, sebench itself and what sebench requires
+are in the provenance. Nothing is imported.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -64,6 +65,15 @@ INFRASTRUCTURE = frozenset(
         "process.workers",
     )
 )
+
+#: Functions that make no other path of what they are given.
+PATHS = frozenset(
+    {"Path", "PurePath", "join", "joinpath", "dirname", "abspath", "realpath", "resolve", "absolute", "str"}
+)
+#: Functions that open a file, by their last name; what they are called on is the path where that is no module.
+OPENERS = frozenset({"open", "loadtxt", "genfromtxt", "read_csv", "read_text", "read_bytes"})
+#: Those that look for files.
+FINDERS = frozenset({"glob", "iglob", "rglob"})
 
 
 @dataclass
@@ -120,6 +130,7 @@ class _Walk:
         self.apart = apart
         self.code = Code()
         self.parts: dict[tuple[str, str], str] = {}
+        self.registering: set[str] = set()
         self.queue: list[tuple[Module, str]] = []
 
     def of(self, starts: Iterable[str]) -> Code:
@@ -146,6 +157,10 @@ class _Walk:
             return
         if self.package == OWN:
             statement = quiet(statement)
+        for module in {each.name: each for each in (where, owner)}.values():
+            if self.package != OWN and self._own(module.name) and module.name not in self.registering:
+                self.registering.add(module.name)
+                self.queue.extend((module, name) for name in module.definitions if self._registered(module, name))
         self.code.modules.add(owner.name)
         self.parts[place] = normalised(statement)
         self._refer(owner, statement)
@@ -154,6 +169,17 @@ class _Walk:
         for number, more in enumerate(further(owner, what), 1):
             self.parts[owner.name, f"{what} #{number}"] = normalised(more)
             self._refer(owner, more)
+
+    def _registered(self, owner: Module, name: str) -> bool:
+        """Whether a definition has a decorator of somebody's own, which may keep it where others find it."""
+        for decorator in getattr(owner.definitions[name], "decorator_list", []):
+            words = dotted(decorator.func if isinstance(decorator, ast.Call) else decorator)
+            if not words or words[0] in owner.definitions:
+                return True
+            found = None if words[0] in owner.imports else lookup(owner, words[0])
+            if self._own(found[0].name if found else owner.imports.get(words[0], ("", None))[0]):
+                return True
+        return False
 
     def _imported(self, target: Imported | None) -> None:
         """A name that stands for a module, or for something in one whose source cannot be read."""
@@ -181,8 +207,10 @@ class _Walk:
             elif isinstance(node, ast.Call):
                 self._call(node)
         if self.package != OWN:
-            for path in _data_files(owner, statement):
+            names = _assigned(owner, statement)
+            for path in _data_files(owner, statement, names):
                 self._file(path, path.name)
+            self.code.unseen.update(_opened_unseen(owner, statement, names, local))
 
     def _attribute(self, local: Mapping[str, Imported], words: list[str]) -> None:
         if words and words[0] in local and self._follows(local[words[0]][0]):
@@ -216,17 +244,26 @@ class _Walk:
     def _follows(self, name: str) -> bool:
         """Whether definitions of that module count themselves; notes the distribution that it counts by otherwise."""
         top = name.partition(".")[0]
-        if top == self.package:
-            return top != OWN or name not in INFRASTRUCTURE
+        if top == OWN == self.package:
+            return name not in INFRASTRUCTURE
+        if self._own(name):
+            return True
         if self.package == OWN or top == OWN or not top or top in sys.stdlib_module_names:
             return False
-        where = _place(top)
-        if where is None or not _installed(where):
-            return where is not None
-        for distribution in _distributions(top):
+        for distribution in _distributions(top) if _place(top) is not None else ():
             self.code.packages.add(distribution)
             self.parts["distribution", distribution.partition(" ")[0]] = distribution
         return False
+
+    def _own(self, name: str) -> bool:
+        """Whether a module is of the item's package, or of no installed distribution."""
+        top = name.partition(".")[0]
+        if top == self.package:
+            return True
+        if self.package == OWN or top == OWN or not top or top in sys.stdlib_module_names:
+            return False
+        where = _place(top)
+        return where is not None and not _installed(where)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -241,30 +278,34 @@ def _file_hash(path: Path, _size: int, _changed: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _data_files(owner: Module, statement: ast.stmt) -> Iterator[Path]:
-    """Files that a literal in a statement names, from the module's folder or one above it in its package."""
+def _data_files(owner: Module, part: ast.AST, names: Mapping[str, ast.expr]) -> Iterator[Path]:
+    """Files that literals in a part of a module name, from the module's folder or one above it in its package."""
     folders = [*owner.path.parents][: len(owner.package.split(".")) + 1 if owner.package else 1]
-    for text in dict.fromkeys(_literals(statement)):
+    for text in dict.fromkeys(_literals(part, names)):
         for folder in folders:
             path = folder / text
-            try:
-                there = path.is_file() and path.suffix not in (".py", ".pyc")
-            except (OSError, ValueError):  # a text that is no path
-                there = False
-            if there:
+            if _is_file(path) and path.suffix not in (".py", ".pyc"):
                 yield path
                 break
 
 
-def _literals(statement: ast.stmt) -> Iterator[str]:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # of a text that is no path, such as a long docstring
+        return False
+
+
+def _literals(part: ast.AST, names: Mapping[str, ast.expr]) -> Iterator[str]:
     """Texts that may be paths: each alone, and those that are joined by `/` or as arguments of one call."""
-    for node in ast.walk(statement):
+    for node in ast.walk(part):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            parts = [node.value.lstrip("/") if not Path(node.value).is_file() else node.value]
+            parts = [node.value.lstrip("/") if not _is_file(Path(node.value)) else node.value]
         elif isinstance(node, ast.Call):
-            parts = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            whole = [node] if _last(node.func) in PATHS else node.args
+            parts = [piece for arg in whole for piece in _pieces(arg, names) if piece is not None]
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            parts = _joined(node)
+            parts = [piece for piece in _pieces(node, names) if piece is not None]
         else:
             continue
         text = "/".join(parts)
@@ -272,10 +313,61 @@ def _literals(statement: ast.stmt) -> Iterator[str]:
             yield text
 
 
-def _joined(node: ast.expr) -> list[str]:
+def _assigned(owner: Module, statement: ast.stmt) -> dict[str, ast.expr]:
+    """Names that stand for one expression, in a statement or at the top level of its module."""
+    found: dict[str, ast.expr] = {}
+    for part in (*owner.definitions.values(), *ast.walk(statement)):
+        targets = part.targets if isinstance(part, ast.Assign) else [getattr(part, "target", None)]
+        value = part.value if isinstance(part, (ast.Assign, ast.AnnAssign)) else None
+        if value is not None and len(targets) == 1 and isinstance(targets[0], ast.Name):
+            found[targets[0].id] = value
+    return found
+
+
+def _pieces(node: ast.expr, names: Mapping[str, ast.expr]) -> Sequence[str | None]:
+    """What a path expression joins, from the module's folder on; None for what only running it tells."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.Name):
+        if node.id in names:
+            return _pieces(names[node.id], {name: value for name, value in names.items() if name != node.id})
+        return [] if node.id == "__file__" else [None]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return [*_joined(node.left), *_joined(node.right)]
-    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+        return [*_pieces(node.left, names), *_pieces(node.right, names)]
+    if isinstance(node, ast.Subscript):
+        return _pieces(node.value, names)
+    if isinstance(node, ast.Attribute) and node.attr in ("parent", "parents"):
+        return _pieces(node.value, names)[:-1]
+    if isinstance(node, ast.Call):
+        words, last = dotted(node.func), _last(node.func)
+        if last in PATHS:
+            method = isinstance(node.func, ast.Attribute) and (not words or words[0] in names)
+            on = _pieces(node.func.value, names) if method and isinstance(node.func, ast.Attribute) else []
+            found = [*on, *(piece for arg in node.args for piece in _pieces(arg, names))]
+            return found[:-1] if last == "dirname" else found
+    return [None]
+
+
+def _last(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else (dotted(function) or [""])[-1]
+
+
+def _opened_unseen(
+    owner: Module, statement: ast.stmt, names: Mapping[str, ast.expr], local: Mapping[str, Imported]
+) -> Iterator[str]:
+    """Calls that open files by names that are made at run time."""
+    for call in _referring(statement):
+        if not isinstance(call, ast.Call):
+            continue
+        last, words = _last(call.func), dotted(call.func)
+        base = local[words[0]][0].partition(".")[0] if words and words[0] in local else ""
+        if last in FINDERS:
+            yield ast.unparse(call)
+        elif last in OPENERS or (last == "load" and base in ("numpy", "torch")):
+            on = call.func.value if isinstance(call.func, ast.Attribute) and not base else None
+            path = on or next(iter([*call.args, *(word.value for word in call.keywords)]), None)
+            if path is not None and None in _pieces(path, names) and not any(_data_files(owner, path, names)):
+                yield ast.unparse(call)
 
 
 # Where modules come from

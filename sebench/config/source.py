@@ -198,14 +198,17 @@ def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 def lookup(module: Module, name: str) -> tuple[Module, ast.stmt] | None:
     """Where a top-level name of `module` is defined, following imports."""
-    seen = set()
+    return _lookup(module, name, set())
+
+
+def _lookup(module: Module, name: str, seen: set[tuple[str, str]]) -> tuple[Module, ast.stmt] | None:
     current: Module | None = module
     while current is not None and (current.name, name) not in seen:
         seen.add((current.name, name))
         if name in current.definitions:
             return current, current.definitions[name]
         if name not in current.imports:
-            starred = (lookup(other, name) for base in current.stars if (other := read_module(base)) is not None)
+            starred = (_lookup(other, name, seen) for base in current.stars if (other := read_module(base)) is not None)
             return next((found for found in starred if found is not None), None)
         target, attribute = current.imports[name]
         if attribute is None:

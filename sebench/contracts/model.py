@@ -2,7 +2,7 @@
 
 A check returns an empty string, or the reason why it does not apply, and raises `ContractBroken` with what was found.
 `ESSENTIAL` are those without which the numbers of a run would not mean what its table says; they are made before
-the first training step, and cost tenths of a second. `CHECKS` are all.
+the first training step; a small model costs less than a second, a large one some seconds. `CHECKS` are all.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -34,8 +36,12 @@ EQUAL = 1e-5
 CHUNKS = (1, 37, 641, 130)
 #: Places at which the future begins, this far apart: all phases of a block come near.
 PLACES, APART = 4, 53
+#: The same for a long signal: few, as each call costs.
+LONG_CHUNKS = (4001, 9973, 2503, 12007)
 #: Samples of most signals: no whole number of blocks.
 SAMPLES = 2001
+#: Duration of a causal model's long signal: look-ahead of up to half of it is seen.
+LONG_SECONDS = 2
 
 
 @dataclasses.dataclass
@@ -73,10 +79,27 @@ class Subject:
     @functools.cached_property
     def model(self) -> Model:
         """The model of most checks: shaken, unless it blows up by that, as a recursion may."""
-        shaken = self.fresh()
-        with torch.no_grad():
-            self.shaken = bool(shaken(self.batch(1)).waveform.isfinite().all())
-        return shaken if self.shaken else self.fresh(shaken=False)
+        return self._heard[0]
+
+    @property
+    def long(self) -> tuple[Tensor, Tensor]:
+        """A signal of `LONG_SECONDS` and the output for it; a short one for a model that is not causal.
+
+        Shape:
+            returns `(1, samples)` both.
+        """
+        return self._heard[1:]
+
+    @functools.cached_property
+    def _heard(self) -> tuple[Model, Tensor, Tensor]:
+        for self.shaken in (True, False):
+            model = self.fresh(shaken=self.shaken)
+            signal = self.noise(1, LONG_SECONDS * model.sample_rate if model.causal else SAMPLES, seed=2)
+            with torch.no_grad():
+                output = model(Batch(signal)).waveform
+            if output.isfinite().all():
+                break
+        return model, signal, output
 
     def noise(self, rows: int, samples: int, seed: int = 0) -> Tensor:
         """White noise.
@@ -243,56 +266,74 @@ def check_future(subject: Subject) -> str:
     """The output does not depend on samples of the input that come later than its stated delay."""
     if not subject.model.causal:
         return "it is not causal, and says so"
-    delay = subject.delay
-    samples = 2 * delay + 1200
+    delay, model = subject.delay, subject.model
     places = delay + 600 + APART * torch.arange(PLACES, device=subject.device)
-    time = torch.arange(samples, device=subject.device)
-    signal = subject.noise(1, samples).expand(PLACES, -1).contiguous()
-    changed = torch.where(time < places[:, None], signal, subject.noise(1, samples, seed=1))
+    signal = subject.noise(1, 2 * delay + 1200).expand(PLACES, -1).contiguous()
     with torch.no_grad():
-        difference = (subject.model(Batch(changed)).waveform - subject.model(Batch(signal)).waveform).abs()
-    early = torch.where(time < places[:, None] - delay, difference, 0.0)
+        _require_no_future(subject, signal, model(Batch(signal)).waveform, places)
+        signal, output = subject.long  # whose future begins at no block's end
+        place = min(signal.shape[1] // 2 - APART + delay, signal.shape[1] - APART)
+        _require_no_future(subject, signal, output, torch.tensor([place], device=subject.device))
+    return ""
+
+
+def _require_no_future(subject: Subject, signal: Tensor, output: Tensor, places: Tensor) -> None:
+    """Raise `ContractBroken` if another signal from a place on, in each row, changes the output too early."""
+    delay, places = subject.delay, places[:, None]
+    time = torch.arange(signal.shape[1], device=subject.device)
+    changed = torch.where(time < places, signal, subject.noise(1, signal.shape[1], seed=1))
+    difference = (subject.model(Batch(changed)).waveform - output).abs()
+    early = torch.where(time < places - delay, difference, 0.0)
     size, leak = float(difference.max()), float(early.max())
-    seen = torch.where(early > LEAK * size + 1e-7, places[:, None] - time, 0)
+    subject.require(math.isfinite(size), f"its output for {signal.shape[1]} samples of noise is not finite")
+    seen = torch.where(early > LEAK * size + 1e-7, places - time, 0)
     subject.require(
         not bool(seen.any()),
         f"causal = True with a delay of {delay} samples, and a change of its input changes the output up to "
         f"{int(seen.max())} samples earlier, by up to {leak:.2g} (RMS of the input {LEVEL}): it looks ahead",
     )
-    return ""
 
 
 def check_stream(subject: Subject, chunks: Sequence[int] = ()) -> str:
     """`stream`, from chunk to chunk, and `flush` give the offline output after the delay."""
     if not subject.model.causal:
         return "it is not causal, and says so"
-    delay, model = subject.delay, subject.model
-    lengths = list(chunks or _chunks(delay + 1000))
+    lengths = list(chunks or _chunks(subject.delay + 1000, CHUNKS))
     signal = subject.noise(2, sum(lengths))
-    outputs = []
     with torch.no_grad():
-        offline = model(Batch(signal)).waveform
-        try:
-            state = model.reset(2)
-            for chunk in signal.split(lengths, dim=1):
-                output, state = model.stream(chunk, state)
-                found = f"stream gives {tuple(output.shape)} for a chunk of {tuple(chunk.shape)}; must be the same"
-                subject.require(output.shape == chunk.shape, found)
-                outputs.append(output)
-            outputs.append(model.flush(state))
-        except NotImplementedError:
-            raise ContractBroken(f"model {subject.name}: {_NO_STREAM.format('stream')}") from None
-    subject.require(outputs[-1].shape == (2, delay), f"flush gives {tuple(outputs[-1].shape)}; must be {(2, delay)}")
-    streamed = torch.cat(outputs, dim=1)[:, delay:]
-    subject.require_equal(streamed, offline, "streamed and offline output", STREAM_TOLERANCE)
+        _require_streamed(subject, signal, subject.model(Batch(signal)).waveform, lengths)
+        if not chunks:
+            signal, offline = subject.long
+            _require_streamed(subject, signal, offline, list(_chunks(signal.shape[1], LONG_CHUNKS)))
     return ""
 
 
-def _chunks(samples: int) -> Iterator[int]:
-    while samples > 0:
-        for length in CHUNKS:
-            yield length
-            samples -= length
+def _require_streamed(subject: Subject, signal: Tensor, offline: Tensor, lengths: list[int]) -> None:
+    """Raise `ContractBroken` unless the output in chunks of these lengths is the offline output."""
+    delay, model, rows = subject.delay, subject.model, signal.shape[0]
+    outputs = []
+    try:
+        state = model.reset(rows)
+        for chunk in signal.split(lengths, dim=1):
+            output, state = model.stream(chunk, state)
+            found = f"stream gives {tuple(output.shape)} for a chunk of {tuple(chunk.shape)}; must be the same"
+            subject.require(output.shape == chunk.shape, found)
+            outputs.append(output)
+        outputs.append(model.flush(state))
+    except NotImplementedError:
+        raise ContractBroken(f"model {subject.name}: {_NO_STREAM.format('stream')}") from None
+    found = f"flush gives {tuple(outputs[-1].shape)}; must be {(rows, delay)}"
+    subject.require(outputs[-1].shape == (rows, delay), found)
+    streamed = torch.cat(outputs, dim=1)[:, delay:]
+    subject.require_equal(streamed, offline, "streamed and offline output", STREAM_TOLERANCE)
+
+
+def _chunks(samples: int, lengths: Sequence[int]) -> Iterator[int]:
+    for length in itertools.cycle(lengths):
+        yield min(length, samples)
+        samples -= length
+        if samples <= 0:
+            return
 
 
 def check_padding(subject: Subject) -> str:

@@ -117,6 +117,28 @@ FILES = {
 }
 
 
+NAMED = {
+    "by /": ('DATA = HERE / "data"', 'np.loadtxt(DATA / "basis.bin")'),
+    "os.path": ('DATA = os.path.join(os.path.dirname(__file__), "data")', 'open(os.path.join(DATA, "basis.bin"))'),
+    "Path": ('DATA = HERE / "data"', 'Path(DATA, "basis.bin").read_text()'),
+    "joinpath": ('DATA = HERE.joinpath("data")', 'DATA.joinpath("basis.bin").open()'),
+    "two names": ('DATA = HERE / "data"\nNAME = "basis.bin"', "np.load(DATA / NAME)"),
+    "parent": ('DATA = HERE / "other" / "more"', 'np.load(DATA.parent.parent / "data" / "basis.bin")'),
+}
+
+
+@pytest.mark.parametrize("way", NAMED)
+def test_data_files_by_names_of_the_module_count(project: Project, way: str) -> None:
+    names, use = NAMED[way]
+    project.write("my_loss.py", LOSS.format(imports="", use=use) + names.replace("HERE", "Path(__file__).parent"))
+    project.write("data/basis.bin", "1 2 3")
+    before = project.code()
+    assert [path.name for path in before.files] == ["basis.bin"]
+    assert before.unseen == set()
+    project.write("data/basis.bin", "1 2 4 and more")
+    assert project.code().hash != before.hash
+
+
 @pytest.mark.parametrize("way", FILES)
 def test_data_files_beside_the_module_count(project: Project, way: str) -> None:
     project.loss(use=FILES[way])
@@ -172,12 +194,71 @@ def test_what_cannot_be_followed_is_said(project: Project) -> None:
     assert project.code().unseen == {"importlib.import_module(batch.name)"}
 
 
+OPENED = (
+    "open(batch.name)",
+    "np.loadtxt(HERE / batch.name)",
+    "np.load(os.path.join(HERE, batch.name))",
+    "torch.load(file=batch.name)",
+    "pd.read_csv(batch.name)",
+    "(HERE / batch.name).open()",
+    "sorted(HERE.glob('*.csv'))",
+)
+
+
+@pytest.mark.parametrize("call", OPENED)
+def test_files_by_names_made_at_run_time_are_said(project: Project, call: str) -> None:
+    project.loss("import pandas as pd", call)
+    assert project.code().unseen == {call.removeprefix("sorted(").removesuffix(")" if "sorted" in call else "")}
+
+
+def test_a_long_text_is_no_file(project: Project) -> None:
+    project.loss("import json", f'json.loads("{"long " * 2000}")')
+    assert project.code().files == set()
+
+
+def test_what_opens_no_file_of_unknown_name_is_not_said(project: Project) -> None:
+    project.loss("import pickle", "json.load(batch), pickle.load(batch), open('given.txt'), batch.load(1)")
+    assert project.code().unseen == set()
+
+
+REGISTRY = "ALL = {}\n\n\ndef register(f):\n    ALL[f.__name__] = f\n    return f\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "decorator", "counts"),
+    [
+        (REGISTRY, "register", True),
+        ("from keeper import register, ALL\n", "register", True),
+        ("import keeper\nfrom keeper import ALL\n", "keeper.register", True),
+        ("import functools\nALL = {}\n", "functools.cache", False),
+        ("import torch\nALL = {}\n", "torch.no_grad()", False),
+        ("from keeper import *\nALL = {}\n", "register", True),
+    ],
+)
+def test_what_a_decorator_registers_counts(project: Project, head: str, decorator: str, counts: bool) -> None:
+    project.write("keeper.py", REGISTRY)
+    project.loss("import reg", 'reg.ALL["a"]()')
+    found = []
+    for value in (1, 2):
+        body = f"\n\n@{decorator}\ndef a():\n    return {value}\n"
+        project.write("reg.py", head + body)
+        found.append(project.code().hash)
+    assert (found[0] != found[1]) == counts
+
+
 def test_a_class_that_another_module_hands_on(project: Project) -> None:
     project.loss(module="elsewhere", use="1")
     project.write("front.py", "from elsewhere import Mine\n")
     before = code.code_of("front:Mine").hash
     project.loss(module="elsewhere", use="2")
     assert code.code_of("front:Mine").hash != before
+
+
+def test_modules_that_import_all_of_each_other(project: Project) -> None:
+    project.write("one.py", "from two import *\n")
+    project.write("two.py", "from one import *\n\n\ndef scale(x):\n    return x\n")
+    project.loss("from one import scale, missing", "scale(1) + missing")
+    assert project.code().modules == {"my_loss", "two"}
 
 
 def test_nothing_is_imported(project: Project) -> None:

@@ -13,6 +13,8 @@ from sebench.contracts.model import Subject, broken
 WRONG = {
     "LooksAhead": r"changes the output up to \d+ samples earlier.*looks ahead",
     "StartsAtZero": "looks ahead",
+    "LooksFarAhead": r"changes the output up to 4000 samples earlier.*looks ahead",
+    "ForgetsLate": r"streamed and offline output: difference up to [\d.e-]+ at a root mean square of",
     "Forgets": r"streamed and offline output: difference up to [\d.e-]+ at a root mean square of",
     "NoView": "declares the view 'mask': the model gives no view 'mask'",
     "ByChance": "the same input twice",
@@ -32,7 +34,7 @@ def test_wrong(name: str) -> None:
     assert re.search(WRONG[name], found), found
 
 
-@pytest.mark.parametrize("name", ["Frames", "Wave"])
+@pytest.mark.parametrize("name", ["Frames", "Wave", "Weighted"])
 def test_right(name: str) -> None:
     before = torch.get_rng_state()
     assert broken(Subject(name, getattr(wrong_models, name))) == ""

@@ -114,3 +114,46 @@ class StartsAtZero(Frames):
     def gain(self, magnitude: Tensor) -> Tensor:
         hidden = torch.tanh(self.layer(torch.roll(magnitude, -2, dims=-1).transpose(1, 2)))
         return torch.sigmoid(self.last(hidden)).transpose(1, 2)
+
+
+class Weighted(Model):
+    """A sample-wise gain, offline what `weighted` makes of the signal, in the stream the gain alone."""
+
+    views = ("waveform",)
+    causal = True
+    delay = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def weighted(self, signal: Tensor) -> Tensor:
+        return self.weight * signal
+
+    def forward(self, batch: Batch) -> Estimate:
+        return Estimate(batch, waveform=self.weighted(batch.noisy))
+
+    def reset(self, batch: int = 1) -> Any:
+        return torch.zeros(batch, 0)
+
+    def stream(self, chunk: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return self.weight * chunk, state
+
+    def flush(self, state: Tensor) -> Tensor:
+        return state
+
+
+class LooksFarAhead(Weighted):
+    """A quarter of a second of look-ahead."""
+
+    def weighted(self, signal: Tensor) -> Tensor:
+        later = nn.functional.pad(signal, (0, 4000))[:, 4000:]
+        return self.weight * (signal + 0.5 * later)
+
+
+class ForgetsLate(Weighted):
+    """Its stream does not know that it is softer after a second."""
+
+    def weighted(self, signal: Tensor) -> Tensor:
+        late = torch.arange(signal.shape[1], device=signal.device) >= 16000
+        return self.weight * torch.where(late, 0.5 * signal, signal)
