@@ -313,7 +313,11 @@ def begun(
 
 
 @pytest.mark.parametrize(
-    ("number", "steps"), [(signal.SIGKILL, range(9)), (signal.SIGTERM, (0, 1, 3, 5, 8))], ids=["SIGKILL", "SIGTERM"]
+    ("number", "steps"),
+    [
+        pytest.param(signal.SIGKILL, range(9), id="SIGKILL", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, (0, 1, 3, 5, 8), id="SIGTERM"),
+    ],
 )
 def test_interrupted_in_any_step_the_bits_are_the_same(
     number: signal.Signals, steps: Iterable[int], begun: tuple[Path, Node, dict[str, bytes]], tmp_path: Path

@@ -19,7 +19,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 
 
 @pytest.mark.parametrize("study", STUDIES)
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [pytest.param(s, marks=[] if s == "paper" else pytest.mark.slow) for s in SCALES])
 def test_dry_run(clone: Repo, study: str, scale: str) -> None:
     done = clone.snakemake("-n", "--config", f"study={study}", f"scale={scale}", "corpus=builtin")
     assert done.code == 0, done.text
