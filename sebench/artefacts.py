@@ -117,6 +117,10 @@ class Store:
         for folder, _ in KINDS.values():
             (self.root / folder).mkdir(parents=True, exist_ok=True)
 
+    def stems(self, kind: str) -> list[str]:
+        """Names of the folders of a kind, sorted."""
+        return sorted(path.name for path in (self.root / KINDS[kind][0]).glob("*-*"))
+
     def folder(self, node: Node) -> Path:
         """Where the node's declared outputs and its provenance lie."""
         return self.root / KINDS[node.kind][0] / (node.name if node.kind == "publication" else node.stem)

@@ -38,13 +38,12 @@ from sebench.config.source import (
 
 OWN = __name__.partition(".")[0]
 
-#: Modules of sebench that decide where and how something is computed, read, kept and told, and never what comes out:
-#: their definitions count for nothing.
-INFRASTRUCTURE = frozenset(
+#: Modules and packages of sebench that decide where and how something is computed, read, kept and told, and never what
+#: comes out: their definitions count for nothing.
+INFRASTRUCTURE = tuple(
     f"{OWN}.{name}"
     for name in (
         "artefacts",
-        "process.cluster",
         "config.code",
         "config.items",
         "config.own_code",
@@ -52,17 +51,11 @@ INFRASTRUCTURE = frozenset(
         "config.versions",
         "contracts.base",
         "errors",
-        "run.failures",
         "files",
-        "process.isolated",
-        "process.once",
-        "run.restore",
+        "process",
         "targets",
         "training.checkpoint",
-        "process.interrupt",
-        "process.lease",
         "training.progress",
-        "process.workers",
     )
 )
 
@@ -244,26 +237,27 @@ class _Walk:
     def _follows(self, name: str) -> bool:
         """Whether definitions of that module count themselves; notes the distribution that it counts by otherwise."""
         top = name.partition(".")[0]
-        if top == OWN == self.package:
-            return name not in INFRASTRUCTURE
+        if self.package == OWN:
+            return top == OWN and not any(f"{name}.".startswith(f"{each}.") for each in INFRASTRUCTURE)
         if self._own(name):
             return True
-        if self.package == OWN or top == OWN or not top or top in sys.stdlib_module_names:
-            return False
-        for distribution in _distributions(top) if _place(top) is not None else ():
+        for distribution in _distributions(top) if _is_foreign(top) and _place(top) is not None else ():
             self.code.packages.add(distribution)
             self.parts["distribution", distribution.partition(" ")[0]] = distribution
         return False
 
     def _own(self, name: str) -> bool:
-        """Whether a module is of the item's package, or of no installed distribution."""
+        """Whether a module, for an item from outside, is of the item's package or of no installed distribution."""
         top = name.partition(".")[0]
-        if top == self.package:
-            return True
-        if self.package == OWN or top == OWN or not top or top in sys.stdlib_module_names:
-            return False
+        if top == self.package or not _is_foreign(top):
+            return top == self.package
         where = _place(top)
         return where is not None and not _installed(where)
+
+
+def _is_foreign(top: str) -> bool:
+    """Whether a top-level module is neither sebench's nor the standard library's."""
+    return top not in ("", OWN) and top not in sys.stdlib_module_names
 
 
 @functools.lru_cache(maxsize=8192)

@@ -23,7 +23,7 @@ def find_run(store: Store, what: str) -> Node:
         SebenchError: none or several; says which there are.
     """
     name = Path(what).name
-    stems = sorted(path.name for path in (store.root / "runs").glob("*-*"))
+    stems = store.stems("run")
     found = [stem for stem in stems if stem == name or stem.rpartition("-")[2] == name]
     if found:
         return store.load_stem("run", found[0])

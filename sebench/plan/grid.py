@@ -244,8 +244,8 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
             if module and module.partition(".")[0] not in parts:
                 found = f"a {stage.kind} stage of model {named.name!r} has no part {module!r}"
                 keys = ("stages", index, *place)
-                whole = ["'' for the whole"] if place[0] == "init" else []
-                accepted = choices([*whole, *parts], module, "none: the model has no parts")
+                also = ["'' for the whole"] if place[0] == "init" else []
+                accepted = choices([*also, *parts], module, "none: the model has no parts")
                 told = f"{recipe}.{'.'.join(map(str, keys))} (in {study.name}.grid.{block})"
                 yield Problem(chain.where(*keys), told, found, accepted, nearest(module, parts))
         if stage.kind != "predictor":

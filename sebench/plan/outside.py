@@ -19,8 +19,7 @@ def outside_code(nodes: Iterable[Node]) -> Iterator[str]:
     types = dict.fromkeys(path for node in nodes if node.kind in COMPUTED for path in _outside(node.spec))
     counts: dict[str, list[str]] = defaultdict(list)
     for path in types:
-        module, _, cls = path.partition(":")
-        code = code_of(f"{module}:{cls}")
+        code = code_of(path)
         files = {found for name in code.modules if (found := module_path(name)) is not None} | code.files
         for what in (
             *sorted(map(str, files)),

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
     """Metrics of the study that nothing here computes, with what installs them."""
     for name in plan.study.entry.metrics:
-        item = items.find("metric", metric_in_use(config, name).entry.type)
+        used = metric_in_use(config, name)
+        item = items.find("metric", used.entry.type)
         assert item is not None
         if not installed(item.package):
             yield f"{missing_package(name, item.package, item.install)}. Until then its columns are empty"
-        elif config.get("metrics", name).entry.instead and metric_in_use(config, name).name != name:
+        elif config.get("metrics", name).entry.instead and used.name != name:
             own = items.find("metric", config.get("metrics", name).entry.type)
             assert own is not None
-            stand_in = metric_in_use(config, name).name
-            yield f"{missing_package(name, own.package, own.install)}. {stand_in} stands in for it, on another scale"
+            yield f"{missing_package(name, own.package, own.install)}. {used.name} stands in for it, on another scale"
     for line in _needed(plan.nodes.of_kind("run")):
         yield f"{line}. Until then nothing can be trained that reads it while training, and `sebench run` refuses"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sebench.artefacts import KINDS, Node, Store
+from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError, absent
 
 
@@ -15,7 +15,7 @@ def find_set(store: Store, what: str) -> Node:
         SebenchError: none; says which there are.
     """
     name = Path(what).name
-    stems = sorted(path.name for path in (store.root / KINDS["set"][0]).glob("*-*"))
+    stems = store.stems("set")
     found = [stem for stem in stems if name in (stem, stem.rpartition("-")[2])]
     if not found:
         raise SebenchError(f"{absent('rendered set', what, stems)} (in {store.root})")
