@@ -76,7 +76,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
             about = f"{run.stem}  trained once for {members[run.key]} cells"
             yield f"  {'shared stage':<{width}} seed {run.spec['seed']}  {state:<9}{about}"
     for planned in plan.cells:
-        work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
+        work = [*planned.chain, *planned.in_order()]
         trained = all(run.key in complete for run in planned.chain)
         state = "done" if all(node.key in complete for node in work) else "to score" if trained else "new"
         states[state] += 1
@@ -89,11 +89,11 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<9}{chain}  {note}".rstrip()
     for label, choice in plan.choices.items():
         values = ", ".join(choice.node.spec["values"])
-        work = [node for made in (choice.enhanced, choice.scores) for by in made.values() for node in by.values()]
+        work = [node for made in choice.by_seed.values() for node in made.in_order()]
         state = "done" if all(node.key in complete for node in (choice.node, *work)) else "new"
         yield f"  {label:<{width}}         {state:<9}the best {choice.node.spec['axis']} of {values}, by validation"
     for label, row in plan.external.items():
-        work = [*row.enhanced.values(), *row.scores.values()]
+        work = list(row.in_order())
         state = "done" if all(node.key in complete for node in work) else "new"
         made_of = f"external model {row.item['type']}, file {row.item['sha256'][:12]}"
         yield f"  {label:<{width}}         {state:<9}{made_of}: not trained"
