@@ -139,7 +139,7 @@ def _external_without_file(config: Config) -> Iterator[Any]:
             yield named.entry
 
 
-def _present_corpora(config: Config, store: Store) -> Iterator:
+def _present_corpora(config: Config, store: Store) -> Iterator[Node]:
     from sebench.plan.nodes import corpus_node
 
     for name in config.sections["corpora"]:
