@@ -11,6 +11,7 @@ from sebench.config.entries import Config
 from sebench.corpora.align import aligned_pairs
 from sebench.errors import SebenchError
 from sebench.files import read_json
+from sebench.kinds import KINDS
 from sebench.plan.build import build_plan
 from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.displays import left_out, not_shown
@@ -25,21 +26,6 @@ if TYPE_CHECKING:
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
-RULES = {
-    "corpus": "corpus",
-    "mixtures": "mixtures",
-    "set": "render",
-    "separation": "separate",
-    "run": "train",
-    "choice": "choose",
-    "enhanced": "enhance",
-    "predictions": "predict",
-    "scores": "score",
-    "complexity": "complexity",
-    "table": "table",
-    "figure": "figure",
-    "publication": "publish",
-}
 
 
 def shared_runs(config: Config, plan: Plan, corpus: str | None, store: Store) -> dict[str, list[str]]:
@@ -110,14 +96,14 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield "jobs:"
     costs = Costs(nodes, store)
     disk = 0.0
-    for kind, rule in RULES.items():
-        of_kind = plan.nodes.of_kind(kind)
+    for kind in KINDS.values():
+        of_kind = plan.nodes.of_kind(kind.name)
         new_nodes = [node for node in of_kind if node.key not in complete]
         if not of_kind:
             continue
         time = sum(costs.seconds(node) for node in new_nodes)
         disk += sum(disk_bytes(node) for node in new_nodes)
-        yield f"  {rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
+        yield f"  {kind.rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
     todo = [node for node in nodes if node.key not in complete]
     sent = submissions(todo, plan.nodes.by_key.__getitem__, MEMBERS)
     yield f"submissions: {sent} on a cluster (snakemake --profile slurm)"

@@ -11,7 +11,7 @@ import soundfile
 import yaml
 from repo import RATE, STUDY, Repo, make_recordings, speech_like
 
-from sebench.artefacts import KINDS
+from sebench.kinds import KINDS
 from sebench.run.workflow import Workflow
 from sebench.seeding import generator
 
@@ -124,7 +124,7 @@ def test_runs_wait_for_the_comparison_of_every_study_that_has_them(
     assert count == 0, "one corpus"
     assert waits("tiny") == waits("third", "alone") == (run, 1)
     assert waits("tiny", "alone", "third") == (run, 2)
-    for name in KINDS["run"][1]:
+    for name in KINDS["run"].outputs:
         (repo.store.root / "runs" / run).mkdir(parents=True, exist_ok=True)
         (repo.store.root / "runs" / run / name).touch()
     assert waits("tiny", "alone", "third") == (run, 0), "finished"
