@@ -161,6 +161,8 @@ def _item(item: items.Item, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "install": "installed by",
         "higher_is_better": "higher is better",
         "needs_root": "needs a folder",
+        "frequencies": "below half the sample rate",
+        "packages": "packages",
     }
     for key, heading in facts.items():
         value = item.attributes.get(key)

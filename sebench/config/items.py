@@ -34,6 +34,7 @@ PACKAGES = {
     "metric": "metrics",
     "corpus": "corpora",
     "external": "external",
+    "degradation": "degradations",
 }
 
 #: What an item of a kind may leave unsaid.
@@ -72,6 +73,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "source": "",
     },
     "external": {"sample_rate": 16000, "source": ""},
+    "degradation": {"frequencies": (), "packages": (), "source": ""},
     "corpus": {
         "needs_root": True,
         "paired": False,
@@ -124,6 +126,11 @@ class Param:
         if not _sensible(found):
             raise ValueError(f"{self.words}; no number beyond {LARGEST:g}")
         return found
+
+    @functools.cached_property
+    def whole(self) -> bool:
+        """Whether it takes whole numbers and no others."""
+        return bool(_adapter_of(self.text).json_schema().get("type") == "integer")
 
     @property
     def words(self) -> str:
@@ -280,6 +287,19 @@ def find(kind: str, type_name: str) -> Item | None:
     return registry(kind).get(type_name)
 
 
+def get(kind: str, type_name: str) -> Item:
+    """As `find`, where there must be one.
+
+    Raises:
+        ItemError: there is none; says what there is.
+    """
+    item = find(kind, type_name)
+    if item is None:
+        found, accepted, near = absent(kind, type_name)
+        raise ItemError(f"{found}; accepted: {accepted}" + (f"; did you mean {near!r}?" if near else ""))
+    return item
+
+
 def absent(kind: str, type_name: str) -> tuple[str, str, str]:
     """Of a type that is not found: what is wrong, what is accepted, and the nearest name."""
     names = registry(kind)
@@ -302,10 +322,7 @@ def build(description: Mapping[str, Any], kind: str) -> Any:
     Raises:
         ItemError: unknown type, parameters that are not its own, or a module that cannot be imported.
     """
-    item = find(kind, description["type"])
-    if item is None:
-        found, accepted, near = absent(kind, description["type"])
-        raise ItemError(f"{found}; accepted: {accepted}" + (f"; did you mean {near!r}?" if near else ""))
+    item = get(kind, description["type"])
     if not item.builtin and description.get("code") not in (None, item.code):
         raise ItemError(
             f"{item.path}: the code changed since this was planned (hash {item.code}, planned {description['code']}); "

@@ -15,6 +15,7 @@ from sebench.config.schema import Amounts, StudyAmounts
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.plan import nodes as make
 from sebench.plan.choices import choice_nodes
+from sebench.plan.degradations import degradation_specs, noise_problems
 from sebench.plan.displays import publication_node, table_nodes
 from sebench.plan.external import ExternalMissing, PlannedExternal, check_labels, external_item
 from sebench.plan.figures import figure_nodes
@@ -87,14 +88,15 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         part: str | None = None,
     ) -> Node:
         corpus_node = found.add(corpus_nodes[corpora[role]])
-        mixing = config.get("mixing", own_mixing or mixings[role]).entry.model_dump(mode="json")
-        mixing = {key: value for key, value in mixing.items() if key not in ("label", "description")}
+        named = config.get("mixing", own_mixing or mixings[role])
+        mixing = named.entry.model_dump(mode="json", exclude={"description", "degradations"})
+        published = make.is_published(config, corpora[role], split, part)
+        degradations = [] if published else degradation_specs(config, named, sample_rate)
         if changes.max_seconds is not None:
             mixing["max_seconds"] = min(changes.max_seconds, mixing["max_seconds"] or changes.max_seconds)
         if snr_db is not None:  # the training SNRs say nothing about a test set
             mixing["snr_db"] = snr_db
-        mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db, part))
-        published = make.is_published(config, corpora[role], split, part)
+        mixtures = found.add(make.mixtures_node(corpus_node, mixing, split, count, snr_db, part, degradations))
         return found.add(make.set_node(mixtures, sample_rate, published))
 
     # Test sets come first: the order of nodes is the order in which Snakemake meets equals.
@@ -124,6 +126,11 @@ def build_plan(config: Config, study_name: str, scale: str, corpus: str | None, 
         for role in corpora
         if role in trained_on
     }
+    mixed = {role: found[sets["train"].parents["mixtures"]] for role, sets in data.items()}
+    degraded = {
+        role: config.get("mixing", mixings[role]) for role, node in mixed.items() if "degradations" in node.spec
+    }
+    raise_problems(list(noise_problems(config, study, cells, degraded)))
     separation = make.separation_node(
         [corpus_nodes[corpora[role]] for role in data],
         [found[node.parents["corpus"]] for node in conditions.values()],
