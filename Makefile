@@ -9,7 +9,7 @@ JOBS ?= 2
 # What the second stage of dvc.yaml reads: without it `dvc repro --dry` stops on a fresh clone.
 READ_BY_DVC := results/runs results/tables/by-id results/figures/by-id
 
-.PHONY: help env demo test test-cluster test-all lint format clean-env
+.PHONY: help env demo test test-cluster test-all lint format docs clean-env
 
 help:
 	@echo "make demo      environment, then the two-stage study at demo scale on the built-in corpus"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-all  the slow tests too, and those on a Slurm that they start (root; else skipped)"
 	@echo "make lint      ruff, mypy, import-linter, snakefmt, snakemake --lint"
 	@echo "make format    ruff and snakefmt, in place"
+	@echo "make docs      the parts of files that are generated from the code, in place"
 
 env: $(READY)
 
@@ -59,6 +60,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
 
 clean-env:
 	rm -rf $(VENV)

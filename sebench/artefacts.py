@@ -25,27 +25,10 @@ import yaml
 
 from sebench.errors import DataError
 from sebench.files import read_json, write_json, write_text
+from sebench.kinds import KINDS
 from sebench.names import in_path
 
 ID_LENGTH = 10
-
-#: kind -> (folder under results/, declared outputs). Declared outputs are small and final; all else is in `state/`.
-KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "corpus": ("corpora", ("manifest.parquet", "rejected.json")),
-    "mixtures": ("mixtures", ("mixtures.parquet",)),
-    "set": ("sets", ("index.parquet",)),
-    "separation": ("separations", ("separation.json",)),
-    "run": ("runs", ("run.json", "history.json", "checkpoint.safetensors")),
-    "choice": ("choices", ("choice.json",)),
-    "enhanced": ("enhanced", ("index.parquet",)),
-    "scores": ("scores", ("scores.parquet",)),
-    "predictions": ("predictions", ("predictions.parquet",)),
-    "complexity": ("complexity", ("complexity.json",)),
-    "table": ("tables/by-id", ("table.json", "table.md", "table.csv", "table.tex")),
-    "figure": ("figures/by-id", ("figure.png", "figure.svg", "figure.csv")),
-    # The readable copy of a study's current tables; its marker carries the id, so a change back is seen as one.
-    "publication": ("tables", (".current-{id}",)),
-}
 
 
 def canonical(value: Any) -> str:
@@ -63,7 +46,7 @@ class Node:
     """One artefact.
 
     Args:
-        kind: a key of `KINDS`.
+        kind: a key of `sebench.kinds.KINDS`.
         name: readable, and a function of `spec` alone (two studies that share a node must agree on its path).
         spec: everything that determines the content, JSON-able; hashed.
         parents: role -> "kind:id", e.g. {"train": "set:3fa9c1d2ab"}; hashed.
@@ -114,20 +97,20 @@ class Store:
 
     def make_folders(self) -> None:
         """Make the folder of every kind."""
-        for folder, _ in KINDS.values():
-            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for kind in KINDS.values():
+            (self.root / kind.folder).mkdir(parents=True, exist_ok=True)
 
     def stems(self, kind: str) -> list[str]:
         """Names of the folders of a kind, sorted."""
-        return sorted(path.name for path in (self.root / KINDS[kind][0]).glob("*-*"))
+        return sorted(path.name for path in (self.root / KINDS[kind].folder).glob("*-*"))
 
     def folder(self, node: Node) -> Path:
         """Where the node's declared outputs and its provenance lie."""
-        return self.root / KINDS[node.kind][0] / (node.name if node.kind == "publication" else node.stem)
+        return self.root / KINDS[node.kind].folder / (node.name if node.kind == "publication" else node.stem)
 
     def outputs(self, node: Node) -> dict[str, Path]:
         """Declared outputs by file name."""
-        return {name: self.folder(node) / name.format(id=node.id) for name in KINDS[node.kind][1]}
+        return {name: self.folder(node) / name.format(id=node.id) for name in KINDS[node.kind].outputs}
 
     def state(self, node: Node) -> Path:
         """Large or changing files of the node (audio, checkpoints, leases); never declared to Snakemake."""

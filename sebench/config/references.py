@@ -493,7 +493,7 @@ def _training_mixtures(config: Config, study: Named, scale: str) -> int | None:
     """Mixtures of a study's training set at a scale; None where there is no such scale."""
     own = study.entry.scales[scale].utterances
     if own is not None and own.train is not None:
-        return own.train
+        return int(own.train)
     named = None if config.faults("scales", scale) else config.lookup("scales", scale)
     return None if named is None else int(named.entry.utterances.train)
 

@@ -1,51 +1,27 @@
 """Versions of sebench's own algorithms (items carry theirs). They enter ids; bump one when results change.
 
+Those of the kinds of nodes stand in their table.
+
 `sebench/config/versions.lock` pairs each version with a hash of the code behind it; a test compares them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from sebench.config import items
 from sebench.config.code import code_of
 from sebench.files import read_json, write_json
+from sebench.kinds import KINDS, Algorithm
 
-
-@dataclass(frozen=True)
-class Algorithm:
-    """What has a version.
-
-    Args:
-        version: of its results.
-        starts: what decides them, as `sebench`'s `module:name`: its code counts, and all that it refers to, but for
-            the modules of `code.INFRASTRUCTURE`.
-        apart: what has a version of its own instead, where it is defined.
-    """
-
-    version: int
-    starts: tuple[str, ...]
-    apart: tuple[str, ...] = ()
-
-
-_COLUMNS = tuple(f"tables.aggregate:{kind}_value" for kind in ("score", "agreement", "complexity"))
 _FIGURES = ("spectrograms", "sweep", "distributions", "scatter", "epochs")
 ALGORITHMS: dict[str, Algorithm] = {
-    "mixtures": Algorithm(1, ("synthesis.plan:plan_mixtures",)),
-    "set": Algorithm(3, ("synthesis.render:render_mixture",), ("synthesis.mixture:published",)),
+    **{kind.name: kind.algorithm for kind in KINDS.values() if kind.algorithm is not None},
     "published set": Algorithm(2, ("synthesis.mixture:published",)),
-    "separation": Algorithm(1, ("corpora.separation:crossing_problems",)),
     "stage supervised": Algorithm(2, ("training.engine:Engine", "training.stages:Supervised")),
     "stage predictor": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:PredictorTraining")),
     "stage alternating": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:Alternating")),
-    "choice": Algorithm(1, ("training.choice:decide",)),
-    "enhanced": Algorithm(1, ("enhancement.step:outputs", "enhancement.step:entry", "enhancement.external:outputs")),
-    "scores": Algorithm(1, ("scoring.step:score", "scoring.step:assemble")),
-    "predictions": Algorithm(1, ("enhancement.predictions:predicted",)),
-    "complexity": Algorithm(1, ("models.complexity:complexity",)),
-    "table": Algorithm(5, ("tables.step:build_table", "tables.step:WRITERS"), _COLUMNS),
     "column score": Algorithm(1, ("tables.aggregate:score_value",)),
     "column agreement": Algorithm(1, ("tables.aggregate:agreement_value",)),
     "column complexity": Algorithm(1, ("tables.aggregate:complexity_value",)),

@@ -378,7 +378,8 @@ def _mono(samples: npt.NDArray[np.float32], channel: int | None, path: Path) -> 
         raise DataError(f"{path}: has no {CHANNELS[channel]} channel, only {samples.shape[1]} in all")
     if channel is not None or samples.shape[1] == 1:
         return np.ascontiguousarray(samples[:, channel or 0])
-    return samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    mean: npt.NDArray[np.float32] = samples.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -135,7 +135,7 @@ def shared(first: Sequence[str], second: Sequence[str]) -> Mapping[tuple[int, in
         if len(group) < 2:
             continue
         matched, span = _aligned(group["place_a"].to_numpy(), group["place_b"].to_numpy())
-        a, b = int(pair[0]), int(pair[1])  # type: ignore[index, call-overload]
+        a, b = int(pair[0]), int(pair[1])  # type: ignore[call-overload]
         smaller = min(sizes[0][a], sizes[1][b])
         if matched >= max(min(MATCHES, max(2, smaller - 1)), SHARE * smaller):
             found[a, b] = span * TICK

@@ -94,6 +94,12 @@ def _present(manifest: Path, root: Path) -> bool:
     return all(file_of(root / path).exists() for path in read_parquet(manifest)["path"])
 
 
+def is_whole(node: Node, store: Store) -> bool:
+    """Whether generated audio is all there; of a person's own files, the steps say which is missing."""
+    own = store.location_path(node.id).exists()
+    return own or _present(store.outputs(node)["manifest.parquet"], store.location(node))
+
+
 def _confirm(corpus: Corpus, node: Node, store: Store, root: Path) -> None:
     if not store.location_path(node.id).exists():
         raise DataError(f"corpus {corpus.name!r} ({node.key}): no root folder is known; plan again with its `root`")

@@ -31,7 +31,7 @@ class _Budget(TorchDispatchMode):
     """
 
     def __init__(self, weights: Mapping[str, Tensor], where: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.elements = 10 * sum(tensor.numel() for tensor in weights.values()) + 50_000_000
         self.calls = 1000 * len(weights) + 100_000
         self.where = where

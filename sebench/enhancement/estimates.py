@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 AUDIO = "audio.f32"
 
 
+def is_whole(node: Node, store: Store) -> bool:
+    """Whether the audio of an enhanced set is there, in its full size."""
+    index = read_parquet(store.outputs(node)["index.parquet"])
+    audio = store.state(node) / AUDIO
+    return audio.exists() and audio.stat().st_size == 4 * int(index["samples"].sum())
+
+
 class Estimates:
     """The audio of an enhanced set, opened.
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from sebench.signal.stft import Stft
+
+Value = TypeVar("Value")
 
 
 @dataclasses.dataclass(eq=False)
@@ -54,11 +56,12 @@ class Batch:
         parts = {name: tensor[start:stop] for name, tensor in tensors.items() if tensor is not None}
         return Batch(**parts, sample_rate=self.sample_rate)
 
-    def keep(self, key: Any, compute: Callable[[], Any]) -> Any:
+    def keep(self, key: Any, compute: Callable[[], Value]) -> Value:
         """The value kept under `key`, computed the first time."""
         if key not in self._kept:
             self._kept[key] = compute()
-        return self._kept[key]
+        value: Value = self._kept[key]
+        return value
 
     @property
     def padded(self) -> bool:
@@ -130,7 +133,8 @@ class Batch:
         Shape:
             returns complex64 `(batch, bins, frames)`.
         """
-        return self.keep(("spectrum", signal, stft.key), lambda: stft(self.signal(signal)))
+        spectrum: Tensor = self.keep(("spectrum", signal, stft.key), lambda: stft(self.signal(signal)))
+        return spectrum
 
     def magnitude(self, signal: str, stft: Stft) -> Tensor:
         """Magnitude of `spectrum`.

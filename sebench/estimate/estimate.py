@@ -94,8 +94,10 @@ class Estimate:
                 return self._given["spectrum"].to(torch.complex64)
             for name in ("mask", "gain"):
                 if self._given[name] is not None:
-                    return getattr(self, name) * self.batch.spectrum("noisy", self.stft)
-            return self.stft(self.batch.mask(self.waveform))
+                    factor: Tensor = getattr(self, name)
+                    return factor * self.batch.spectrum("noisy", self.stft)
+            spectrum: Tensor = self.stft(self.batch.mask(self.waveform))
+            return spectrum
 
         return self._keep("spectrum", compute)
 

@@ -157,4 +157,5 @@ class _Log1p:
 
 def _norm(values: Tensor) -> Tensor:
     """Frobenius norm of each utterance, with a gradient of zero at zero."""
-    return torch.linalg.vector_norm(values, dim=(1, 2))
+    norm: Tensor = torch.linalg.vector_norm(values, dim=(1, 2))
+    return norm

@@ -42,7 +42,8 @@ class NegSiSnr(Loss):
         error = torch.linalg.vecdot(rest, rest) / count - (rest.sum(-1) / count).square()
         wanted = alpha.square() * target_power
         floor = RELATIVE_FLOOR * (wanted + error).detach() + SILENCE
-        return -10.0 * ((wanted + floor) / (error.clamp_min(0.0) + floor)).log10()
+        loss: Tensor = -10.0 * ((wanted + floor) / (error.clamp_min(0.0) + floor)).log10()
+        return loss
 
 
 def _zero_mean(signal: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

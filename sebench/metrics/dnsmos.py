@@ -160,7 +160,8 @@ def _mel_spectrogram(signal: Signal) -> NDArray[np.float64]:
     power = np.abs(np.fft.rfft(window * frames)) ** 2
     mel = np.einsum("tb,bm->tm", power, _mel_filters())  # not by BLAS, see `inner`
     decibels = 10.0 * np.log10(np.maximum(mel, 1e-10) / max(mel.max(), 1e-10))
-    return (np.maximum(decibels, decibels.max() - 80.0) + 40.0) / 40.0
+    scaled: NDArray[np.float64] = (np.maximum(decibels, decibels.max() - 80.0) + 40.0) / 40.0
+    return scaled
 
 
 @functools.cache
@@ -175,4 +176,5 @@ def _mel_filters() -> NDArray[np.float64]:
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     bins = np.fft.rfftfreq(FRAME, 1.0 / 16000.0)[:, None]
     rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
-    return np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high - low)
+    filters: NDArray[np.float64] = np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high - low)
+    return filters

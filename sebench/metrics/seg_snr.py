@@ -34,7 +34,8 @@ def segmental_snr_db(clean: Signal, estimate: Signal, sample_rate: int) -> float
 
     def energies(signal: Signal) -> Signal:
         frames = np.lib.stride_tricks.sliding_window_view(signal, frame)[: count * hop : hop]
-        return ((window * frames) ** 2).sum(axis=1)
+        found: Signal = ((window * frames) ** 2).sum(axis=1)
+        return found
 
     speech, residual = energies(clean), energies(clean - estimate)
     # Loizou adds 2.2e-16 to energy and ratio. Deciding where they are 0 gives the same, at any level.

@@ -131,7 +131,8 @@ class Srmr(Metric):
         for power, centre in zip(powers, centres, strict=True):
             np.square(lfilter(*_band_pass(centre, rate), envelope), out=power[before : before + envelope.size])
         windows = np.lib.stride_tricks.sliding_window_view(powers, size, axis=-1)[:, ::hop]
-        return np.einsum("btw,w->bt", windows, window**2)  # not by BLAS, see `inner`
+        energies: Signal = np.einsum("btw,w->bt", windows, window**2)  # not by BLAS, see `inner`
+        return energies
 
 
 def _envelope(signal: Signal) -> Signal:

@@ -74,7 +74,9 @@ class ConvLstm(nn.Module):
         plain = values.device.type != "cpu" or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
         if plain:
             return self.plain(gates, state)
-        hidden, cell = _Recurrence.apply(gates, *state, self.from_memory.weight)
+        hidden, cell = _Recurrence.apply(  # type: ignore[no-untyped-call]
+            gates, *state, self.from_memory.weight
+        )
         return hidden, (hidden[-1], cell)
 
     def plain(self, gates: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:

@@ -180,7 +180,7 @@ class Demucs(Model):
     @property
     def block(self) -> int:
         """Samples after which the look-ahead repeats: those from one step of the LSTM to the next."""
-        return self.step // math.gcd(self.step, self.upsample)
+        return int(self.step // math.gcd(self.step, self.upsample))
 
     def needed(self, sample: int) -> int:
         """Index of the last input sample on which the outputs up to `sample` depend."""

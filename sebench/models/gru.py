@@ -37,7 +37,7 @@ class Gru(nn.GRU):
             output, last = super().forward(values, hidden)
             return output, last
         first = values.new_zeros(values.shape[1], self.hidden_size) if hidden is None else hidden[0]
-        output = _Recurrence.apply(
+        output = _Recurrence.apply(  # type: ignore[no-untyped-call]
             values, first, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
         )
         return output, output[-1:]

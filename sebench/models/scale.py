@@ -119,4 +119,5 @@ def prefix_sums(values: Tensor) -> Tensor:
     if blocks > 1:
         totals = prefix_sums(sums[:, :-1, -1])
         sums = sums + torch.nn.functional.pad(totals, (1, 0))[:, :, None]
-    return sums.flatten(1)[:, :samples]
+    whole: Tensor = sums.flatten(1)[:, :samples]
+    return whole

@@ -7,42 +7,22 @@ from statistics import median
 
 from sebench.artefacts import Node, Store
 from sebench.files import read_json
+from sebench.kinds import KINDS
 
-#: Seconds per unit where nothing has been measured here yet: (fixed, per unit). Measured on two x86-64 cores.
-DEFAULTS = {
-    "corpus": (60.0, 0.0),
-    "mixtures": (2.0, 0.002),
-    "set": (2.0, 0.02),
-    "separation": (2.0, 0.0),
-    "run": (4.0, 0.2),
-    "choice": (1.0, 0.0),
-    "enhanced": (3.5, 0.03),
-    "scores": (2.5, 0.3),
-    "predictions": (3.5, 0.03),
-    "complexity": (5.0, 0.0),
-    "table": (2.0, 0.0),
-    "figure": (4.0, 0.0),
-    "publication": (0.5, 0.0),
-}
 #: Before a job's own clock starts: Python and its imports; those that compute with torch take longer.
 START_SECONDS, START_WITH_TORCH = 2.0, 4.0
-TORCH = ("run", "enhanced", "predictions", "complexity")
 #: Snakemake: to start and plan, and for each job.
 DRIVER_SECONDS, DRIVER_PER_JOB = 10.0, 0.3
 #: A machine is seldom this one alone: by how much more an estimate may be wrong, from jobs of its own kind here, and
 #: from elsewhere.
 MEASURED, UNMEASURED = 1.5, 3.0
-SECONDS_PER_UTTERANCE = 4.0
-BYTES_PER_SAMPLE = 4
+#: Of files beside audio.
+SMALL_BYTES = 2e5
 
 
 def units(node: Node) -> float:
     """How much work a node is: steps of a run, utterances of the rest."""
-    if node.kind == "run":
-        return float(node.spec["stage"]["steps"])
-    if node.kind == "mixtures":
-        return float(node.spec["count"])
-    return float(node.hints.get("count", 0))
+    return KINDS[node.kind].units(node.spec, node.hints)
 
 
 class Costs:
@@ -62,16 +42,16 @@ class Costs:
                 for key in {_like(node), node.kind}:
                     seen[key].append(seconds / (units(node) or 1.0))
         self.seen = {key: median(values) for key, values in seen.items()}
-        self.jobs = sum(len(values) for key, values in seen.items() if key in DEFAULTS)
+        self.jobs = sum(len(values) for key, values in seen.items() if key in KINDS)
 
     def seconds(self, node: Node) -> float:
         """Estimated seconds of one core."""
-        start = START_WITH_TORCH if node.kind in TORCH else START_SECONDS
+        kind = KINDS[node.kind]
+        start = START_WITH_TORCH if kind.torch else START_SECONDS
         for key in (_like(node), node.kind):
             if key in self.seen:
                 return start + self.seen[key] * (units(node) or 1.0)
-        fixed, per_unit = DEFAULTS[node.kind]
-        return fixed + per_unit * units(node)
+        return kind.fixed_seconds + kind.unit_seconds * units(node)
 
     def duration(self, todo: list[Node], cores: int) -> tuple[float, float]:
         """Seconds until all is there on this machine: at least, and at most.
@@ -115,9 +95,4 @@ def _like(node: Node) -> str:
 
 def disk_bytes(node: Node) -> float:
     """Estimated bytes of a node: audio counts, the rest is small."""
-    rate = 16000
-    if node.kind == "set":
-        return units(node) * SECONDS_PER_UTTERANCE * rate * BYTES_PER_SAMPLE * 2
-    if node.kind == "enhanced":
-        return units(node) * SECONDS_PER_UTTERANCE * rate * BYTES_PER_SAMPLE
-    return 2e5
+    return KINDS[node.kind].unit_bytes * units(node) or SMALL_BYTES

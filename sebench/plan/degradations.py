@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sebench.config import drawn, items
 from sebench.config.entries import Config, Named
 from sebench.config.mixing import DegradationEntry
 from sebench.errors import Problem
-from sebench.plan.grid import Cell
+from sebench.plan.plan import Asked, Drawn
 from sebench.plan.resolve import raise_problems, resolve_loss
 
 
@@ -50,17 +50,20 @@ def degradation_specs(config: Config, mixing: Named, sample_rate: int) -> list[d
     return found
 
 
-def noise_problems(
-    config: Config, study: Named, cells: Iterable[Cell], degraded: Mapping[str, Named]
-) -> Iterator[Problem]:
+def noise_problems(config: Config, asked: Asked, training: Mapping[str, Mapping[str, Drawn]]) -> Iterator[Problem]:
     """Losses and augmentations that read the noise of training sets whose mixtures are no sums of speech and noise.
 
     Args:
-        degraded: role that a stage trains on -> its mixing, where that degrades.
+        training: role that a stage trains on -> its sets "train" and "valid".
     """
-    first = next(iter(study.entry.corpus))
-    told = {(cell.loss, cell.recipe) for cell in cells}
-    for loss, recipe in sorted(told):
+    study, by_role = asked.study, asked.study.entry.mixing
+    degraded = {
+        role: config.get("mixing", by_role.get(role, by_role.get("")))
+        for role, sets in training.items()
+        if "degradations" in sets["train"].mixtures.spec
+    }
+    first = next(iter(asked.corpora))
+    for loss, recipe in dict.fromkeys((cell.loss, cell.recipe) for cell in asked.grid):
         chain = config.get("recipes", recipe)
         for index, stage in enumerate(chain.entry.stages):
             mixing = degraded.get(stage.data or first)

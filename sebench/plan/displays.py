@@ -1,10 +1,9 @@
-"""Tables and the publication of a study: what its layouts say, resolved to nodes (figures: `plan.figures`)."""
+"""The last phase of a plan: what a study's layouts of tables say, resolved to nodes (figures: `plan.figures`)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node
 from sebench.config import items
@@ -27,30 +26,46 @@ from sebench.config.versions import version
 from sebench.errors import DataError, Problem, choices, nearest
 from sebench.metrics.base import metric_name
 from sebench.names import in_path
+from sebench.plan.figures import figure_nodes
 from sebench.plan.footer import footer
-from sebench.plan.predictions import agreement_rows
+from sebench.plan.plan import Evaluations, Plan
 from sebench.plan.resolve import metric_in_use, metric_items, raise_problems
 
-if TYPE_CHECKING:
-    from sebench.plan.plan import Plan
-
+#: What a cell of a table of agreement reads, as `Judged` and `RowCell` call it.
+AGREEMENT_ROLES = ("scores", "predictions", "noisy_scores", "noisy_predictions")
 #: Bytes of a study's place, which several corpora can make long.
 PLACE = 160
 
 
-def study_rows(plan: Plan) -> list[Row]:
+def plan_shown(config: Config, evaluations: Evaluations) -> Plan:
+    """The last phase: tables, figures, and the publication of both.
+
+    Raises:
+        ConfigError: a layout, a claim or a file of published numbers does not fit the study.
+    """
+    tables = table_nodes(config, evaluations)
+    figures = figure_nodes(config, evaluations, tables)
+    place = _place(evaluations, evaluations.corpora.values())
+    parents = {name: node.key for name, node in {**tables, **figures}.items()}
+    publication = Node("publication", place, {"place": place}, parents)
+    return evaluations.to(Plan, tables=tables, figures=figures, publication=publication)
+
+
+def study_rows(plan: Evaluations) -> list[Row]:
     """The study's rows: the unprocessed mixtures, the external models, then one per label with a cell per seed.
 
     Roles of parents are the parents' own keys. An external model whose file is not here is a row without cells.
     """
-    headers = plan.headers
-    noisy = RowCell(scores={headers[name]: node.key for name, node in plan.noisy.items()})
+
+    def shown(scores: Mapping[str, Node]) -> dict[str, str]:
+        return {plan.conditions[name].header: node.key for name, node in scores.items()}
+
+    noisy = RowCell(scores=shown({name: condition.noisy for name, condition in plan.conditions.items()}))
     rows = [Row(label="Noisy", cells=[noisy])]
     left_out = {cell.label: cell.reason for cell in plan.excluded}
     for label in plan.study.entry.external:
         if label in plan.external:
-            scores = {headers[name]: node.key for name, node in plan.external[label].scores.items()}
-            rows.append(Row(label=label, cells=[RowCell(scores=scores)]))
+            rows.append(Row(label=label, cells=[RowCell(scores=shown(plan.external[label].scores))]))
         else:
             rows.append(Row(label=label, absent=left_out[label]))
     by_label = defaultdict(list)
@@ -59,20 +74,27 @@ def study_rows(plan: Plan) -> list[Row]:
             by_label[planned.cell.label].append(planned)
     for label, cells in by_label.items():
         found = [
-            RowCell(
-                seed=planned.cell.seed,
-                scores={headers[name]: node.key for name, node in planned.scores.items()},
-                run=planned.run.key,
-            )
-            for planned in cells
+            RowCell(seed=planned.cell.seed, scores=shown(planned.scores), run=planned.run.key) for planned in cells
         ]
         rows.append(Row(label=label, cells=found, complexity=cells[0].complexity.key))
     for label, choice in plan.choices.items():
-        found = [
-            RowCell(seed=seed, scores={headers[name]: node.key for name, node in scores.items()})
-            for seed, scores in choice.scores.items()
-        ]
+        found = [RowCell(seed=seed, scores=shown(made.scores)) for seed, made in choice.by_seed.items()]
         rows.append(Row(label=label, cells=found, complexity=choice.complexity.key, choice=choice.node.key))
+    return rows
+
+
+def agreement_rows(plan: Evaluations, table: str) -> list[Row]:
+    """The rows of a table of agreement."""
+    rows = []
+    for label, by_seed in plan.predictors[table].items():
+        cells = []
+        for seed, predictor in by_seed.items():
+            roles: dict[str, dict[str, str]] = {name: {} for name in AGREEMENT_ROLES}
+            for name, judged in predictor.judged.items():
+                for role, keys in roles.items():
+                    keys[plan.conditions[name].header] = getattr(judged, role).key
+            cells.append(RowCell(seed=seed, run=predictor.run.key, **roles))
+        rows.append(Row(label=label, cells=cells))
     return rows
 
 
@@ -98,7 +120,7 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
     return facts
 
 
-def left_out(plan: Plan, *, hints: bool = False) -> list[str]:
+def left_out(plan: Evaluations, *, hints: bool = False) -> list[str]:
     """Cells, external models and test sets that the study names and that are not there, each with its reason.
 
     Args:
@@ -111,7 +133,7 @@ def left_out(plan: Plan, *, hints: bool = False) -> list[str]:
     return cells + sets
 
 
-def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
+def table_nodes(config: Config, plan: Evaluations) -> dict[str, Node]:
     """The study's tables by name, without those that have no column on this corpus.
 
     Raises:
@@ -138,8 +160,8 @@ def table_nodes(config: Config, plan: Plan) -> dict[str, Node]:
             published = read_published(config.folder / "published" / layout.published) if layout.published else []
             spec = table_spec(
                 layout,
-                rows=agreement_rows(config, plan, name, layout) if layout.predictors else rows,
-                conditions=list(plan.headers.values()),
+                rows=agreement_rows(plan, name) if layout.predictors else rows,
+                conditions=plan.headers,
                 metrics=facts,
                 test_sets=plan.test_sets,
                 published=published,
@@ -180,7 +202,7 @@ def not_shown(config: Config, plan: Plan) -> Iterator[str]:
                 yield f"{layout.published}, not shown in table {name}: {kind}{'s' if len(left) > 1 else ''} {told}"
 
 
-def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
+def _problem(plan: Evaluations, table: str, mistake: LayoutMistake) -> Problem:
     """A mistake of a layout or a claim with its line."""
     keys: tuple[str | int, ...] = ("tables", table, *mistake.keys)
     if mistake.claim is not None:
@@ -193,7 +215,7 @@ def _problem(plan: Plan, table: str, mistake: LayoutMistake) -> Problem:
     return Problem(plan.study.where(*keys), key, mistake.found, mistake.accepted, mistake.nearest)
 
 
-def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[ClaimLayout]]:
+def _claims(plan: Evaluations, layouts: Mapping[str, TableLayout]) -> dict[str, list[ClaimLayout]]:
     """Claims by table; one that names no table belongs to the study's only one."""
     found: dict[str, list[ClaimLayout]] = defaultdict(list)
     problems: list[Problem] = []
@@ -210,16 +232,5 @@ def _claims(plan: Plan, layouts: Mapping[str, TableLayout]) -> dict[str, list[Cl
     return found
 
 
-def plan_place(plan: Plan) -> str:
-    """`<study>-<scale>-<corpus>`: the folder's name of the study's current tables."""
-    return _place(plan, plan.corpora.values())
-
-
-def _place(plan: Plan, corpora: Iterable[str]) -> str:
+def _place(plan: Evaluations, corpora: Iterable[str]) -> str:
     return in_path("-".join(filter(None, [plan.study.name, plan.scale, "+".join(dict.fromkeys(corpora))])), PLACE)
-
-
-def publication_node(plan: Plan) -> Node:
-    """The readable copy of all tables and figures."""
-    parents = {name: node.key for name, node in {**plan.tables, **plan.figures}.items()}
-    return Node("publication", plan_place(plan), {"place": plan_place(plan)}, parents)

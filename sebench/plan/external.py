@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import Node
 from sebench.config.entries import Config, Named
 from sebench.errors import ConfigError, Problem, SebenchError
 from sebench.files import expanded, sha256_of
 from sebench.plan.grid import RESERVED
 from sebench.plan.resolve import identity
-
-
-@dataclass(frozen=True)
-class PlannedExternal:
-    """An external model's row."""
-
-    item: Mapping[str, Any]
-    enhanced: Mapping[str, Node]
-    scores: Mapping[str, Node]
 
 
 class ExternalMissing(SebenchError):

@@ -9,19 +9,17 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.schema import SCHEDULE_KEYS
 from sebench.config.tables import parents_read
 from sebench.metrics.base import metric_name
-
-if TYPE_CHECKING:
-    from sebench.plan.plan import Plan
+from sebench.plan.plan import Evaluations
 
 
-def footer(plan: Plan, spec: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, str]:
+def footer(plan: Evaluations, spec: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, str]:
     """The footer of one table.
 
     Args:
@@ -81,7 +79,7 @@ class Shown:
         return list(dict.fromkeys(node.parents[role] for node in self.of_kind(*kinds)))
 
 
-def _shown(plan: Plan, spec: Mapping[str, Any]) -> Shown:
+def _shown(plan: Evaluations, spec: Mapping[str, Any]) -> Shown:
     behind: set[str] = set()
     wanted = parents_read(spec)
     while wanted:
@@ -122,7 +120,7 @@ def _runs(node: Node) -> Iterable[str]:
     return node.parents.values() if node.kind == "choice" else [node.key]
 
 
-def _chains(plan: Plan, nodes: Mapping[str, Node], ends: Iterable[str]) -> dict[str, list[tuple[Node, ...]]]:
+def _chains(plan: Evaluations, nodes: Mapping[str, Node], ends: Iterable[str]) -> dict[str, list[tuple[Node, ...]]]:
     """Recipe -> the stages that rows end in, first stage first. A row of a predictor may end before its recipe does."""
     whole: dict[str, list[tuple[str, tuple[Node, ...]]]] = defaultdict(list)
     begun: dict[str, list[tuple[str, tuple[Node, ...]]]] = defaultdict(list)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sebench.artefacts import Node
-
-#: Kinds that the driver makes itself: seconds of work on small files.
-LOCAL = ("choice", "table", "figure", "publication")
+from sebench.kinds import KINDS
 
 
 def group(node: Node, find: Callable[[str], Node]) -> tuple[str, str] | None:
@@ -50,7 +48,7 @@ def submissions(nodes: Iterable[Node], find: Callable[[str], Node], members: int
     alone = 0
     parts: dict[str, set[str]] = {}
     for node in nodes:
-        if node.kind in LOCAL:
+        if KINDS[node.kind].local:
             continue
         found = group(node, find)
         if found is None:

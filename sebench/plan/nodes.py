@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,6 @@ from sebench.plan.resolve import identity, metric_identity, resolve_loss
 
 #: Bytes of what a name says of one item, and of a run's network and loss: the rest of a name still fits.
 PART, RUN = 48, 150
-
-
-@dataclass
-class Nodes:
-    """Nodes by 'kind:id', in an order in which parents come first."""
-
-    by_key: dict[str, Node] = field(default_factory=dict)
-
-    def add(self, node: Node) -> Node:
-        """Keep a node, or return the equal one that is there."""
-        return self.by_key.setdefault(node.key, node)
-
-    def __getitem__(self, key: str) -> Node:
-        return self.by_key[key]
-
-    def of_kind(self, kind: str) -> list[Node]:
-        """All nodes of one kind."""
-        return [node for node in self.by_key.values() if node.kind == kind]
 
 
 class CorpusUnfit(ConfigError):

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.entries import Config
 from sebench.metrics.base import MissingPackageError, absent, installed, metric_name, metrics_of, missing_package
+from sebench.plan.plan import Runs
 from sebench.plan.resolve import metric_in_use
 
-if TYPE_CHECKING:
-    from sebench.plan.plan import Plan
 
-
-def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
+def missing_packages(config: Config, runs: Runs) -> Iterator[str]:
     """Metrics of the study that nothing here computes, with what installs them."""
-    for name in plan.study.entry.metrics:
+    for name in runs.study.entry.metrics:
         used = metric_in_use(config, name)
         item = items.find("metric", used.entry.type)
         assert item is not None
@@ -27,7 +24,7 @@ def missing_packages(config: Config, plan: Plan) -> Iterator[str]:
             own = items.find("metric", config.get("metrics", name).entry.type)
             assert own is not None
             yield f"{missing_package(name, own.package, own.install)}. {used.name} stands in for it, on another scale"
-    for line in _needed(plan.nodes.of_kind("run")):
+    for line in _needed(runs.nodes.of_kind("run")):
         yield f"{line}. Until then nothing can be trained that reads it while training, and `sebench run` refuses"
 
 

@@ -11,6 +11,7 @@ from sebench.config.entries import Config
 from sebench.corpora.align import aligned_pairs
 from sebench.errors import SebenchError
 from sebench.files import read_json
+from sebench.kinds import KINDS
 from sebench.plan.build import build_plan
 from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.displays import left_out, not_shown
@@ -25,21 +26,6 @@ if TYPE_CHECKING:
 
 #: Parts of a group in one submission: `group-components` in profiles/slurm.
 MEMBERS = 20
-RULES = {
-    "corpus": "corpus",
-    "mixtures": "mixtures",
-    "set": "render",
-    "separation": "separate",
-    "run": "train",
-    "choice": "choose",
-    "enhanced": "enhance",
-    "predictions": "predict",
-    "scores": "score",
-    "complexity": "complexity",
-    "table": "table",
-    "figure": "figure",
-    "publication": "publish",
-}
 
 
 def shared_runs(config: Config, plan: Plan, corpus: str | None, store: Store) -> dict[str, list[str]]:
@@ -76,7 +62,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
             about = f"{run.stem}  trained once for {members[run.key]} cells"
             yield f"  {'shared stage':<{width}} seed {run.spec['seed']}  {state:<9}{about}"
     for planned in plan.cells:
-        work = [*planned.chain, *planned.enhanced.values(), *planned.scores.values()]
+        work = [*planned.chain, *planned.in_order()]
         trained = all(run.key in complete for run in planned.chain)
         state = "done" if all(node.key in complete for node in work) else "to score" if trained else "new"
         states[state] += 1
@@ -89,11 +75,11 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         yield f"  {planned.cell.label:<{width}} seed {planned.cell.seed}  {state:<9}{chain}  {note}".rstrip()
     for label, choice in plan.choices.items():
         values = ", ".join(choice.node.spec["values"])
-        work = [node for made in (choice.enhanced, choice.scores) for by in made.values() for node in by.values()]
+        work = [node for made in choice.by_seed.values() for node in made.in_order()]
         state = "done" if all(node.key in complete for node in (choice.node, *work)) else "new"
         yield f"  {label:<{width}}         {state:<9}the best {choice.node.spec['axis']} of {values}, by validation"
     for label, row in plan.external.items():
-        work = [*row.enhanced.values(), *row.scores.values()]
+        work = list(row.in_order())
         state = "done" if all(node.key in complete for node in work) else "new"
         made_of = f"external model {row.item['type']}, file {row.item['sha256'][:12]}"
         yield f"  {label:<{width}}         {state:<9}{made_of}: not trained"
@@ -110,14 +96,14 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield "jobs:"
     costs = Costs(nodes, store)
     disk = 0.0
-    for kind, rule in RULES.items():
-        of_kind = plan.nodes.of_kind(kind)
+    for kind in KINDS.values():
+        of_kind = plan.nodes.of_kind(kind.name)
         new_nodes = [node for node in of_kind if node.key not in complete]
         if not of_kind:
             continue
         time = sum(costs.seconds(node) for node in new_nodes)
         disk += sum(disk_bytes(node) for node in new_nodes)
-        yield f"  {rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
+        yield f"  {kind.rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
     todo = [node for node in nodes if node.key not in complete]
     sent = submissions(todo, plan.nodes.by_key.__getitem__, MEMBERS)
     yield f"submissions: {sent} on a cluster (snakemake --profile slurm)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sebench.artefacts import Node, Store
@@ -20,7 +20,7 @@ def flat(value: Any, prefix: str = "") -> dict[str, Any]:
     return {prefix.rstrip("."): value}
 
 
-def description(node: Node, nodes: dict[str, Node], store: Store) -> dict[str, Any]:
+def description(node: Node, nodes: Mapping[str, Node], store: Store) -> dict[str, Any]:
     """A run's spec with its parents' specs in place of their ids."""
     result = flat(dict(node.spec))
     for role, key in node.parents.items():

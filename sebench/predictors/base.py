@@ -51,7 +51,8 @@ class Predictor(nn.Module):
         Shape:
             returns float32 `(batch,)`.
         """
-        return self(estimate.magnitude_in(self.stft), self.stft.frame_lengths(batch.true_lengths()))
+        score: Tensor = self(estimate.magnitude_in(self.stft), self.stft.frame_lengths(batch.true_lengths()))
+        return score
 
     def of_waveform(self, waveform: Tensor) -> Tensor:
         """The score of signals of one length.
@@ -60,4 +61,5 @@ class Predictor(nn.Module):
             waveform `(batch, samples)`; returns float32 `(batch,)`.
         """
         frames = torch.full((len(waveform),), self.stft.frames(waveform.shape[-1]), device=waveform.device)
-        return self(self.stft(waveform).abs(), frames)
+        score: Tensor = self(self.stft(waveform).abs(), frames)
+        return score

@@ -145,7 +145,8 @@ def spectrogram_db(signal: NDArray[np.float32]) -> NDArray[np.float64]:
     frames = 1 + len(signal) // HOP
     index = HOP * np.arange(frames)[:, None] + np.arange(WINDOW)
     spectrum = np.fft.rfft(padded[index] * window).T
-    return 20 * np.log10(np.maximum(2 * np.abs(spectrum) / window.sum(), 1e-10))
+    decibels: NDArray[np.float64] = 20 * np.log10(np.maximum(2 * np.abs(spectrum) / window.sum(), 1e-10))
+    return decibels
 
 
 def draw(title: str, panels: Sequence[Panel], sample_rate: int) -> Figure:

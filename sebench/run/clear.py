@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sebench.artefacts import KINDS, Node, Store
+from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError
 from sebench.files import read_json, visible
+from sebench.kinds import KINDS
 from sebench.scoring.step import part_path
 
 

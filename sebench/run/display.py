@@ -16,22 +16,7 @@ from rich.text import Text
 
 from sebench.artefacts import Node, Store
 from sebench.files import read_json
-
-#: Kinds in the order of the work, with the word for people.
-PHASES = {
-    "corpus": "corpora",
-    "mixtures": "mixture plans",
-    "set": "rendered sets",
-    "separation": "comparisons of corpora",
-    "run": "training runs",
-    "choice": "choices",
-    "enhanced": "enhanced sets",
-    "scores": "score files",
-    "predictions": "predictions",
-    "complexity": "complexities",
-    "table": "tables",
-    "figure": "figures",
-}
+from sebench.kinds import KINDS
 
 
 def watch_live(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> None:
@@ -52,11 +37,10 @@ def view(todo: list[Node], store: Store, seconds: float) -> Group:
     open_nodes = [node for node in todo if not store.complete(node)]
     remaining = Counter(node.kind for node in open_nodes)
     phases = Table.grid(padding=(0, 2))
-    for kind, word in PHASES.items():
-        if total[kind]:
-            done = total[kind] - remaining[kind]
-            bar = ProgressBar(total=total[kind], completed=done, width=24)
-            phases.add_row(word, bar, f"{done}/{total[kind]}")
+    for kind in KINDS.values():
+        if count := total[kind.name]:
+            done = count - remaining[kind.name]
+            phases.add_row(kind.word, ProgressBar(total=count, completed=done, width=24), f"{done}/{count}")
     runs = Table(box=None, padding=(0, 2), header_style="dim")
     for column in ("training", "step", "loss", "validation", "left"):
         runs.add_column(column, justify="left" if column == "training" else "right")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import KINDS, Node, Store, content_id
+from sebench.artefacts import Node, Store, content_id
 from sebench.config.entries import Config
 from sebench.files import visible
+from sebench.kinds import KINDS
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit
 from sebench.run.clear import score_parts
@@ -64,11 +65,11 @@ def unneeded(config: Config, store: Store) -> tuple[list[Unneeded], list[str]]:
 
 
 def _stored(store: Store) -> Iterator[tuple[Path, str]]:
-    for kind, (folder, _) in KINDS.items():
-        for path in visible(store.root / "frozen" / kind, "*.yaml"):
+    for kind in KINDS.values():
+        for path in visible(store.root / "frozen" / kind.name, "*.yaml"):
             yield path, path.stem
-        if kind != "publication":
-            for path in sorted((store.root / folder).glob("*-*")):
+        if kind.name != "publication":
+            for path in sorted((store.root / kind.folder).glob("*-*")):
                 yield path, path.name.rpartition("-")[2]
     for path in sorted((store.root / "state").glob("*-*")):
         if path.name.partition("-")[0] in KINDS:
@@ -139,7 +140,7 @@ def _external_without_file(config: Config) -> Iterator[Any]:
             yield named.entry
 
 
-def _present_corpora(config: Config, store: Store) -> Iterator:
+def _present_corpora(config: Config, store: Store) -> Iterator[Node]:
     from sebench.plan.nodes import corpus_node
 
     for name in config.sections["corpora"]:

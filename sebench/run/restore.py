@@ -6,18 +6,16 @@ job for it; a step that reads the audio starts the parent's step first, which go
 
 from __future__ import annotations
 
+import importlib
 import logging
 import subprocess
 import sys
 
 from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError
-from sebench.files import read_parquet
+from sebench.kinds import KINDS
 
 log = logging.getLogger(__name__)
-
-#: Kinds whose large files other steps read.
-RESTORED = ("corpus", "set", "enhanced")
 
 
 class RestoreFailed(SebenchError):
@@ -43,18 +41,5 @@ def restore(node: Node, store: Store, threads: int) -> None:
 
 def _whole(node: Node, store: Store) -> bool:
     """Whether what other steps read of the node's state is there, in its full size."""
-    state = store.state(node)
-    if node.kind == "corpus":
-        if store.location_path(node.id).exists():  # a person's own files: the steps say which is missing
-            return True
-        root = store.location(node)
-        return all((root / path).exists() for path in read_parquet(store.outputs(node)["manifest.parquet"])["path"])
-    if node.kind == "set":
-        from sebench.synthesis.render import is_whole
-
-        return is_whole(state, int(node.spec["sample_rate"]))
-    from sebench.enhancement.estimates import AUDIO
-
-    index = read_parquet(store.outputs(node)["index.parquet"])
-    audio = state / AUDIO
-    return audio.exists() and audio.stat().st_size == 4 * int(index["samples"].sum())
+    module, _, function = KINDS[node.kind].whole.partition(":")
+    return bool(getattr(importlib.import_module(f"sebench.{module}"), function)(node, store))

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import KINDS, Node, Store, content_id
+from sebench.artefacts import Node, Store, content_id
 from sebench.config import own_code
 from sebench.errors import SebenchError
 from sebench.external.place import set_file
 from sebench.files import expanded
+from sebench.kinds import KINDS
 from sebench.plan.groups import group
 from sebench.process import cluster
 
@@ -116,14 +117,25 @@ class Workflow:
 
     def outputs(self, kind: str) -> list[str]:
         """Patterns of a kind's declared outputs."""
-        folder, files = KINDS[kind]
-        return [f"{self.results}/{folder}/{{stem}}/{file}" for file in files]
+        return [f"{self.results}/{KINDS[kind].folder}/{{stem}}/{file}" for file in KINDS[kind].outputs]
+
+    def log(self, kind: str) -> str:
+        """Pattern of a step's log."""
+        return f"{self.results}/logs/{KINDS[kind].rule}/{{stem}}.log"
+
+    def resources(self, kind: str) -> dict[str, Callable[[Any, int], int]]:
+        """What a job asks for, more at each try."""
+        found = KINDS[kind]
+        return {
+            "mem_mb": lambda wildcards, attempt: found.memory_mb * attempt,
+            "runtime": lambda wildcards, attempt: found.minutes * attempt,
+        }
 
     def inputs(self, kind: str) -> Callable[[Any], list[str]]:
         """Input function: the outputs of parents and of what else it waits for, or nothing where it is complete."""
 
         def files(wildcards: Any) -> list[str]:
-            node = self.node(kind, getattr(wildcards, "stem", None) or wildcards.id)
+            node = self.node(kind, self.name(wildcards))
             if self.store.complete(node):
                 return []
             parents = [self._by_key(key) for key in node.parents.values()]
@@ -132,6 +144,10 @@ class Workflow:
 
         return files
 
+    def name(self, wildcards: Any) -> str:
+        """The node as its step is told: by its folder's name, or by its id."""
+        return str(getattr(wildcards, "stem", None) or wildcards.id)
+
     def root(self, wildcards: Any) -> str:
         """The store's folder, as the steps are told."""
         del wildcards
@@ -139,7 +155,7 @@ class Workflow:
 
     def threads(self, kind: str) -> Callable[[Any], int]:
         """Thread function: what the node's own settings ask for."""
-        return lambda wildcards: int(self.node(kind, wildcards.stem).hints.get("threads", 1))
+        return lambda wildcards: int(self.node(kind, self.name(wildcards)).hints.get("threads", 1))
 
     def devices(self, wildcards: Any) -> int:
         """GPUs that a run asks a cluster for, where its site has some (profiles/slurm)."""

@@ -324,8 +324,7 @@ def in_lines(asked: Sequence[Asked], scored: Sequence[Scored]) -> Iterator[str]:
     """A table for the terminal: files, means with how many files they are of, reasons of holes as footnotes."""
     notes: dict[str, str] = {}
     rows = [["file", *(each.name for each in asked)]]
-    for row in scored:
-        rows.append([row.file, *(_cell(value, notes) for value in row.values)])
+    rows += [[row.file, *(_cell(value, notes) for value in row.values)] for row in scored]
     summary = []
     for mean, count in means(asked, scored):
         whole = count == len(scored)

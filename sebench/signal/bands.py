@@ -20,7 +20,7 @@ def erb_number(frequency_hz: float) -> float:
 
 def erb_frequency(number: float) -> float:
     """Frequency in Hz of an ERB-number: the inverse of `erb_number`."""
-    return (10.0 ** (number / 21.4) - 1.0) / 0.00437
+    return float(10.0 ** (number / 21.4) - 1.0) / 0.00437
 
 
 def erb_centres(bands: int, first_bin: int, last_bin: int, bin_hz: float) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ def rfft(frames: Tensor, n_fft: int) -> Tensor:
     Shape:
         frames `(..., samples)`; returns `(..., n_fft / 2 + 1, 2)`.
     """
-    transformed: Tensor = _Rfft.apply(frames, n_fft)
+    transformed: Tensor = _Rfft.apply(frames, n_fft)  # type: ignore[no-untyped-call]
     return transformed
 
 

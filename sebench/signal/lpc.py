@@ -53,6 +53,7 @@ def perceptual_weight(
     exponents = torch.arange(order + 1, device=signal.device, dtype=torch.float64)
 
     def response(gamma: float) -> Tensor:
-        return torch.fft.rfft(filters * gamma**exponents, n=stft.n_fft).abs().square()
+        power: Tensor = torch.fft.rfft(filters * gamma**exponents, n=stft.n_fft).abs().square()
+        return power
 
     return (response(gamma1) / response(gamma2)).transpose(1, 2).float()

@@ -113,7 +113,8 @@ class Stft(nn.Module):
         blocks = signal.unflatten(-1, (-1, self.hop))
         count = blocks.shape[-2] - self.overlap + 1
         framed = torch.cat([blocks[:, k : k + count] for k in range(self.overlap)], dim=-1)
-        return torch.fft.rfft(framed * self.analysis, n=self.n_fft).transpose(1, 2)
+        spectrum: Tensor = torch.fft.rfft(framed * self.analysis, n=self.n_fft).transpose(1, 2)
+        return spectrum
 
     def inverse(self, spectrum: Tensor, samples: int) -> Tensor:
         """Synthesise by overlap-add.

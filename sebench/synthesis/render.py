@@ -80,9 +80,9 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     plan = read_parquet(store.outputs(store.parent(node, "mixtures"))["mixtures.parquet"])
     root = store.location(store.parent(node, "corpus"))
     sample_rate = int(node.spec.get("sample_rate", RATE))
-    if not is_whole(state, sample_rate):
+    if not is_whole(node, store):
         try:
-            with Lease(state).acquire(lambda: is_whole(state, sample_rate), step_aside) as held:
+            with Lease(state).acquire(lambda: is_whole(node, store), step_aside) as held:
                 _render(plan, root, sample_rate, state, Responses.of(store), held, threads)
         except ArtefactFinished as message:
             log.info("%s", message)
@@ -91,12 +91,13 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     write_bytes(store.outputs(node)[INDEX], (state / INDEX).read_bytes())
 
 
-def is_whole(state: Path, sample_rate: int) -> bool:
+def is_whole(node: Node, store: Store) -> bool:
     """Whether the index and every shard, in its full size, are there."""
+    state = store.state(node)
     path = state / INDEX
     if not path.exists():
         return False
-    sizes = shard_bytes(read_parquet(path), sample_rate)
+    sizes = shard_bytes(read_parquet(path), int(node.spec.get("sample_rate", RATE)))
     return all(_size(state / shard_name(shard)) == size for shard, size in sizes.items())
 
 

@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sebench.artefacts import KINDS, Store
+from sebench.artefacts import Store
 from sebench.errors import DataError, SebenchError
 from sebench.files import read_json, write_json, write_text
+from sebench.kinds import KINDS
 from sebench.names import file_names
 from sebench.plan.plan import Plan
 from sebench.targets import check_folder, check_target
@@ -54,7 +55,7 @@ def collect(plan: Plan, store: Store, folder: Path, *, force: bool = False) -> N
 
 
 def _check(folder: Path, store: Store, force: bool) -> None:
-    own = [store.root / kept for kept in (*(place for place, _ in KINDS.values()), "state", "frozen", "locations")]
+    own = [store.root / kept for kept in (*(kind.folder for kind in KINDS.values()), "state", "frozen", "locations")]
     for part in PARTS:
         place = folder / part
         check_folder(place, own)

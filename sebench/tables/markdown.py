@@ -19,8 +19,7 @@ _CONSOLE = {BOLD: "[bold]", PLAIN: "[/bold]", UNDERLINED: "[underline]", UNLINED
 def write(table: Table) -> str:
     """Title, blocks with padded columns, footnotes of holes, claims, footer."""
     parts = [f"# {_escaped(table.title)}" + (" (partial)" if table.partial else "")]
-    for block in blocks(table):
-        parts.append(f"{block.caption}:\n\n{_grid(block)}")
+    parts += [f"{block.caption}:\n\n{_grid(block)}" for block in blocks(table)]
     notes = [f"[{letter}] {_escaped(reason)}" for reason, letter in table.footnotes().items()]
     if notes:
         parts.append("\n".join(f"- {note}" for note in notes))

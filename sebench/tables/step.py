@@ -67,7 +67,7 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
             else:
                 values.append(complexity_value(reader, row, column, paper))
         grid.values.append(values)
-    table = Table(
+    return Table(
         title=spec.title,
         rows=tuple(row.label for row in spec.rows),
         columns=columns,
@@ -76,7 +76,6 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
         footer=tuple(_footer(spec, reader)),
         partial=partial,
     )
-    return table
 
 
 def _column(column: ColumnSpec) -> Column:

@@ -94,7 +94,8 @@ def corpus_of(plan: Plan) -> Node:
 
 def untrained_row(plan: Plan, store: Store) -> AudioStore:
     """Everything up to the scores of the row `Noisy`; returns its set."""
-    (rendered,), (scores,) = plan.conditions.values(), plan.noisy.values()
+    (condition,) = plan.conditions.values()
+    rendered, scores = condition.node, condition.noisy
     corpus_step.run(corpus_of(plan), store, 1)
     mixtures_step.run(store.parent(rendered, "mixtures"), store)
     render.run(rendered, store)
@@ -123,7 +124,7 @@ def test_without_the_key_they_are_left_out_and_the_reason_names_it(outputs: Path
         "4": f"clean has 20000 samples, noisy 16800: 0.2 s apart, and {asked} is for 0.1 s at most{own[4]}",
     }
     assert aligned_pairs(corpus, store) == ""
-    (rendered,) = plan.conditions.values()
+    rendered = next(iter(plan.conditions.values())).node
     assert "align" not in read_parquet(store.outputs(rendered)["index.parquet"])
 
 
@@ -132,7 +133,9 @@ def test_outputs_of_a_system_get_scores_without_training(outputs: Path, tmp_path
     store = Store(tmp_path / "results")
     plan = planned(tmp_path, store, align=align)
     sets = [node for node in plan.nodes.of_kind("set") if node.parents["corpus"] == corpus_of(plan).key]
-    assert sets == list(plan.conditions.values()), "nothing is trained on a corpus that can only be tested"
+    assert sets == [condition.node for condition in plan.conditions.values()], (
+        "nothing is trained on a corpus that can only be tested"
+    )
     rendered = untrained_row(plan, store)
     found = numbers(rendered)
     assert sorted(found) == [1, 2, 3]
@@ -145,7 +148,7 @@ def test_outputs_of_a_system_get_scores_without_training(outputs: Path, tmp_path
         alone = {str(name): value for name, value in rendered.index.iloc[i].to_dict().items()}
         np.testing.assert_array_equal(render_mixture(alone, outputs)["noisy"], row["noisy"])
 
-    (scores,) = plan.noisy.values()
+    scores = next(iter(plan.conditions.values())).noisy
     frame = read_parquet(store.outputs(scores)["scores.parquet"])
     assert list(frame["status"]) == ["ok"] * 3
     told = "cut to the shorter file" if align == "cut" else "padded to the longer file"

@@ -50,7 +50,7 @@ def test_a_choice_names_all_that_can_win(folder: Path) -> None:
     runs = {cell.run.key for cell in found.cells if cell.cell.label.startswith("Comp ")}
     assert set(choice.parents.values()) == runs
     assert choice.spec["values"] == ["0", "0.5", "1"]
-    enhanced = next(iter(found.choices["Comp combined"].enhanced[0].values()))
+    enhanced = next(iter(found.choices["Comp combined"].by_seed[0].enhanced.values()))
     assert {choice.key, *runs} < set(enhanced.parents.values())
 
 

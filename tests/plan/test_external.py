@@ -76,7 +76,7 @@ def test_it_is_enhanced_and_scored_as_every_row(folder: Path, monkeypatch: pytes
     row = plan.external["Theirs"]
     assert list(row.enhanced) == list(row.scores) == ["snr0", "snr10"]
     for name, node in row.enhanced.items():
-        assert dict(node.parents) == {"set": plan.conditions[name].key}
+        assert dict(node.parents) == {"set": plan.conditions[name].node.key}
         assert row.scores[name].parents["enhanced"] == node.key
         assert node.name.startswith("onnx_gain_6b86b2-")  # SHA-256 of "1"
         assert group(node, plan.nodes.by_key.__getitem__) == ("evaluation", "evaluation-6b86b273ff")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sebench.artefacts import Node, Store, content_id
+from sebench.artefacts import Store, content_id
 from sebench.config.load import load_config
 from sebench.errors import ConfigError
 from sebench.plan.build import build_plan
@@ -222,25 +222,21 @@ def test_names_that_the_study_does_not_have(folder: Path, old: str, new: str, ex
 
 def test_a_test_set_is_a_condition_or_one_for_each_snr(folder: Path) -> None:
     found = plan(folder)
-    assert list(found.headers.values()) == [
+    assert found.headers == [
         "wsj0 0 dB", "wsj0 5 dB", "wsj0 10 dB", "no_reverb", "with_reverb", "dns2",
     ]  # fmt: skip
     assert found.test_sets["wsj0"] == ["wsj0 0 dB", "wsj0 5 dB", "wsj0 10 dB"]
-    mixings = {name: _mixtures(found, node).spec["mixing"] for name, node in found.conditions.items()}
+    mixings = {name: each.drawn.mixtures.spec["mixing"] for name, each in found.conditions.items()}
     assert mixings["wsj0-snr5"]["snr_db"] == 5.0
     assert mixings["no_reverb"]["snr_db"] == {"uniform": [0.0, 19.0]}
     assert mixings["with_reverb"]["reverberation"]["probability"] == 1.0
     assert mixings["no_reverb"]["reverberation"] is None
-    assert len({node.key for node in found.conditions.values()}) == 6
-
-
-def _mixtures(found: Plan, node: Node) -> Node:
-    return found.nodes[node.parents["mixtures"]]
+    assert len({each.node.key for each in found.conditions.values()}) == 6
 
 
 def test_a_scale_computes_some_snrs_and_all_other_sets(folder: Path) -> None:
     replace(folder / "studies" / "pesqnet.yaml", "      batch_size: 3\n", "      batch_size: 3\n      snr_db: [5]\n", 1)
-    assert list(plan(folder).headers.values()) == ["wsj0 5 dB", "no_reverb", "with_reverb", "dns2"]
+    assert plan(folder).headers == ["wsj0 5 dB", "no_reverb", "with_reverb", "dns2"]
 
 
 def test_footers_tell_what_each_kind_of_stage_was_given(folder: Path) -> None:

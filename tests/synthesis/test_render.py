@@ -235,7 +235,7 @@ def test_a_set_of_a_published_part_is_verified_and_read_back(
     store, node = make_set(9, frame=frame, root=root, snr_db=None, part=part)
     render.run(node, store, threads=1)
     index, state = index_of(store, node), store.state(node)
-    assert render.is_whole(state, RATE)
+    assert render.is_whole(node, store)
     verify_set(index, state)
     audio = AudioStore.open(store, node)
     for position in range(len(index)):

@@ -198,7 +198,7 @@ def test_gc_keeps_the_parts_of_scores_that_are_needed(repo: Repo, command: Comma
 
 
 def test_export(finished: Repo, command: Command, tmp_path: Path) -> None:
-    node = finished.plan().conditions["snr0"]
+    node = finished.plan().conditions["snr0"].node
     done = command(finished, "export", node.stem, "1", str(tmp_path / "wav"))
     assert done.code == 0
     noisy, clean, noise = (

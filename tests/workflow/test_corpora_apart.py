@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 import soundfile
 import yaml
+from built_once import built_once
 from repo import RATE, STUDY, Repo, make_recordings, speech_like
 
-from sebench.artefacts import KINDS
+from sebench.kinds import KINDS
 from sebench.run.workflow import Workflow
 from sebench.seeding import generator
 
@@ -52,9 +53,9 @@ def trained(repo: Repo) -> list[Path]:
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """Finished, and not to be changed."""
-    repo = with_another_corpus(tmp_path_factory.mktemp("apart") / "repo")
-    repo.run()
-    return repo
+    return Repo(
+        built_once(tmp_path_factory, "apart", lambda folder: with_another_corpus(folder / "repo").run()) / "repo"
+    )
 
 
 @pytest.mark.slow
@@ -124,7 +125,7 @@ def test_runs_wait_for_the_comparison_of_every_study_that_has_them(
     assert count == 0, "one corpus"
     assert waits("tiny") == waits("third", "alone") == (run, 1)
     assert waits("tiny", "alone", "third") == (run, 2)
-    for name in KINDS["run"][1]:
+    for name in KINDS["run"].outputs:
         (repo.store.root / "runs" / run).mkdir(parents=True, exist_ok=True)
         (repo.store.root / "runs" / run / name).touch()
     assert waits("tiny", "alone", "third") == (run, 0), "finished"

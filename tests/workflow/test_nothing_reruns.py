@@ -99,7 +99,7 @@ def test_deleted_generated_corpus_comes_back_where_it_is_needed(tmp_path: Path) 
     shutil.rmtree(repo.store.state(corpus))
     assert repo.jobs() == []
     stage1 = repo.cell("Stage1(MSE)")
-    for node in (stage1.enhanced["snr0"], repo.plan().conditions["snr0"]):
+    for node in (stage1.enhanced["snr0"], repo.plan().conditions["snr0"].node):
         shutil.rmtree(repo.store.state(node))
     shutil.rmtree(repo.store.folder(stage1.enhanced["snr0"]))
     repo.run()

@@ -1,78 +1,60 @@
 # Enhancement, scores, and what trained predictors say. The unprocessed mixtures are a rule of their own, for its priority.
 
 
-rule enhance:
+use rule corpus as enhance with:
     input:
         dag.inputs("enhanced"),
     output:
         dag.outputs("enhanced"),
     log:
-        f"{RESULTS}/logs/enhance/{{stem}}.log",
-    priority: 20
-    retries: 2
+        dag.log("enhanced"),
+    priority: KINDS["enhanced"].priority
     group:
         dag.group("enhanced")
-    conda:
-        "../envs/sebench.yaml"
+    threads: dag.threads("enhanced")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
+        **dag.resources("enhanced"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step enhanced {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="enhanced",
 
 
-rule score:
+use rule corpus as score with:
     input:
         dag.inputs("scores"),
     output:
         dag.outputs("scores"),
     log:
-        f"{RESULTS}/logs/score/{{stem}}.log",
+        dag.log("scores"),
     wildcard_constraints:
         stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
-    priority: 30
-    retries: 2
+    priority: KINDS["scores"].priority
     group:
         dag.group("scores")
-    conda:
-        "../envs/sebench.yaml"
     threads: dag.threads("scores")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
+        **dag.resources("scores"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step scores {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="scores",
 
 
 use rule score as score_noisy with:
-    log:
-        f"{RESULTS}/logs/score/{{stem}}.log",
     wildcard_constraints:
         stem=r"noisy-[^/]+-[0-9a-f]{10}",
     priority: 100
 
 
-rule predict:
+use rule corpus as predict with:
     input:
         dag.inputs("predictions"),
     output:
         dag.outputs("predictions"),
     log:
-        f"{RESULTS}/logs/predict/{{stem}}.log",
-    priority: 20
-    retries: 2
+        dag.log("predictions"),
+    priority: KINDS["predictions"].priority
     group:
         dag.group("predictions")
-    conda:
-        "../envs/sebench.yaml"
+    threads: dag.threads("predictions")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
+        **dag.resources("predictions"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step predictions {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="predictions",

@@ -1,5 +1,7 @@
-# From a corpus to rendered sets. Test sets go first: the noisy row is scored before anything is trained, and the corpora
-# of a study are compared.
+# From a corpus to rendered sets. The first rule is the base of all: each kind of node (sebench/kinds.py) is made by
+# `sebench step`, with the resources and the priority of its kind. Test sets go first: the noisy row is scored before
+# anything is trained, and the corpora of a study are compared.
+from sebench.kinds import KINDS
 
 
 rule corpus:
@@ -8,91 +10,74 @@ rule corpus:
     output:
         dag.outputs("corpus"),
     log:
-        f"{RESULTS}/logs/corpus/{{stem}}.log",
-    priority: 100
+        dag.log("corpus"),
+    priority: KINDS["corpus"].priority
     retries: 2
     conda:
         "../envs/sebench.yaml"
     threads: dag.threads("corpus")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        **dag.resources("corpus"),
     params:
+        kind="corpus",
+        node=dag.name,
         results=dag.root,
     shell:
-        "python -m sebench step corpus {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        "python -m sebench step {params.kind:q} {params.node:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
-rule separate:
+use rule corpus as separate with:
     input:
         dag.inputs("separation"),
     output:
         dag.outputs("separation"),
     log:
-        f"{RESULTS}/logs/separate/{{stem}}.log",
-    priority: 100
-    retries: 2
-    conda:
-        "../envs/sebench.yaml"
+        dag.log("separation"),
+    priority: KINDS["separation"].priority
+    threads: dag.threads("separation")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 20 * attempt,
+        **dag.resources("separation"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step separation {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="separation",
 
 
-rule mixtures:
+use rule corpus as mixtures with:
     input:
         dag.inputs("mixtures"),
     output:
         dag.outputs("mixtures"),
     log:
-        f"{RESULTS}/logs/mixtures/{{stem}}.log",
-    priority: 90
-    retries: 2
+        dag.log("mixtures"),
+    priority: KINDS["mixtures"].priority
     group:
         dag.group("mixtures")
-    conda:
-        "../envs/sebench.yaml"
+    threads: dag.threads("mixtures")
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        **dag.resources("mixtures"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step mixtures {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="mixtures",
 
 
-rule render_test:
+use rule corpus as render with:
     input:
         dag.inputs("set"),
     output:
         dag.outputs("set"),
     log:
-        f"{RESULTS}/logs/render/{{stem}}.log",
+        dag.log("set"),
+    wildcard_constraints:
+        stem=r"[^/]+-(train|valid)[^/]+-[0-9a-f]{10}",
+    priority: KINDS["set"].priority
+    group:
+        dag.group("set")
+    threads: dag.threads("set")
+    resources:
+        **dag.resources("set"),
+    params:
+        kind="set",
+
+
+use rule render as render_test with:
     wildcard_constraints:
         stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
     priority: 80
-    retries: 2
-    group:
-        dag.group("set")
-    conda:
-        "../envs/sebench.yaml"
-    threads: dag.threads("set")
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    params:
-        results=dag.root,
-    shell:
-        "python -m sebench step set {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
-
-
-use rule render_test as render with:
-    log:
-        f"{RESULTS}/logs/render/{{stem}}.log",
-    wildcard_constraints:
-        stem=r"[^/]+-(train|valid)[^/]+-[0-9a-f]{10}",
-    priority: 50

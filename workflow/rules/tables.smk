@@ -1,64 +1,53 @@
 # Tables, figures, and the readable copy of a study's current ones.
 
 
-rule table:
+use rule corpus as table with:
     input:
         dag.inputs("table"),
     output:
-        f"{RESULTS}/tables/by-id/{{stem}}/table.json",
-        f"{RESULTS}/tables/by-id/{{stem}}/table.tex",
-        report(
-            f"{RESULTS}/tables/by-id/{{stem}}/table.md",
-            caption="../report/table.rst",
-            category="Tables",
-        ),
-        report(
-            f"{RESULTS}/tables/by-id/{{stem}}/table.csv",
-            caption="../report/table.rst",
-            category="Tables",
-        ),
+        [
+            (
+                report(path, caption="../report/table.rst", category="Tables")
+                if path.endswith((".md", ".csv"))
+                else path
+            )
+            for path in dag.outputs("table")
+        ],
     log:
-        f"{RESULTS}/logs/table/{{stem}}.log",
-    retries: 2
-    localrule: True
-    conda:
-        "../envs/sebench.yaml"
+        dag.log("table"),
+    priority: KINDS["table"].priority
+    localrule: KINDS["table"].local
+    threads: dag.threads("table")
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        **dag.resources("table"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step table {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="table",
 
 
-rule figure:
+use rule corpus as figure with:
     input:
         dag.inputs("figure"),
     output:
-        f"{RESULTS}/figures/by-id/{{stem}}/figure.csv",
-        f"{RESULTS}/figures/by-id/{{stem}}/figure.svg",
-        report(
-            f"{RESULTS}/figures/by-id/{{stem}}/figure.png",
-            caption="../report/figure.rst",
-            category="Figures",
-        ),
+        [
+            (
+                report(path, caption="../report/figure.rst", category="Figures")
+                if path.endswith(".png")
+                else path
+            )
+            for path in dag.outputs("figure")
+        ],
     log:
-        f"{RESULTS}/logs/figure/{{stem}}.log",
-    retries: 2
-    localrule: True
-    conda:
-        "../envs/sebench.yaml"
+        dag.log("figure"),
+    priority: KINDS["figure"].priority
+    localrule: KINDS["figure"].local
+    threads: dag.threads("figure")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        **dag.resources("figure"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step figure {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="figure",
 
 
-rule publish:
+use rule corpus as publish with:
     input:
         dag.inputs("publication"),
     output:
@@ -68,11 +57,10 @@ rule publish:
     wildcard_constraints:
         place=r"[^/]+",
         id=r"[0-9a-f]{10}",
-    retries: 2
-    localrule: True
-    conda:
-        "../envs/sebench.yaml"
+    priority: KINDS["publication"].priority
+    localrule: KINDS["publication"].local
+    threads: dag.threads("publication")
+    resources:
+        **dag.resources("publication"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step publication {wildcards.id:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="publication",

@@ -2,63 +2,51 @@
 # and are never declared.
 
 
-rule train:
+use rule corpus as train with:
     input:
         dag.inputs("run"),
     output:
         dag.outputs("run"),
     log:
-        f"{RESULTS}/logs/train/{{stem}}.log",
-    priority: 10
-    retries: 2
-    conda:
-        "../envs/sebench.yaml"
+        dag.log("run"),
+    priority: KINDS["run"].priority
     threads: dag.threads("run")
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
+        **dag.resources("run"),
         gpu=dag.devices,
         nodes=1,
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step run {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="run",
 
 
-rule complexity:
+use rule corpus as complexity with:
     input:
         dag.inputs("complexity"),
     output:
         dag.outputs("complexity"),
     log:
-        f"{RESULTS}/logs/complexity/{{stem}}.log",
-    retries: 2
+        dag.log("complexity"),
+    priority: KINDS["complexity"].priority
     group:
         dag.group("complexity")
-    conda:
-        "../envs/sebench.yaml"
+    threads: dag.threads("complexity")
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        **dag.resources("complexity"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step complexity {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="complexity",
 
 
-rule choose:
+use rule corpus as choose with:
     input:
         dag.inputs("choice"),
     output:
         dag.outputs("choice"),
     log:
-        f"{RESULTS}/logs/choose/{{stem}}.log",
-    priority: 15
-    retries: 2
-    localrule: True
-    conda:
-        "../envs/sebench.yaml"
+        dag.log("choice"),
+    priority: KINDS["choice"].priority
+    localrule: KINDS["choice"].local
+    threads: dag.threads("choice")
+    resources:
+        **dag.resources("choice"),
     params:
-        results=dag.root,
-    shell:
-        "python -m sebench step choice {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        kind="choice",

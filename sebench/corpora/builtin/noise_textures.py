@@ -147,7 +147,8 @@ def _car(random: np.random.Generator, seconds: Signal, moment: float) -> Signal:
     engine = harmonics(
         random, running(random.uniform(35, 80) * doppler), random.uniform(0.3, 1, 12) * 0.8 ** np.arange(12)
     )
-    return (tyres + random.uniform(0.3, 1.0) * unit(engine)) * closest / distance
+    heard: Signal = (tyres + random.uniform(0.3, 1.0) * unit(engine)) * closest / distance
+    return heard
 
 
 #: kind -> texture

@@ -125,8 +125,7 @@ def phrase(voice: Voice, text: str, random: np.random.Generator) -> npt.NDArray[
 def _ssml(text: str, random: np.random.Generator) -> str:
     clauses = text.split(", ")
     parts = [clauses[0]]
-    for clause in clauses[1:]:
-        parts.append(f',<break time="{int(random.uniform(80, 420))}ms"/> {clause}')
+    parts += [f',<break time="{int(random.uniform(80, 420))}ms"/> {clause}' for clause in clauses[1:]]
     return f"<speak>{''.join(parts)}</speak>"
 
 
@@ -188,7 +187,8 @@ def peak_section(hertz: float, gain_db: float, quality: float) -> npt.NDArray[np
     alpha = np.sin(omega) / (2 * quality)
     numerator = np.array([1 + alpha * amplitude, -2 * np.cos(omega), 1 - alpha * amplitude])
     denominator = np.array([1 + alpha / amplitude, -2 * np.cos(omega), 1 - alpha / amplitude])
-    return np.concatenate([numerator, denominator])[None, :] / denominator[0]
+    section: npt.NDArray[np.float64] = np.concatenate([numerator, denominator])[None, :] / denominator[0]
+    return section
 
 
 def _padded(samples: npt.NDArray[np.float64], random: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -218,4 +218,5 @@ def _levelled(
     moved = samples * 10 ** (drift_db / 20)
     scaled = moved * 10 ** ((level_dbov - active_level_db(moved)) / 20)
     scaled += random.normal(0, 10 ** ((level_dbov - FLOOR_DB) / 20), size=len(scaled))
-    return scaled * min(1.0, PEAK / float(np.abs(scaled).max()))
+    limited: npt.NDArray[np.float64] = scaled * min(1.0, PEAK / float(np.abs(scaled).max()))
+    return limited
