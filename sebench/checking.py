@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from sebench.config import drawn, items
 from sebench.config.entries import ITEM_SECTIONS, Config
+from sebench.config.facts import DEGRADATION
 from sebench.contracts.base import ContractBroken, Verdict, from_outside, line
 from sebench.errors import SebenchError
 from sebench.sections import ONE
@@ -73,7 +74,7 @@ def check_degradation(config: Config, name: str) -> Iterator[str]:
 
     _require_class(config, "degradations", name)
     entry = config.get("degradations", name).entry
-    item = items.get("degradation", entry.type)
+    item = items.get(DEGRADATION, entry.type)
     broken = 0
     for params in drawn.corners(item, entry.params):
         description = {"type": entry.type, "params": params}

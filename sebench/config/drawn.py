@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sebench.config.items import Item, Param
+from sebench.config.annotations import Param
+from sebench.config.classes import Item
+from sebench.config.facts import Facts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +48,7 @@ def validated(param: Param, value: Any) -> Any:
     return {next(iter(value)): checked} if isinstance(value, dict) else checked[0]
 
 
-def corners(item: Item, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def corners(item: Item[Facts], params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """All combinations of the ends of what can be drawn."""
     given = {name: ends(value) for name, value in params.items() if name in item.params}
     for values in itertools.product(*given.values()):

@@ -61,7 +61,7 @@ def check_extremes(build: Build) -> str:
 def check_repeatable(build: Build) -> str:
     """Its parameters and the generator decide every bit, and nothing else does."""
     for rate, signal in _signals():
-        before = np.random.get_state()[1].copy()  # type: ignore[union-attr, index]
+        before = np.random.get_state()[1].copy()  # type: ignore[index]
         found = [build().apply(signal, rate, generator("contract", 1)) for _ in range(2)]
         kept = build()
         kept.apply(signal[::-1].copy(), rate, generator("contract", 2))

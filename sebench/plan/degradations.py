@@ -8,6 +8,7 @@ from typing import Any
 
 from sebench.config import drawn, items
 from sebench.config.entries import Config, Named
+from sebench.config.facts import DEGRADATION
 from sebench.config.mixing import DegradationEntry
 from sebench.errors import Problem
 from sebench.plan.plan import Asked, Drawn
@@ -27,19 +28,19 @@ def degradation_specs(config: Config, mixing: Named, sample_rate: int) -> list[d
     for index, given in enumerate(mixing.entry.degradations):
         named = config.get("degradations", given) if isinstance(given, str) else None
         entry: DegradationEntry = named.entry if named is not None else given
-        item = items.get("degradation", entry.type)
+        item = items.get(DEGRADATION, entry.type)
         where, key = mixing.where("degradations", index), f"{mixing.name}.degradations.{index}"
         params = {
             name: drawn.validated(param, entry.params[name]) if name in entry.params else param.default
             for name, param in item.params.items()
         }
-        for name in item.frequencies:
+        for name in item.facts.frequencies:
             highest = max((end for end in drawn.ends(params.get(name)) if end is not None), default=0.0)
             if 2 * highest >= sample_rate:
                 what = f"{name} of up to {highest:g} Hz for sets of {sample_rate} Hz"
                 problems.append(Problem(where, key, what, f"below {sample_rate / 2:g}"))
         packages = {}
-        for package in item.packages:
+        for package in item.facts.packages:
             try:
                 packages[package] = importlib.metadata.version(package)
             except importlib.metadata.PackageNotFoundError:

@@ -16,6 +16,7 @@ import numpy as np
 
 from sebench.artefacts import Node, Store, content_id
 from sebench.config import drawn, items
+from sebench.config.facts import DEGRADATION
 from sebench.config.mixing import Mixing, Reverberation, draw
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
@@ -198,10 +199,10 @@ def _drawn_degradations(degradations: Sequence[Mapping[str, Any]], seed: int, sp
         if rng.random() >= each["probability"]:
             continue
         described = each["item"]
-        item = items.get("degradation", described["type"])
+        item = items.get(DEGRADATION, described["type"])
         params = {name: drawn.draw(item.params[name], value, rng) for name, value in described["params"].items()}
         happens.append({**described, "params": params, "place": place})
-        items.build(described | {"params": params}, "degradation")  # what is missing here is said before rendering
+        items.build(described | {"params": params}, DEGRADATION)  # what is missing here is said before rendering
     return json.dumps(happens, sort_keys=True)
 
 
