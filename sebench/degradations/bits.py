@@ -46,4 +46,5 @@ class BitReduction(Degradation):
         return released
 
     def _rounded(self, signal: Signal) -> Signal:
-        return np.clip(np.round(signal * self.levels), -self.levels, self.levels - 1) / self.levels
+        rounded: Signal = np.clip(np.round(signal * self.levels), -self.levels, self.levels - 1) / self.levels
+        return rounded
