@@ -282,7 +282,7 @@ def _mixing_problems(config: Config, named: Named) -> Iterator[Problem]:
             return named.where(*keys), ".".join(map(str, (named.name, *keys)))
 
         try:
-            yield from check_params("degradation", entry.type, entry.params, where)
+            yield from check_params(DEGRADATION, entry.type, entry.params, where)
         except SourceError as error:
             yield Problem(*where("type"), str(error))
 

@@ -42,7 +42,8 @@ class BitReduction(Degradation):
             return self._rounded(signal)
         limited = np.clip(signal, -1.0, 1.0)
         pressed = self._rounded(np.sign(limited) * np.log1p(MU * np.abs(limited)) / math.log1p(MU))
-        return np.sign(pressed) * np.expm1(np.abs(pressed) * math.log1p(MU)) / MU
+        released: Signal = np.sign(pressed) * np.expm1(np.abs(pressed) * math.log1p(MU)) / MU
+        return released
 
     def _rounded(self, signal: Signal) -> Signal:
         rounded: Signal = np.clip(np.round(signal * self.levels), -self.levels, self.levels - 1) / self.levels

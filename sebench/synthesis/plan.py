@@ -202,7 +202,7 @@ def _drawn_degradations(degradations: Sequence[Mapping[str, Any]], seed: int, sp
         item = items.get(DEGRADATION, described["type"])
         params = {name: drawn.draw(item.params[name], value, rng) for name, value in described["params"].items()}
         happens.append({**described, "params": params, "place": place})
-        items.build(described | {"params": params}, "degradation")  # what is missing here is said before rendering
+        items.build(described | {"params": params}, DEGRADATION)  # what is missing here is said before rendering
     return json.dumps(happens, sort_keys=True)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sebench.config.facts import DEGRADATION
 from sebench.config.items import build, registry
 from sebench.contracts.degradation import CHECKS, Check, verdicts
 from sebench.degradations.base import Degradation
@@ -34,10 +35,10 @@ def test_contract(name: str, params: dict[str, object], check: Check) -> None:
 
 
 def test_facts_read_from_the_source_are_those_of_the_class() -> None:
-    for item in registry("degradation").values():
+    for item in registry(DEGRADATION).values():
         made = build({"type": item.type, "params": {}}, "degradation")
-        for fact in ("name", "version", "frequencies", "packages", "source"):
-            assert (item.type if fact == "name" else getattr(item.facts, fact)) == getattr(made, fact)
+        for fact in ("version", "frequencies", "packages", "source"):
+            assert getattr(item.facts, fact) == getattr(made, fact)
         assert set(item.facts.frequencies) <= set(item.params)
         assert item.title
 
