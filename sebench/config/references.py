@@ -9,6 +9,8 @@ from typing import Any
 from sebench.config import items
 from sebench.config.entries import ITEM_SECTIONS, Config, Named, missing
 from sebench.config.explain import shown
+from sebench.config.facts import CORPUS
+from sebench.config.relations import broken_requirements
 from sebench.config.schema import Amounts, Point, StageEntry, StudyAmounts, point_name
 from sebench.config.source import SourceError
 from sebench.errors import Problem, choices, nearest
@@ -171,7 +173,7 @@ def check_params(
         if param.required and name not in params:
             right = False
             yield Problem(*where("params", name), "required and absent", param.words)
-    for relation, values in items.broken_requirements(item, params) if right else ():
+    for relation, values in broken_requirements(item, params) if right else ():
         given = next((name for name in params if name in relation), "")
         place = where("params", given) if given else where("type")
         yield Problem(*place, f"{values} do not fit together", relation)
@@ -264,11 +266,11 @@ def _corpus_problems(config: Config, named: Named) -> Iterator[Problem]:
     """A place that is given to a corpus that reads none, and what to do with pairs to one that has none."""
     if config.faults("corpora", named.name):
         return
-    item = items.find("corpus", named.entry.type)
-    if item is not None and named.entry.align is not None and not item.paired:
+    item = items.find(CORPUS, named.entry.type)
+    if item is not None and named.entry.align is not None and not item.facts.paired:
         found = f"`align` for corpus type {named.entry.type!r}, which has no published pairs"
         yield Problem(named.where("align"), f"{named.name}.align", found, "no `align`, or another `type`")
-    if item is None or item.needs_root:
+    if item is None or item.facts.needs_root:
         return
     for key in ("root", "root_env"):
         if getattr(named.entry, key) is not None:
@@ -331,10 +333,10 @@ def _part_problems(config: Config, study: Named) -> Iterator[Problem]:
     for named in config.sections["corpora"].values():
         if config.faults("corpora", named.name):
             return
-        item = items.find("corpus", named.entry.type)
-        if item is None or (not item.builtin and not item.parts):
+        item = items.find(CORPUS, named.entry.type)
+        if item is None or (not item.builtin and not item.facts.parts):
             return
-        known.update(dict.fromkeys(item.parts))
+        known.update(dict.fromkeys(item.facts.parts))
     for name, test in study.entry.conditions.sets.items():
         for part in test.part:
             if part not in known:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sebench.config import items
 from sebench.config.code import code_of
+from sebench.config.facts import KINDS
 from sebench.files import read_json, write_json
 from sebench.kinds import KINDS, Algorithm
 
@@ -47,10 +48,10 @@ def current() -> dict[str, dict[str, int | str]]:
     found: dict[str, dict[str, int | str]] = {}
     for name, algorithm in ALGORITHMS.items():
         found[f"algorithm {name}"] = {"version": algorithm.version, "code": code(algorithm)}
-    for kind in items.PACKAGES:
+    for kind in KINDS:
         for item in items.registry(kind).values():
             if item.builtin:
-                found[f"{kind} {item.type}"] = {"version": item.version, "code": item.code}
+                found[f"{kind} {item.type}"] = {"version": item.facts.version, "code": item.code}
     return found
 
 

@@ -171,9 +171,8 @@ def _networks(shown: Shown) -> str:
 
 
 def _item(kind: str, item: Mapping[str, Any]) -> str:
-    known = items.find(kind, item["type"])
-    assert known is not None
-    changed = (f"{name}={value}" for name, value in item["params"].items() if value != known.params[name].default)
+    params = items.get(kind, item["type"]).params
+    changed = (f"{name}={value}" for name, value in item["params"].items() if value != params[name].default)
     return _with(metric_name(item) if kind == "metric" else item["type"], changed)
 
 
