@@ -120,6 +120,7 @@ PREDICTOR = Kind("predictor", "predictors", PredictorFacts)
 METRIC = Kind("metric", "metrics", MetricFacts)
 CORPUS = Kind("corpus", "corpora", CorpusFacts)
 EXTERNAL = Kind("external", "external", ExternalFacts)
+FIGURE = Kind("figure", "figures", Facts)
 
 #: All kinds by name.
-KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL)}
+KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, FIGURE)}
