@@ -129,6 +129,8 @@ METRIC = Kind("metric", "metrics", MetricFacts)
 CORPUS = Kind("corpus", "corpora", CorpusFacts)
 EXTERNAL = Kind("external", "external", ExternalFacts)
 DEGRADATION = Kind("degradation", "degradations", DegradationFacts)
+FIGURE = Kind("figure", "figures", Facts)
 
+_ALL = (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, DEGRADATION, FIGURE)
 #: All kinds by name.
-KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, DEGRADATION)}
+KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in _ALL}
