@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-LISTS = ("losses", "models", "predictors", "external", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
+from collections.abc import Sequence
+
+LISTS = (
+    "losses",
+    "models",
+    "predictors",
+    "external",
+    "metrics",
+    "corpora",
+    "mixing",
+    "recipes",
+    "stages",
+    "studies",
+    "scales",
+)
 SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
-    name.removesuffix("s"): name for name in ("models", "predictors", "metrics", "recipes", "scales")
+    name.removesuffix("s"): name for name in ("models", "predictors", "metrics", "recipes", "stages", "scales")
 }
 #: The word for one entry, by section.
 ONE = {name: name for name in LISTS} | {name: word for word, name in SINGULAR.items()}
 
 
-def one_of(words: tuple[str, ...]) -> str:
+def one_of(words: Sequence[str]) -> str:
     """Words as a person lists them: "a, b or c"."""
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]

@@ -35,6 +35,7 @@ ITEM_SECTIONS = {
     "corpora": "corpus",
     "external": "external",
 }
+SECTION_OF = {kind: section for section, kind in ITEM_SECTIONS.items()}
 #: Sections whose items say nothing without the place of their files.
 NEED_AN_ENTRY = ("corpora", "external")
 

@@ -194,7 +194,8 @@ def _unwrap(annotation: Any) -> list[Any]:
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType, typing.Annotated, list, dict, tuple):
         return [leaf for argument in typing.get_args(annotation) for leaf in _unwrap(argument)]
-    return [annotation]
+    forms = annotation.__subclasses__() if getattr(annotation, "forms", False) else []
+    return [annotation, *forms]
 
 
 def _field_note(model: Any, loc: tuple[Any, ...]) -> str:

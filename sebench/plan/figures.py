@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node
+from sebench.config import items
+from sebench.config.annotations import EntryOf
 from sebench.config.entries import Config
+from sebench.config.facts import STAGE
 from sebench.config.figures import (
     DistributionsLayout,
     DistributionsSpec,
@@ -109,7 +112,7 @@ def _scatter(config: Config, plan: Plan, layout: ScatterLayout) -> Figure:
 
 
 def _epochs(config: Config, plan: Plan, layout: EpochsLayout) -> Figure:
-    runs = _alternating(plan)
+    runs = _of_epochs(plan)
     curves = {label: runs[row] for label, row in layout.rows.items()}
     title = layout.title
     if not ON_THE_SCALE.isdisjoint(layout.quantities):
@@ -122,7 +125,8 @@ def _stand_ins(config: Config, plan: Plan, rows: Iterable[str]) -> list[str]:
     """Metrics whose scores rows were trained on, instead of those that their last stages name."""
     shown = set(rows)
     recipes = dict.fromkeys(planned.cell.recipe for planned in plan.cells if planned.cell.label in shown)
-    labels = [config.get("recipes", recipe).entry.stages[-1].labels for recipe in recipes]
+    last = (config.get("recipes", recipe).entry.stages[-1] for recipe in recipes)
+    labels = [stage.own(EntryOf).get("labels", (None, None))[1] for stage in last]
     replaced = (name for name in labels if name is not None and metric_in_use(config, name).name != name)
     return [f"scores: {called}" for called in dict.fromkeys(metric_label(config, name) for name in replaced)]
 
@@ -132,11 +136,11 @@ def _sets(plan: Plan) -> dict[str, str]:
     return {plan.headers[name]: node.key for name, node in plan.conditions.items()}
 
 
-def _alternating(plan: Plan) -> dict[str, str]:
-    """Row -> the run of its first seed, of those that end in an alternating stage."""
+def _of_epochs(plan: Plan) -> dict[str, str]:
+    """Row -> the run of its first seed, of those that end in a stage of whole epochs."""
     runs: dict[str, str] = {}
     for planned in plan.cells:
-        if planned.run.spec["stage"]["kind"] == "alternating":
+        if items.get(STAGE, planned.run.spec["stage"]["kind"]).facts.whole_epochs:
             runs.setdefault(planned.cell.label, planned.run.key)
     return runs
 
@@ -188,7 +192,7 @@ def _unknown(plan: Plan, name: str, layout: FigureLayout) -> Iterator[Problem]:
     elif isinstance(layout, EpochsLayout):
         for place, (label, row) in enumerate(layout.rows.items()):
             keys = _key_of(plan, ("figures", name, "rows"), label, place)
-            yield from known(keys, "row that ends in an alternating stage", row, _alternating(plan))
+            yield from known(keys, "row that ends in a stage of whole epochs", row, _of_epochs(plan))
     else:
         yield from known(("condition",), "condition", layout.condition, _sets(plan))
         if isinstance(layout, SpectrogramsLayout) and layout.condition in _sets(plan):

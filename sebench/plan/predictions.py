@@ -66,7 +66,7 @@ def _runs(config: Config, plan: Plan, table: str, label: str, wanted: PredictorR
     recipes = list(dict.fromkeys(planned.cell.recipe for planned in plan.cells))
     _known(plan, table, label, "recipe", wanted.recipe, recipes)
     stages = config.get("recipes", wanted.recipe).entry.stages
-    places = {stage.name: place for place, stage in enumerate(stages) if stage.predictor is not None}
+    places = {stage.name: place for place, stage in enumerate(stages) if "predictor" in stage.item.facts.trains}
     _known(plan, table, label, "stage", wanted.stage, list(places), " that trains a predictor")
     found: dict[int, Node] = {}
     for planned in plan.cells:

@@ -22,7 +22,7 @@ from sebench.training.checkpoint import Checkpoint, Checkpoints
 from sebench.training.history import History
 from sebench.training.progress import Progress
 from sebench.training.schedules import build_schedule
-from sebench.training.stages import NotFinite, Stage, begin_step
+from sebench.training.stage import NotFinite, Stage, begin_step
 
 log = logging.getLogger(__name__)
 
