@@ -34,9 +34,9 @@ def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
     """(name, type, what it is) of every entry, then of items that have no entry and can be used by name; then of those
     of installed packages that cannot be used, with the reason."""
     if section in ITEMS_ALONE:
-        for name, item in items.registry(ITEMS_ALONE[section]).items():
-            fault = _import_fault(item)
-            yield name, "unusable" if fault else item.path, fault or item.title
+        for name, alone in items.registry(ITEMS_ALONE[section]).items():
+            fault = _import_fault(alone)
+            yield name, "unusable" if fault else alone.path, fault or alone.title
         yield from ((name, "unusable", reason) for name, reason in items.unusable(ITEMS_ALONE[section]).items())
         return
     kind = ITEM_SECTIONS.get(section)

@@ -15,7 +15,7 @@ from sebench.losses.compose import build_loss
 from sebench.stages.with_predictor import Pair, WithPredictor, hold, mean_of
 from sebench.training.history import Validation
 from sebench.training.optimisers import build_optimiser
-from sebench.training.stage import Context, NotFinite, StepResult, norm_of, snapshot
+from sebench.training.stage import Context, NotFinite, StepResult, norm_of, parts_of, snapshot
 
 
 class Accumulated(nn.Module):
@@ -185,8 +185,11 @@ class Alternating(WithPredictor):
 
     def _accumulate(self, number: int, *, last: bool) -> StepResult:
         batch = self._to_device(self.batches.batch(number))
-        loss = self.loss(self._enhance(batch), batch).mean()
+        values, terms = self.loss.forward_with_terms(self._enhance(batch), batch)
+        loss = values.mean()
         value = float(loss.item())
+        parts = {name: float(term.detach().mean().item()) for name, term in parts_of(terms).items()}
+        told = {"loss": value, **parts}
         if not math.isfinite(value):
             raise NotFinite("the loss", self.batches.ids(number))
         optimiser = self.optimisers["enhancer"]
@@ -196,8 +199,8 @@ class Alternating(WithPredictor):
             raise NotFinite("the gradient", self.batches.ids(number))
         self.accumulated.add(self.parameters, 1.0 / self.epoch_steps)
         if not last:
-            return StepResult(value, None)
+            return StepResult(told)
         self.accumulated.move_to(self.parameters)
         norm = norm_of(self.parameters, self.clip_norm)
         optimiser.step()
-        return StepResult(value, norm)
+        return StepResult(told, {"grad_norm": norm})

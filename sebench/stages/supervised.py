@@ -20,7 +20,7 @@ from sebench.training.data import Batches, whole_row
 from sebench.training.device import autocast
 from sebench.training.history import Validation
 from sebench.training.optimisers import build_optimiser
-from sebench.training.stage import Context, NotFinite, Stage, StepResult, build_model, norm_of, utterances
+from sebench.training.stage import Context, NotFinite, Stage, StepResult, build_model, norm_of, parts_of, utterances
 
 
 class Supervised(Stage):
@@ -84,7 +84,7 @@ class Supervised(Stage):
         batch = self._to_device(self.team.share(whole))
         with autocast(self.device, self.precision):
             estimate: Estimate = self.model(batch)
-        values: Tensor = self.loss(estimate, batch)
+        values, terms = self.loss.forward_with_terms(estimate, batch)
         all_values = self.team.gather(values)
         loss = all_values.mean().item()
         if not math.isfinite(loss):
@@ -97,7 +97,8 @@ class Supervised(Stage):
         if not math.isfinite(grad_norm):
             raise NotFinite("the gradient", self.batches.ids(number))
         optimiser.step()
-        return StepResult(loss, grad_norm)
+        parts = {name: self.team.gather(term.detach()).mean().item() for name, term in parts_of(terms).items()}
+        return StepResult({"loss": loss, **parts}, {"grad_norm": grad_norm})
 
     def validate(self, step: int, pause: Callable[[], None]) -> Validation:
         """Mean of the metric, or of the loss, over whole utterances, one at a time."""

@@ -214,7 +214,7 @@ class WithPredictor(Stage):
         labels, present = scored.values(self.device)
         self.unlabelled.add(int((~present).sum()))
         if not bool(present.any()):
-            return StepResult(None, None)
+            return StepResult()
         loss = (self._predict(scored) - labels).square()[present].mean()
         value = float(loss.item())
         if not math.isfinite(value):
@@ -225,7 +225,7 @@ class WithPredictor(Stage):
         if not math.isfinite(norm):
             raise NotFinite("the predictor's gradient", self.batches.ids(number))
         optimiser.step()
-        return StepResult(value, norm)
+        return StepResult({"loss": value}, {"grad_norm": norm})
 
     # Validation
 

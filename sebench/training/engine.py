@@ -138,7 +138,7 @@ class Engine:
         begin_step(self.stage, self.seed, self.step, factor)
         result = self.stage.step(self.step)
         self.step += 1
-        self.history.add(result.loss, result.grad_norm)
+        self.history.add(result.terms, result.norms)
         self.progress.update(self.step, result.loss, self._last_valid())
 
     def _validation_is_due(self) -> bool:

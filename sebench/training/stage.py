@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -45,10 +45,27 @@ class NotFinite(SebenchError):
 
 @dataclass(frozen=True)
 class StepResult:
-    """Loss (mean over the batch) and norm of the gradient before clipping; None where the step had none."""
+    """What a step tells, by name: a curve each in the run's history.
 
-    loss: float | None
-    grad_norm: float | None
+    Args:
+        terms: "loss", the mean over the batch of what was minimised, and what else there is, such as its parts.
+        norms: "grad_norm", of the gradient before clipping, and those of other optimisers.
+
+    What a step does not have it leaves out.
+    """
+
+    terms: Mapping[str, float] = field(default_factory=dict)
+    norms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> float | None:
+        """What was minimised; None where the step had no loss."""
+        return self.terms.get("loss")
+
+
+def parts_of(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The terms of a loss that has several, without their weights, as a step tells them; nothing of any other loss."""
+    return {f"loss/{name}": term for name, term in terms.items()} if len(terms) > 1 else {}
 
 
 @dataclass(frozen=True)
