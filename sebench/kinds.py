@@ -156,7 +156,8 @@ _ALL = (
         step="training.step",
         rule="train",
         word="training runs",
-        spec="`stage`, `model`, `loss`, `seed`, `init`, `version`; with a predictor `predictor`",
+        spec="`stage`, `model`, `loss`, `seed`, `init`, `version`; other networks under the names "
+        "of the parameters that name them (`predictor`); of a kind of stage from outside `code`",
         parents="`train`, `valid`, and one `init:SUBMODULE` for each entry of `init`",
         priority=10,
         memory_mb=4000,

@@ -229,7 +229,8 @@ def _unwrap(annotation: Any) -> list[Any]:
         return [_Member(leaf) for leaf in _unwrap(typing.get_args(annotation)[1])]
     if origin in (typing.Union, types.UnionType, typing.Annotated, list, tuple):
         return [leaf for argument in typing.get_args(annotation) for leaf in _unwrap(argument)]
-    return [annotation]
+    forms = annotation.__subclasses__() if getattr(annotation, "forms", False) else []
+    return [annotation, *forms]
 
 
 def _field_note(model: Any, loc: tuple[Any, ...], value: Any) -> str:

@@ -20,9 +20,6 @@ from sebench.kinds import KINDS, Algorithm
 ALGORITHMS: dict[str, Algorithm] = {
     **{kind.name: kind.algorithm for kind in KINDS.values() if kind.algorithm is not None},
     "published set": Algorithm(2, ("synthesis.mixture:published",)),
-    "stage supervised": Algorithm(2, ("training.engine:Engine", "training.stages:Supervised")),
-    "stage predictor": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:PredictorTraining")),
-    "stage alternating": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:Alternating")),
     "column score": Algorithm(1, ("tables.aggregate:score_value",)),
     "column agreement": Algorithm(1, ("tables.aggregate:agreement_value",)),
     "column complexity": Algorithm(1, ("tables.aggregate:complexity_value",)),

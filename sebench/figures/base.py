@@ -59,8 +59,8 @@ class Showable(Protocol):
     def enhanced(self, condition: str) -> Mapping[str, str]:
         """Row -> the enhanced set of its first seed in a condition."""
 
-    def runs(self, stage_kind: str) -> Mapping[str, str]:
-        """Row -> the run of its first seed, of those that end in a stage of a kind."""
+    def runs(self) -> Mapping[str, str]:
+        """Row -> the run of its first seed, of those that end in a stage of whole epochs."""
 
     def predicted(self, table: str) -> str | None:
         """How tables call the metric that is predicted in a table of agreement; None for any other table."""

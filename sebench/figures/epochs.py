@@ -104,13 +104,13 @@ class Epochs(FigureKind[EpochsLayout, EpochsSpec]):
 
     def mistakes(self, layout: EpochsLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
         """Rows that do not end in an alternating stage."""
-        what, runs = "row that ends in an alternating stage", there.runs("alternating")
+        what, runs = "row that ends in a stage of whole epochs", there.runs()
         for place, (label, row) in enumerate(layout.rows.items()):
             yield from unknown(("rows", label), what, row, runs, place)
 
     def resolve(self, layout: EpochsLayout, there: Showable) -> tuple[EpochsSpec, Mapping[str, str]]:
         """Its parents are runs."""
-        runs = there.runs("alternating")
+        runs = there.runs()
         curves = {label: runs[row] for label, row in layout.rows.items()}
         title = layout.title
         if not ON_THE_SCALE.isdisjoint(layout.quantities):

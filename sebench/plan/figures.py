@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sebench.artefacts import Node
 from sebench.config import items
+from sebench.config.annotations import EntryOf
 from sebench.config.entries import Config
-from sebench.config.facts import FIGURE
+from sebench.config.facts import FIGURE, STAGE
 from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.names import in_path
@@ -74,11 +75,11 @@ class Showable:
                     keys.setdefault(label, node.key)
         return keys
 
-    def runs(self, stage_kind: str) -> dict[str, str]:
-        """Row -> the run of its first seed, of those that end in a stage of a kind."""
+    def runs(self) -> dict[str, str]:
+        """Row -> the run of its first seed, of those that end in a stage of whole epochs."""
         keys: dict[str, str] = {}
         for planned in self._plan.cells:
-            if planned.run.spec["stage"]["kind"] == stage_kind:
+            if items.get(STAGE, planned.run.spec["stage"]["kind"]).facts.whole_epochs:
                 keys.setdefault(planned.cell.label, planned.run.key)
         return keys
 
@@ -91,7 +92,8 @@ class Showable:
         """Metrics whose scores rows were trained on, instead of those that their last stages name."""
         shown = set(rows)
         recipes = dict.fromkeys(planned.cell.recipe for planned in self._plan.cells if planned.cell.label in shown)
-        labels = [self._config.get("recipes", recipe).entry.stages[-1].labels for recipe in recipes]
+        last = (self._config.get("recipes", recipe).entry.stages[-1] for recipe in recipes)
+        labels = [stage.own(EntryOf).get("labels", (None, None))[1] for stage in last]
         replaced = [name for name in labels if name is not None and metric_in_use(self._config, name).name != name]
         return list(dict.fromkeys(metric_label(self._config, name) for name in replaced))
 
