@@ -121,6 +121,9 @@ METRIC = Kind("metric", "metrics", MetricFacts)
 CORPUS = Kind("corpus", "corpora", CorpusFacts)
 EXTERNAL = Kind("external", "external", ExternalFacts)
 FIGURE = Kind("figure", "figures", Facts)
+COLUMN = Kind("column", "columns", Facts)
 
 #: All kinds by name.
-KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, FIGURE)}
+KINDS: dict[str, Kind[Facts]] = {
+    kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, FIGURE, COLUMN)
+}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sebench.config import items
 from sebench.config.code import code_of
-from sebench.config.facts import FIGURE
+from sebench.config.facts import COLUMN, FIGURE
 from sebench.config.facts import KINDS as ITEM_KINDS
 from sebench.files import read_json, write_json
 from sebench.kinds import KINDS, Algorithm
@@ -23,9 +23,11 @@ ALGORITHMS: dict[str, Algorithm] = {
     "stage supervised": Algorithm(2, ("training.engine:Engine", "training.stages:Supervised")),
     "stage predictor": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:PredictorTraining")),
     "stage alternating": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:Alternating")),
-    "column score": Algorithm(1, ("tables.aggregate:score_value",)),
-    "column agreement": Algorithm(1, ("tables.aggregate:agreement_value",)),
-    "column complexity": Algorithm(1, ("tables.aggregate:complexity_value",)),
+    **{
+        f"column {item.type}": Algorithm(item.facts.version, (f"{item.module.removeprefix('sebench.')}:value",))
+        for item in items.registry(COLUMN).values()
+        if item.builtin
+    },
     **{
         f"figure {item.type}": Algorithm(
             item.facts.version, (f"{item.module.removeprefix('sebench.')}:make", "figures.style:encoded")
@@ -54,7 +56,7 @@ def current() -> dict[str, dict[str, int | str]]:
     found: dict[str, dict[str, int | str]] = {}
     for name, algorithm in ALGORITHMS.items():
         found[f"algorithm {name}"] = {"version": algorithm.version, "code": code(algorithm)}
-    for kind in (kind for kind in ITEM_KINDS if kind != FIGURE):  # they are among the algorithms
+    for kind in (kind for kind in ITEM_KINDS if kind not in (FIGURE, COLUMN)):  # they are among the algorithms
         for item in items.registry(kind).values():
             if item.builtin:
                 found[f"{kind} {item.type}"] = {"version": item.facts.version, "code": item.code}
