@@ -65,7 +65,7 @@ class NumberColumn(ColumnLayout):
     unit: str = ""
 
 
-MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column)]]
+MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column, json_schema_input_type=MetricColumn | Text)]]
 
 
 class ScoreColumn(Spec):
