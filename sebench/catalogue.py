@@ -160,6 +160,8 @@ def _item(item: items.Item[Facts], given: dict[str, Any]) -> Iterator[tuple[str,
         "install": "installed by",
         "higher_is_better": "higher is better",
         "needs_root": "needs a folder",
+        "frequencies": "below half the sample rate",
+        "packages": "packages",
     }
     for key, heading in facts.items():
         value = getattr(item.facts, key, None)

@@ -107,7 +107,8 @@ _ALL = (
         step="synthesis.plan",
         rule="mixtures",
         word="mixture plans",
-        spec="`split`, `count`, `seed`, `seconds`, `snr_db`, `part`, `mixing` (resolved entry), `version`",
+        spec="`split`, `count`, `seed`, `seconds`, `snr_db`, `part`, `mixing` (resolved entry), `version`; where there "
+        "are any `degradations` (items, whose parameters may be distributions, with probability and packages)",
         parents="`corpus`",
         algorithm=Algorithm(1, ("synthesis.plan:plan_mixtures",)),
         priority=90,

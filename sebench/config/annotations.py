@@ -47,6 +47,11 @@ class Param:
             raise ValueError(f"{self.words}; no number beyond {LARGEST:g}")
         return found
 
+    @functools.cached_property
+    def whole(self) -> bool:
+        """Whether it takes whole numbers and no others."""
+        return bool(adapter_of(self.text).json_schema().get("type") == "integer")
+
     @property
     def words(self) -> str:
         """What is accepted."""

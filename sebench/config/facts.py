@@ -92,6 +92,14 @@ class ExternalFacts(Facts):
     sample_rate: int = 16000
 
 
+@dataclass(frozen=True)
+class DegradationFacts(Facts):
+    """Of a degradation; `sebench.degradations.base.Degradation` says what each means."""
+
+    frequencies: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
 F = TypeVar("F", bound=Facts, covariant=True)
 
 
@@ -120,10 +128,10 @@ PREDICTOR = Kind("predictor", "predictors", PredictorFacts)
 METRIC = Kind("metric", "metrics", MetricFacts)
 CORPUS = Kind("corpus", "corpora", CorpusFacts)
 EXTERNAL = Kind("external", "external", ExternalFacts)
+DEGRADATION = Kind("degradation", "degradations", DegradationFacts)
 FIGURE = Kind("figure", "figures", Facts)
 COLUMN = Kind("column", "columns", Facts)
 
+_ALL = (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, DEGRADATION, FIGURE, COLUMN)
 #: All kinds by name.
-KINDS: dict[str, Kind[Facts]] = {
-    kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, FIGURE, COLUMN)
-}
+KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in _ALL}

@@ -154,14 +154,16 @@ def mixtures_node(
     count: int,
     snr_db: float | None = None,
     part: str | None = None,
+    degradations: Sequence[Mapping[str, Any]] = (),
 ) -> Node:
     """The plan of one set of mixtures.
 
     Args:
         snr_db: of all of them; None: what `mixing` draws, or what published mixtures have.
         part: a published test set of the corpus, with all the SNRs that it has.
+        degradations: of what is mixed, complete descriptions.
     """
-    spec = {
+    spec: dict[str, Any] = {
         "version": version("mixtures"),
         "split": split,
         "count": count,
@@ -171,6 +173,8 @@ def mixtures_node(
         "part": part,
         "mixing": dict(mixing),
     }
+    if degradations:  # only then, so that ids of sets without any stay what they are
+        spec["degradations"] = list(degradations)
     conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([in_path(part, PART)] if part else [])
     name = "-".join([corpus.name, f"{split}{count}", *conditions])
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
