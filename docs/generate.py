@@ -5,9 +5,16 @@ A part stands between two lines of its file that hold `generated: NAME` and `end
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from pydantic import TypeAdapter
+
+from sebench.config.entries import SECTIONS
+from sebench.config.schema import Settings
 from sebench.files import write_text
 from sebench.kinds import KINDS
 
@@ -37,6 +44,18 @@ PARTS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
 }
 
 
+def schema(model: Any) -> str:
+    """The JSON schema of a file of the configuration."""
+    return json.dumps(TypeAdapter(model).json_schema(), indent=1) + "\n"
+
+
+#: file -> its whole text
+FILES: Mapping[str, Callable[[], str]] = {
+    "config/schema/config.json": partial(schema, Settings),
+    **{f"config/schema/{section}.json": partial(schema, dict[str, entry]) for section, entry in SECTIONS.items()},  # type: ignore[valid-type]
+}
+
+
 def generated(text: str, parts: Mapping[str, Callable[[], Iterator[str]]]) -> str:
     """The text with its parts as they are now.
 
@@ -63,6 +82,11 @@ def main() -> None:
         after = generated(before, parts)
         if after != before:
             write_text(path, after)
+            print(f"{file}: written")
+    for file, text in FILES.items():
+        path = ROOT / file
+        if not path.exists() or path.read_text(encoding="utf-8") != text():
+            write_text(path, text())
             print(f"{file}: written")
 
 

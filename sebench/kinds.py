@@ -251,11 +251,7 @@ _ALL = (
         word="tables",
         spec="`layout`, `rows`, `columns`, `choices`, `published`, `claims`, `footer`, `title`, `version`",
         parents="all score, prediction, complexity, run and choice nodes that it reads, each under its own key",
-        algorithm=Algorithm(
-            5,
-            ("tables.step:build_table", "tables.step:WRITERS"),
-            tuple(f"tables.aggregate:{column}_value" for column in ("score", "agreement", "complexity")),
-        ),
+        algorithm=Algorithm(5, ("tables.step:build_table", "tables.step:WRITERS")),
         local=True,
         memory_mb=1000,
         minutes=10,
