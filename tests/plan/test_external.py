@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sebench.plan.groups import group
 
 from sebench.artefacts import Store
 from sebench.config.load import load_config
 from sebench.errors import ConfigError
 from sebench.plan.build import build_plan
-from sebench.plan.groups import group
 from sebench.plan.plan import Plan
 from sebench.plan.summary import summarise
 from sebench.run.gc import unneeded

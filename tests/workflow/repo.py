@@ -224,7 +224,7 @@ def rules_in(log: str) -> list[str]:
 
 
 #: Written by a run without being determined by it: live state, logs, leases, and what says when and where.
-_VARYING = re.compile(r"^(state|logs|frozen|locations)/|provenance\.json$|^driver\.json$")
+_VARYING = re.compile(r"^(state|logs|frozen|locations|jobs)/|provenance\.json$|^driver\.json$")
 
 
 def contents(store: Store) -> dict[str, bytes]:
