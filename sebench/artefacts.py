@@ -96,9 +96,10 @@ class Store:
         self._planned.update(nodes)
 
     def make_folders(self) -> None:
-        """Make the folder of every kind."""
+        """Make the folder of every kind of results."""
         for kind in KINDS.values():
-            (self.root / kind.folder).mkdir(parents=True, exist_ok=True)
+            if not kind.batch:
+                (self.root / kind.folder).mkdir(parents=True, exist_ok=True)
 
     def stems(self, kind: str) -> list[str]:
         """Names of the folders of a kind, sorted."""

@@ -88,10 +88,14 @@ class Kind:
     whole: str = ""
 
 
+#: The folder under `results/` with the markers of batches.
+JOBS = "jobs"
+
+
 def _batch(name: str, rule: str, word: str, priority: int) -> Kind:
     return Kind(
         name=name,
-        folder=f"jobs/{name}",
+        folder=f"{JOBS}/{name}",
         outputs=("made.json",),
         step="run.batch",
         rule=rule,

@@ -93,7 +93,7 @@ class Costs:
     def basis(self, todo: list[Node]) -> str:
         """What the estimate is made from, in words."""
         absent = sorted({node.kind for node in todo if node.kind not in self.seen and node.kind != "publication"})
-        here = f"{self.jobs} finished artefact{'' if self.jobs == 1 else 's'} of this store"
+        here = f"{self.jobs} finished job{'' if self.jobs == 1 else 's'} of this store"
         if not absent:
             return f"from {here}"
         other = "two x86-64 cores elsewhere"

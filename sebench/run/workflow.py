@@ -7,20 +7,21 @@ modification times makes it again (see docs/architecture.md, 'What Snakemake doe
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sebench.artefacts import Node, Store, content_id
 from sebench.config import own_code
 from sebench.errors import SebenchError
 from sebench.external.place import set_file
 from sebench.files import expanded
-from sebench.kinds import KINDS
+from sebench.kinds import JOBS, KINDS
 from sebench.plan.batches import batches
 from sebench.process import cluster
 
@@ -29,6 +30,14 @@ logger = logging.getLogger("sebench")
 #: Less than this free says that a failure may be a full disk, which cannot be told in a log on it.
 FULL_BYTES = 1_000_000
 BRACES = frozenset("{}")
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _told(function: _Function) -> _Function:
+    """The function with its signature on it: Snakemake asks for that many times a job, and finds it slowly."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
 
 
 def without_braces(root: Path) -> Path:
@@ -138,7 +147,7 @@ class Workflow:
         def minutes(wildcards: Any, attempt: int) -> int:
             return attempt * min(1440, sum(KINDS[each].minutes for each in self._kinds(kind, wildcards)))
 
-        return {"mem_mb": memory, "runtime": minutes}
+        return {"mem_mb": _told(memory), "runtime": _told(minutes)}
 
     def _kinds(self, kind: str, wildcards: Any) -> list[str]:
         """Kinds of the pieces of a batch, one for each; else the kind itself."""
@@ -159,7 +168,7 @@ class Workflow:
             before += [other for each in made for other in self._before.get(each.key, ())]
             return self._files(before)
 
-        return files
+        return _told(files)
 
     def _files(self, nodes: Iterable[Node]) -> list[str]:
         """What Snakemake knows these nodes by: their outputs, or the marker of the batch that will make them."""
@@ -170,18 +179,18 @@ class Workflow:
         """The node as its step is told: by its folder's name, or by its id."""
         return str(getattr(wildcards, "stem", None) or wildcards.id)
 
-    def root(self, wildcards: Any) -> str:
-        """The store's folder, as the steps are told."""
-        del wildcards
-        return str(self.store.root)
+    def root(self) -> str | Callable[[Any], str]:
+        """The store's folder, as the steps are told; by a function where Snakemake would see wildcards in it."""
+        root = str(self.store.root)
+        return _told(lambda wildcards: root) if BRACES & set(root) else root
 
     def threads(self, kind: str) -> Callable[[Any], int]:
         """Thread function: what the node's own settings ask for."""
-        return lambda wildcards: int(self.node(kind, self.name(wildcards)).hints.get("threads", 1))
+        return _told(lambda wildcards: int(self.node(kind, self.name(wildcards)).hints.get("threads", 1)))
 
-    def devices(self, wildcards: Any) -> int:
-        """GPUs that a run asks a cluster for, where its site has some (profiles/slurm)."""
-        return int(self.node("run", wildcards.stem).spec["stage"]["devices"])
+    def devices(self) -> Callable[[Any], int]:
+        """Resource function: GPUs that a run asks a cluster for, where its site has some (profiles/slurm)."""
+        return _told(lambda wildcards: int(self.node("run", wildcards.stem).spec["stage"]["devices"]))
 
     def targets(self) -> list[str]:
         """The publications, tables and figures, and what is missing that they would not lead to: a deleted file is made
@@ -258,9 +267,7 @@ class Workflow:
 
     def _clear_markers(self) -> None:
         """Remove the markers of batches of earlier drivers: what they made is known by its own files."""
-        for kind in KINDS.values():
-            if kind.batch:
-                shutil.rmtree(self.store.root / kind.folder, ignore_errors=True)
+        shutil.rmtree(self.store.root / JOBS, ignore_errors=True)
 
     def _release(self) -> None:
         from sebench.run.driver import release

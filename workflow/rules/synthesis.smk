@@ -20,10 +20,9 @@ rule corpus:
         **dag.resources("corpus"),
     params:
         kind="corpus",
-        node=dag.name,
-        results=dag.root,
+        results=dag.root(),
     shell:
-        "python -m sebench step {params.kind:q} {params.node:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        "python -m sebench step {params.kind:q} {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 use rule corpus as separate with:

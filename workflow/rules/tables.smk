@@ -64,3 +64,5 @@ use rule corpus as publish with:
         **dag.resources("publication"),
     params:
         kind="publication",
+    shell:
+        "python -m sebench step {params.kind:q} {wildcards.id:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"

@@ -13,7 +13,7 @@ use rule corpus as train with:
     threads: dag.threads("run")
     resources:
         **dag.resources("run"),
-        gpu=dag.devices,
+        gpu=dag.devices(),
         nodes=1,
     params:
         kind="run",
