@@ -64,12 +64,12 @@ class Node:
         """Hash of kind, spec and parents."""
         return content_id({"kind": self.kind, "spec": self.spec, "parents": self.parents})
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """'kind:id', as in `parents`."""
         return f"{self.kind}:{self.id}"
 
-    @property
+    @functools.cached_property
     def stem(self) -> str:
         """The folder's name: readable name, then id."""
         return f"{in_path(self.name)}-{self.id}"

@@ -111,7 +111,9 @@ class Workflow:
 
     def _outputs(self, node: Node) -> list[str]:
         """A node's declared outputs, by the name that Snakemake has for the store's folder."""
-        return [str(self.results / path.relative_to(self.store.root)) for path in self.store.outputs(node).values()]
+        kind = KINDS[node.kind]
+        folder = f"{self.results}/{kind.folder}/{self.store.folder_name(node)}"
+        return [f"{folder}/{name.format(id=node.id)}" for name in kind.outputs]
 
     def node(self, kind: str, stem: str) -> Node:
         """A node by the end of its folder's name: from the plan, or from its frozen file."""
@@ -153,13 +155,13 @@ class Workflow:
         """Kinds of the pieces of a batch, one for each; else the kind itself."""
         if not KINDS[kind].batch:
             return [kind]
-        return [key.partition(":")[0] for key in self.node(kind, self.name(wildcards)).spec["pieces"]]
+        return [key.partition(":")[0] for key in self.node(kind, wildcards.stem).spec["pieces"]]
 
     def inputs(self, kind: str) -> Callable[[Any], list[str]]:
         """Input function: the outputs of parents and of what else it waits for, or nothing where it is complete."""
 
         def files(wildcards: Any) -> list[str]:
-            node = self.node(kind, self.name(wildcards))
+            node = self.node(kind, wildcards.stem)
             if self._is_complete(node):
                 return []
             made = [self._by_key(key) for key in node.spec["pieces"]] if KINDS[kind].batch else [node]
@@ -175,10 +177,6 @@ class Workflow:
         found = {made.key: made for made in (self._made_in.get(node.key, node) for node in nodes)}
         return [path for node in found.values() for path in self._outputs(node)]
 
-    def name(self, wildcards: Any) -> str:
-        """The node as its step is told: by its folder's name, or by its id."""
-        return str(getattr(wildcards, "stem", None) or wildcards.id)
-
     def root(self) -> str | Callable[[Any], str]:
         """The store's folder, as the steps are told; by a function where Snakemake would see wildcards in it."""
         root = str(self.store.root)
@@ -186,7 +184,7 @@ class Workflow:
 
     def threads(self, kind: str) -> Callable[[Any], int]:
         """Thread function: what the node's own settings ask for."""
-        return _told(lambda wildcards: int(self.node(kind, self.name(wildcards)).hints.get("threads", 1)))
+        return _told(lambda wildcards: int(self.node(kind, wildcards.stem).hints.get("threads", 1)))
 
     def devices(self) -> Callable[[Any], int]:
         """Resource function: GPUs that a run asks a cluster for, where its site has some (profiles/slurm)."""

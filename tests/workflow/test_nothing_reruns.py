@@ -150,7 +150,7 @@ def test_what_is_deleted_again_is_made_again(repo: Repo) -> None:
         assert path.read_bytes() == data
         assert not (repo.store.root / "jobs").exists()
     path.unlink()
-    (batch,) = set(batches([score], repo.plan().nodes.by_key.__getitem__, repo.store).values())
+    (batch,) = batches([score], repo.plan().nodes.by_key.__getitem__, repo.store).values()
     for marker in repo.store.outputs(batch).values():  # as a cluster's job of a driver that was killed leaves it
         marker.parent.mkdir(parents=True)
         marker.write_text("{}")
