@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from sebench.artefacts import Node, Store
+from sebench.config.facts import METRIC
 from sebench.config.items import build, registry
 from sebench.files import write_parquet
 from sebench.metrics.base import implementation, installed
@@ -49,9 +50,9 @@ def clip(index: int) -> Pair:
 
 def described(name: str) -> dict[str, Any]:
     """A metric with its default parameters, as a score node names it."""
-    item = registry("metric")[name]
-    computed_by = implementation(item.package, name, tuple(item.model_files))
-    return {"type": name, "version": item.version, "params": {}, "implementation": computed_by}
+    item = registry(METRIC)[name]
+    computed_by = implementation(item.facts.package, name, item.facts.model_files)
+    return {"type": name, "version": item.facts.version, "params": {}, "implementation": computed_by}
 
 
 def fresh(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -122,7 +123,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     names = arguments.metrics or [
-        n for n, item in registry("metric").items() if item.builtin and installed(item.package)
+        n for n, item in registry(METRIC).items() if item.builtin and installed(item.facts.package)
     ]
 
     rows = []

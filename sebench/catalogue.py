@@ -7,6 +7,7 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.entries import ITEM_SECTIONS, Config, Named
+from sebench.config.facts import Facts
 from sebench.config.schema import point_name
 from sebench.errors import ConfigError, SebenchError, absent
 from sebench.sections import LISTS, SINGULAR
@@ -50,7 +51,7 @@ def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
         yield name, "unusable", reason
 
 
-def _import_fault(item: items.Item) -> str:
+def _import_fault(item: items.Item[Facts]) -> str:
     """Why an item from outside cannot be imported; what sebench brings is not tried, as that takes seconds."""
     try:
         if not item.builtin:
@@ -72,7 +73,7 @@ def _form(named: Named) -> str:
     return f"{getattr(entry, 'type', '') or ''}" + (f" ({params})" if params else "")
 
 
-def _summary(named: Named, item: items.Item | None) -> str:
+def _summary(named: Named, item: items.Item[Facts] | None) -> str:
     text = getattr(named.entry, "description", "") or getattr(named.entry, "title", "")
     return str(text) if text else item.title if item is not None else ""
 
@@ -101,9 +102,7 @@ def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str
             yield "sweep", f"{axis} in {', '.join(map(point_name, points))}"
             yield "members", ", ".join(member.name for member in config.members(name))
             if entry.mix is None:
-                item = items.find("loss", entry.type)
-                assert item is not None
-                yield from _item(item, {**entry.params, axis: "swept"})
+                yield from _item(items.get("loss", entry.type), {**entry.params, axis: "swept"})
                 return
         if getattr(entry, "sum", None) or getattr(entry, "mix", None):
             yield "composition", _form(named)
@@ -139,8 +138,8 @@ def _fields(entry: Any) -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
-def _item(item: items.Item, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "type", f"{item.type} ({item.path}), version {item.version}"
+def _item(item: items.Item[Facts], given: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "type", f"{item.type} ({item.path}), version {item.facts.version}"
     yield "title", item.title
     facts = {
         "equation": "equation",
@@ -161,9 +160,11 @@ def _item(item: items.Item, given: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "install": "installed by",
         "higher_is_better": "higher is better",
         "needs_root": "needs a folder",
+        "frequencies": "below half the sample rate",
+        "packages": "packages",
     }
     for key, heading in facts.items():
-        value = item.attributes.get(key)
+        value = getattr(item.facts, key, None)
         if value not in (None, "", ()):
             yield heading, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     for name, param in item.params.items():

@@ -1,4 +1,4 @@
-"""`sebench check loss` and `sebench check model`: an entry, or an item without one, held to its contract."""
+"""`sebench check loss`, `model` and `degradation`: an entry, or an item without one, held to its contract."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sebench.config import items
+from sebench.config import drawn, items
 from sebench.config.entries import ITEM_SECTIONS, Config
+from sebench.config.facts import DEGRADATION
 from sebench.contracts.base import ContractBroken, Verdict, from_outside, line
 from sebench.errors import SebenchError
 from sebench.sections import ONE
@@ -59,6 +60,31 @@ def check_model(config: Config, name: str) -> Iterator[str]:
         found.append(verdict)
         yield line(verdict)
     _end(name, sum(not holds for _, holds, _ in found))
+
+
+def check_degradation(config: Config, name: str) -> Iterator[str]:
+    """Lines of the verdicts on a degradation: of a distribution, with each of its ends.
+
+    Raises:
+        SebenchError: it is no degradation, or it cannot be built.
+        ContractBroken: at the end, if something does not hold.
+    """
+    from sebench.contracts.degradation import verdicts
+    from sebench.degradations.base import Degradation
+
+    _require_class(config, "degradations", name)
+    entry = config.get("degradations", name).entry
+    item = items.get(DEGRADATION, entry.type)
+    broken = 0
+    for params in drawn.corners(item, entry.params):
+        description = {"type": entry.type, "params": params}
+        build = functools.partial(items.build, description, "degradation")
+        _built("degradation", name, build, Degradation)
+        yield name + (f" ({', '.join(f'{key}={value}' for key, value in params.items())})" if params else "")
+        for verdict in verdicts(build):
+            broken += not verdict[1]
+            yield line(verdict)
+    _end(name, broken)
 
 
 def _require_class(config: Config, section: str, name: str) -> None:

@@ -379,6 +379,19 @@ def check_loss(
         print(line)
 
 
+@check_app.command(name="degradation")
+def check_degradation(
+    name: Annotated[str, typer.Argument(help="an entry, a registered degradation, or package.module:Class")],
+    config_dir: ConfigDir = CONFIG,
+) -> None:
+    """Hold a degradation to the contract of all degradations: length, finite samples, silence, repeatability, delay."""
+    from sebench import checking
+
+    config, _ = _load(config_dir, None)
+    for line in checking.check_degradation(config, name):
+        print(line)
+
+
 @check_app.command(name="model")
 def check_model(
     name: Annotated[str, typer.Argument(help="an entry, a registered model, or package.module:Class")],

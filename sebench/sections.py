@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-LISTS = ("losses", "models", "predictors", "external", "metrics", "corpora", "mixing", "recipes", "studies", "scales")
+LISTS = (
+    *("losses", "models", "predictors", "external", "metrics", "corpora", "mixing", "degradations", "recipes"),
+    *("studies", "scales"),
+)
 SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
-    name.removesuffix("s"): name for name in ("models", "predictors", "metrics", "recipes", "scales")
+    name.removesuffix("s"): name for name in ("models", "predictors", "metrics", "degradations", "recipes", "scales")
 }
 #: The word for one entry, by section.
 ONE = {name: name for name in LISTS} | {name: word for word, name in SINGULAR.items()}

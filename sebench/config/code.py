@@ -45,7 +45,11 @@ INFRASTRUCTURE = tuple(
     for name in (
         "artefacts",
         "config.code",
+        "config.classes",
+        "config.facts",
         "config.items",
+        "config.annotations",
+        "config.relations",
         "config.own_code",
         "config.source",
         "config.versions",

@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 
 from sebench.config import items, schema
-from sebench.config.mixing import Mixing
+from sebench.config.mixing import DegradationEntry, Mixing
 from sebench.config.source import SourceError
 from sebench.config.yaml_lines import Document
 from sebench.errors import ConfigError, Problem, choices, nearest
@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, type[pydantic.BaseModel]] = {
     "corpora": schema.CorpusEntry,
     "external": schema.ExternalEntry,
     "mixing": Mixing,
+    "degradations": DegradationEntry,
     "recipes": schema.RecipeEntry,
     "scales": schema.ScaleEntry,
     "studies": schema.StudyEntry,
@@ -34,6 +35,7 @@ ITEM_SECTIONS = {
     "metrics": "metric",
     "corpora": "corpus",
     "external": "external",
+    "degradations": "degradation",
 }
 #: Sections whose items say nothing without the place of their files.
 NEED_AN_ENTRY = ("corpora", "external")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from sebench.config.base import Strict
+from sebench.config.base import Strict, Text
 from sebench.errors import Mistake
 
 if TYPE_CHECKING:
@@ -150,6 +150,19 @@ class Reverberation(Strict):
         return self
 
 
+class DegradationEntry(Strict):
+    """A degradation with its parameters, as an entry or in its place in a mixing."""
+
+    description: str = ""
+    type: Text = Field(description="A registered degradation, or package.module:Class.")
+    params: dict[str, Any] = Field(
+        default={}, description="Its parameters; each may be a distribution, drawn for each mixture."
+    )
+    probability: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="Share of the mixtures that are degraded."
+    )
+
+
 class Mixing(Strict):
     """One entry of `config/mixing/`."""
 
@@ -185,6 +198,14 @@ class Mixing(Strict):
         default=None, description="Of a longer utterance only the beginning is used. Published mixtures stay whole."
     )
     reverberation: Reverberation | None = Field(default=None, description="Rooms; null: none.")
+    degradations: list[
+        Annotated[
+            Annotated[Text, Tag("by name")] | Annotated[DegradationEntry, Tag("in place")],
+            Discriminator(lambda value: "by name" if isinstance(value, str) else "in place"),
+        ]
+    ] = Field(
+        default=[], description="What happens to the sum of speech and noise, in this order; the target stays as it is."
+    )
 
     @model_validator(mode="after")
     def _levels(self) -> Self:

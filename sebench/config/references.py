@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sebench.config import items
+from sebench.config import drawn, items
+from sebench.config.annotations import Param
 from sebench.config.entries import ITEM_SECTIONS, Config, Named, missing
 from sebench.config.explain import shown
+from sebench.config.facts import CORPUS, DEGRADATION
+from sebench.config.relations import broken_requirements
 from sebench.config.schema import Amounts, Point, StageEntry, StudyAmounts, point_name
 from sebench.config.source import SourceError
 from sebench.errors import Problem, choices, nearest
@@ -58,6 +61,7 @@ def _entry_problems(config: Config, section: str, named: Named) -> Iterator[Prob
         yield from _item_problems(config, kind, named)
     checks = {
         "corpora": _corpus_problems,
+        "mixing": _mixing_problems,
         "losses": _loss_problems,
         "metrics": _metric_problems,
         "recipes": _recipe_problems,
@@ -76,6 +80,10 @@ def references(section: str, named: Named) -> Iterator[Reference]:
             yield Reference("losses", name, keys)
     elif section == "metrics" and entry.instead:
         yield Reference("metrics", entry.instead, ("instead",))
+    elif section == "mixing":
+        for index, degradation in enumerate(entry.degradations):
+            if isinstance(degradation, str):
+                yield Reference("degradations", degradation, ("degradations", index))
     elif section == "recipes":
         for index, stage in enumerate(entry.stages):
             for key, other in OF_STAGE.items():
@@ -163,7 +171,7 @@ def check_params(
             yield Problem(*where("params", name), found, accepted, nearest(name, item.params))
             continue
         try:
-            item.params[name].validate(value)
+            (drawn.validated if kind == DEGRADATION else Param.validate)(item.params[name], value)
         except ValueError as error:
             right = False
             yield Problem(*where("params", name), f"found {shown(value)}", str(error))
@@ -171,7 +179,9 @@ def check_params(
         if param.required and name not in params:
             right = False
             yield Problem(*where("params", name), "required and absent", param.words)
-    for relation, values in items.broken_requirements(item, params) if right else ():
+    possible = () if not right else drawn.corners(item, params) if kind == DEGRADATION else (params,)
+    broken = (each for values in possible for each in broken_requirements(item, values))
+    for relation, values in dict(broken).items():
         given = next((name for name in params if name in relation), "")
         place = where("params", given) if given else where("type")
         yield Problem(*place, f"{values} do not fit together", relation)
@@ -260,15 +270,32 @@ def _recipe_problems(config: Config, named: Named) -> Iterator[Problem]:
         earlier.append(stage.name)
 
 
+def _mixing_problems(config: Config, named: Named) -> Iterator[Problem]:
+    """Degradations that are described in their place."""
+    del config
+    for index, entry in enumerate(named.entry.degradations):
+        if isinstance(entry, str):
+            continue
+
+        def where(*keys: str | int, place: int = index) -> tuple[str, str]:
+            keys = ("degradations", place, *keys)
+            return named.where(*keys), ".".join(map(str, (named.name, *keys)))
+
+        try:
+            yield from check_params(DEGRADATION, entry.type, entry.params, where)
+        except SourceError as error:
+            yield Problem(*where("type"), str(error))
+
+
 def _corpus_problems(config: Config, named: Named) -> Iterator[Problem]:
     """A place that is given to a corpus that reads none, and what to do with pairs to one that has none."""
     if config.faults("corpora", named.name):
         return
-    item = items.find("corpus", named.entry.type)
-    if item is not None and named.entry.align is not None and not item.paired:
+    item = items.find(CORPUS, named.entry.type)
+    if item is not None and named.entry.align is not None and not item.facts.paired:
         found = f"`align` for corpus type {named.entry.type!r}, which has no published pairs"
         yield Problem(named.where("align"), f"{named.name}.align", found, "no `align`, or another `type`")
-    if item is None or item.needs_root:
+    if item is None or item.facts.needs_root:
         return
     for key in ("root", "root_env"):
         if getattr(named.entry, key) is not None:
@@ -331,10 +358,10 @@ def _part_problems(config: Config, study: Named) -> Iterator[Problem]:
     for named in config.sections["corpora"].values():
         if config.faults("corpora", named.name):
             return
-        item = items.find("corpus", named.entry.type)
-        if item is None or (not item.builtin and not item.parts):
+        item = items.find(CORPUS, named.entry.type)
+        if item is None or (not item.builtin and not item.facts.parts):
             return
-        known.update(dict.fromkeys(item.parts))
+        known.update(dict.fromkeys(item.facts.parts))
     for name, test in study.entry.conditions.sets.items():
         for part in test.part:
             if part not in known:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Corpus:
     """A source of recordings.
 
-    The planner reads class attributes and `__init__` from the source text (`sebench.config.items`): attributes are
+    The planner reads class attributes and `__init__` from the source text (`sebench.config.classes`): attributes are
     literals, parameters are keyword-only and annotated, and the module imports neither NumPy nor torch.
 
     Attributes:

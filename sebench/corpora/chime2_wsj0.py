@@ -71,9 +71,7 @@ class Chime2Wsj0(Corpus):
 
     name = "chime2_wsj0"
     version = 2
-    needs_root = True
     paired = True
-    packages = ()
     source = "Vincent et al., ICASSP 2013; licensed by the LDC: https://catalog.ldc.upenn.edu/LDC2017S10"
 
     def __init__(

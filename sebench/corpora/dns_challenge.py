@@ -71,9 +71,7 @@ class DnsChallenge(Corpus):
     name = "dns_challenge"
     parts = ("no_reverb", "with_reverb", "dns2", "dns3_real")
     version = 2
-    needs_root = True
     paired = True
-    packages = ()
     source = "Reddy et al., Interspeech 2020 and 2021; https://github.com/microsoft/DNS-Challenge"
 
     def __init__(

@@ -60,19 +60,20 @@ def fetch_corpus(
         SebenchError: no such corpus, or one without archives; the fetch failed; the layout is not the corpus's.
     """
     from sebench.config import items
+    from sebench.config.facts import CORPUS
 
     named = config.get("corpora", name)
-    item = items.find("corpus", named.entry.type)
-    if item is None or not item.archives:
-        types = {kind for kind, found in items.registry("corpus").items() if found.archives}
+    facts = items.get(CORPUS, named.entry.type).facts
+    if not facts.archives:
+        types = {kind for kind, found in items.registry(CORPUS).items() if found.facts.archives}
         names = [other for other, entry in config.sections["corpora"].items() if entry.entry.type in types]
         raise SebenchError(
             f"corpus {name!r} ({named.where()}) is of type {named.entry.type!r}, which has no archives to fetch; "
-            f"accepted: {', '.join(names) or 'none'}" + (f"; where it is from: {item.source}" if item else "")
+            f"accepted: {', '.join(names) or 'none'}" + f"; where it is from: {facts.source}"
         )
     target = folder or Path("data") / name
-    archives = [Archive(*archive) for archive in item.archives]
-    fetch_archives(archives, base_url or item.address, target, keep_archives=keep_archives)
+    archives = [Archive(*archive) for archive in facts.archives]
+    fetch_archives(archives, base_url or facts.address, target, keep_archives=keep_archives)
     try:
         adapter = items.build({"type": named.entry.type, "params": named.entry.params}, "corpus")
         count = len(list(adapter.files(target)))

@@ -57,9 +57,6 @@ class Folder(Corpus):
     name = "folder"
     parts = ("real",)
     version = 3
-    needs_root = True
-    paired = False
-    packages = ()
     source = "the user's own files"
 
     def __init__(

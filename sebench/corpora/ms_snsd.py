@@ -47,9 +47,6 @@ class MsSnsd(Corpus):
 
     name = "ms_snsd"
     version = 2
-    needs_root = True
-    paired = False
-    packages = ()
     source = "Reddy et al., Interspeech 2019; https://github.com/microsoft/MS-SNSD"
 
     def __init__(self, *, valid_fraction: Annotated[float, Gt(0), Lt(1)] = 0.1) -> None:

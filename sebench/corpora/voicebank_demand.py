@@ -64,9 +64,7 @@ class VoiceBankDemand(Corpus):
 
     name = "voicebank_demand"
     version = 2
-    needs_root = True
     paired = True
-    packages = ()
     source = "Valentini-Botinhao et al., SSW 2016; https://datashare.ed.ac.uk/handle/10283/2791"
     address = "https://datashare.ed.ac.uk/bitstream/handle/10283/2791"
     archives = (

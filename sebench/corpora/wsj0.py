@@ -65,9 +65,6 @@ class Wsj0(Corpus):
 
     name = "wsj0"
     version = 2
-    needs_root = True
-    paired = False
-    packages = ()
     source = "WSJ0: https://catalog.ldc.upenn.edu/LDC93S6A; DEMAND: https://zenodo.org/records/1227121; QUT-NOISE"
 
     def __init__(

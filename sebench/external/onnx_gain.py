@@ -37,7 +37,6 @@ class OnnxGain(External):
 
     name = "onnx_gain"
     version = 1
-    sample_rate = 16000
     requires = ("window_length % hop == 0", "2 * hop <= window_length")
     source = "Braun & Tashev, arXiv 2008.06412; github.com/microsoft/DNS-Challenge, NSNet2-baseline"
 

@@ -144,7 +144,6 @@ class SpeechDistortionWeighted(Loss):
     needs_signals = ("speech", "noise")
     phase_blind = True
     optimum = "gain"
-    invariances = ()
     equation = "lambda mean |S - G S|^2 + (1 - lambda) mean |G N|^2"
     source = "Braun & Tashev, arXiv 2009.12286, eq. (17); Xia et al., arXiv 2001.10601"
 

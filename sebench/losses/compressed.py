@@ -87,9 +87,7 @@ class ComplexCompressed(_Compressed):
     version = 1
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
-    phase_blind = False
     optimum = "target"
-    invariances = ()
     equation = "mean_{k,t} ||S^|^c exp(j arg S^) - |S|^c exp(j arg S)|^2"
     source = "Braun & Tashev, arXiv 2009.12286, eq. (12)"
 

@@ -154,7 +154,6 @@ class Plsd(_LogSpectral):
     version = 2
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
-    phase_blind = False
     optimum = "target"
     invariances = ("level",)
     equation = "mean_{k,t} (log10 |S^| - log10 |S|)^2 (2 - cos(arg S^ - arg S))"
@@ -187,7 +186,6 @@ class WeightedLsd(_WeightedLogSpectral):
     needs_signals = ("clean", "noisy")
     phase_blind = True
     optimum = "target"
-    invariances = ()
     equation = "mean_{k,t} W (log10 |S^| - log10 |S|)^2, W = |S + gamma X|^power"
     source = "Braun & Tashev, arXiv 2009.12286, eqs. (9), (20)"
 
@@ -216,9 +214,7 @@ class WeightedPlsd(_WeightedLogSpectral):
     version = 2
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
-    phase_blind = False
     optimum = "target"
-    invariances = ()
     equation = "mean_{k,t} W (log10 |S^| - log10 |S|)^2 (2 - cos(arg S^ - arg S)), W = |S + gamma X|^power"
     source = "Braun & Tashev, arXiv 2009.12286, eqs. (10), (20)"
 

@@ -101,9 +101,7 @@ class ComplexMseAmr(_AmrWeighted):
     version = 1
     needs_views = ("spectrum",)
     needs_signals = ("clean",)
-    phase_blind = False
     optimum = "target"
-    invariances = ()
     equation = "mean_{k,t} W |S^ - S|^2, W = |A(z/gamma1) / A(z/gamma2)|^2"
     source = "Braun & Tashev, arXiv 2009.12286, eq. (19); weight: arXiv 1905.09754"
 

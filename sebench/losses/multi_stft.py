@@ -41,9 +41,7 @@ class MultiStft(Loss):
     version = 3
     needs_views = ("waveform",)
     needs_signals = ("clean", "noisy")
-    phase_blind = False
     optimum = "target"
-    invariances = ()
     equation = (
         "w_wave mean |s^ - s| + mean_i (w_sc ||f|S^| - f|S|||_F / ||f|S|||_F + w_mag mean |log f|S^| - log f|S||), "
         "f(x) = x^r or log(1 + x)"

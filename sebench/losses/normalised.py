@@ -91,7 +91,6 @@ class NegSdr(_Ratio):
     version = 1
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
-    phase_blind = False
     optimum = "target"
     invariances = ("level",)
     equation = "-log10(mean |S|^2 / mean |S^ - S|^2)"
@@ -159,7 +158,6 @@ class NegComplexCorrelation(_Correlation):
     version = 1
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
-    phase_blind = False
     optimum = "any_scale"
     invariances = ("level", "estimate_scale")
     equation = "-Re(mean S^ S*) / sqrt(mean |S^|^2 mean |S|^2)"

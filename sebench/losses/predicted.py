@@ -22,7 +22,6 @@ class PredictedScore(Loss):
     needs_views = ("spectrum",)
     uses = ("predictor",)
     phase_blind = True
-    optimum = "none"
     equation = "(P^ - best)^2, P^ = predictor(|S^|)"
     source = "Xu, Strake, Fingscheidt, arXiv 2111.03847, eq. (8)"
 

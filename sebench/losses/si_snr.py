@@ -26,7 +26,6 @@ class NegSiSnr(Loss):
     version = 2
     needs_views = ("waveform",)
     needs_signals = ("clean",)
-    phase_blind = False
     optimum = "any_scale"
     invariances = ("level", "estimate_scale", "polarity")
     equation = "-10 log10(|s_t|^2 / |s^ - s_t|^2), s_t = <s^,s> s / |s|^2"

@@ -185,7 +185,6 @@ class ComplexMse(_SquaredError):
     version = 1
     needs_views = ("spectrum",)
     needs_signals = ("clean", "noisy")
-    phase_blind = False
     optimum = "target"
     invariances = ("level",)
     equation = "mean_{k,t} |S^(k,t) - S(k,t)|^2 / rms(s)^2; scale none: without the division"
@@ -233,9 +232,7 @@ class ComplexMae(SpectralLoss):
     version = 1
     needs_views = ("spectrum",)
     needs_signals = ("clean",)
-    phase_blind = False
     optimum = "target"
-    invariances = ()
     equation = "mean_{k,t} |Re(S^ - S)| + |Im(S^ - S)|"
     source = "Braun & Tashev, arXiv 2009.12286, eq. (6); the RI loss of its reference 21"
 

@@ -28,7 +28,6 @@ class TwoSidedMse(Loss):
     version = 1
     needs_views = ("spectrum",)
     needs_signals = ("clean", "speech", "noisy")
-    phase_blind = False
     optimum = "target"
     equation = "mean_{k,t} |S^(k,t) - S(k,t)|^2 over the K bins of the two-sided spectrum"
     source = "Xu, Strake, Fingscheidt, arXiv 2111.03847, eqs. (5), (6)"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sebench.config.items import Item
+    from sebench.config.facts import MetricFacts
 
     Signal = NDArray[np.floating]
 
@@ -329,10 +329,11 @@ def is_hole(item: Mapping[str, Any]) -> bool:
     return not installed(facts.package) and bool(item["implementation"] == absent(facts.package))
 
 
-def _facts(item: Mapping[str, Any]) -> Item:
-    from sebench.config.items import find
+def _facts(item: Mapping[str, Any]) -> MetricFacts:
+    from sebench.config.facts import METRIC
+    from sebench.config.items import get
 
-    facts = find("metric", item["type"])
-    if facts is None:
-        raise DataError(f"metric {metric_name(item)!r}: no metric {item['type']!r} is there now")
-    return facts
+    try:
+        return get(METRIC, item["type"]).facts
+    except SebenchError as error:
+        raise DataError(f"metric {metric_name(item)!r} is not there now: {error}") from None

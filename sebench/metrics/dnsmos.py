@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sebench.metrics.base import Metric, Unscorable, is_constant, model_file
 
@@ -37,8 +37,6 @@ class Dnsmos(Metric):
 
     Reconstruction: nothing says how short a signal may be. 0.25 s is what PESQ needs.
     """
-
-    model_files: ClassVar[tuple[str, ...]] = ()
 
     def score(self, clean: Signal, estimate: Signal, noisy: Signal, sample_rate: int) -> float:
         """The predicted mean opinion score, of the estimate alone."""
@@ -73,10 +71,7 @@ class DnsmosP808(Dnsmos):
 
     name = "dnsmos_p808"
     version = 2
-    higher_is_better = True
-    bounds = (None, None)
     needs_reference = False
-    sample_rate = 16000
     unit = "MOS"
     package = "speechmos"
     model_files = ("speechmos/dnsmos_models/model_v8.onnx",)
@@ -100,10 +95,7 @@ class DnsmosP835(Dnsmos):
 
     name = "dnsmos_p835"
     version = 2
-    higher_is_better = True
-    bounds = (None, None)
     needs_reference = False
-    sample_rate = 16000
     unit = "MOS"
     package = "speechmos"
     model_files = ("speechmos/dnsmos_models/sig_bak_ovr.onnx",)

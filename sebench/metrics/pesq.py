@@ -41,10 +41,7 @@ class PesqNarrowBand(Pesq):
 
     name = "pesq_nb"
     version = 1
-    higher_is_better = True
     bounds = (0.999, 4.999)
-    needs_reference = True
-    sample_rate = 16000
     unit = "MOS-LQO"
     package = "pesq"
     source = "ITU-T P.862 (2001), P.862.1 (2003)"
@@ -61,10 +58,7 @@ class PesqWideBand(Pesq):
 
     name = "pesq_wb"
     version = 1
-    higher_is_better = True
     bounds = (0.999, 4.999)
-    needs_reference = True
-    sample_rate = 16000
     unit = "MOS-LQO"
     package = "pesq"
     source = "ITU-T P.862.2 (2007)"

@@ -14,10 +14,7 @@ class PesqCorrigendum2(Pesq):
 
     name = "pesqc2"
     version = 1
-    higher_is_better = True
     bounds = (0.999, 4.999)
-    needs_reference = True
-    sample_rate = 16000
     unit = "MOS-LQO"
     package = "pesqc2"
     install = "pip install cython 'setuptools>=77' && pip install --no-build-isolation --no-deps pesqc2==0.0.4"

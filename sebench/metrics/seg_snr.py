@@ -53,12 +53,8 @@ class SegSnr(Metric):
 
     name = "seg_snr"
     version = 1
-    higher_is_better = True
     bounds = (-10.0, 35.0)
-    needs_reference = True
-    sample_rate = 16000
     unit = "dB"
-    package = ""
     source = "Loizou, Speech Enhancement: Theory and Practice, 2nd ed., 2013, ch. 11.1"
     other_rates = "own"
 
@@ -75,13 +71,9 @@ class DeltaSegSnr(Metric):
 
     name = "delta_seg_snr"
     version = 1
-    higher_is_better = True
     bounds = (-45.0, 45.0)
-    needs_reference = True
     needs_noisy = True
-    sample_rate = 16000
     unit = "dB"
-    package = ""
     source = "Loizou, Speech Enhancement: Theory and Practice, 2nd ed., 2013, ch. 11.1"
     other_rates = "own"
 

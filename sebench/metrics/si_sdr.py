@@ -23,12 +23,8 @@ class SiSdr(Metric):
 
     name = "si_sdr"
     version = 1
-    higher_is_better = True
     bounds = (-100.0, 100.0)
-    needs_reference = True
-    sample_rate = 16000
     unit = "dB"
-    package = ""
     source = "Le Roux, Wisdom, Erdogan, Hershey, ICASSP 2019, eq. 3"
     other_rates = "own"
 

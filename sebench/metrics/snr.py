@@ -39,13 +39,9 @@ class DeltaSnr(Metric):
 
     name = "delta_snr"
     version = 1
-    higher_is_better = True
     bounds = (-200.0, 200.0)
-    needs_reference = True
     needs_noisy = True
-    sample_rate = 16000
     unit = "dB"
-    package = ""
     source = "signal-to-noise ratio"
     other_rates = "own"
 

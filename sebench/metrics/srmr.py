@@ -43,11 +43,8 @@ class Srmr(Metric):
 
     name = "srmr"
     version = 1
-    higher_is_better = True
     bounds = (0.0, None)
     needs_reference = False
-    sample_rate = 16000
-    unit = ""
     package = "gammatone"
     requires = ("min_cf < max_cf",)
     source = "Falk, Zheng, Chan, IEEE TASLP 18(7), 2010; norm: Santos, Senoussaoui, Falk, IWAENC 2014"

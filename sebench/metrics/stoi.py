@@ -61,11 +61,7 @@ class Stoi(_Stoi):
 
     name = "stoi"
     version = 1
-    higher_is_better = True
     bounds = (-1.0, 1.0)
-    needs_reference = True
-    sample_rate = 16000
-    unit = ""
     package = "pystoi"
     source = "Taal, Hendriks, Heusdens, Jensen, IEEE TASLP 19(7), 2011"
     other_rates = "own"  # the package resamples to 10 kHz
@@ -80,11 +76,7 @@ class Estoi(_Stoi):
 
     name = "estoi"
     version = 1
-    higher_is_better = True
     bounds = (-1.0, 1.0)
-    needs_reference = True
-    sample_rate = 16000
-    unit = ""
     package = "pystoi"
     source = "Jensen, Taal, IEEE/ACM TASLP 24(11), 2016"
     other_rates = "own"  # the package resamples to 10 kHz

@@ -40,10 +40,6 @@ class Stage1(FrameModel):
     name = "stage1"
     version = 1
     views = ("waveform", "spectrum", "gain")
-    sample_rate = 16000
-    causal = True
-    submodules = ()
-    free_phase = False
     requires = ("bands <= window_length // 2 + 1",)
     source = "two-stage low-complexity page, 'Stage1'; reconstruction of the layers"
 

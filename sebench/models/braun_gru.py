@@ -36,10 +36,6 @@ class BraunGru(FrameModel):
     name = "braun_gru"
     version = 1
     views = ("gain", "spectrum", "waveform")
-    sample_rate = 16000
-    causal = True
-    submodules = ()
-    free_phase = False
     source = "Braun & Tashev, arXiv 2009.12286, sec. 4; layer sizes after arXiv 2008.06412"
 
     def __init__(

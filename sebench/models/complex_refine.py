@@ -44,9 +44,6 @@ class Stage2(FrameModel):
     name = "stage2"
     version = 1
     views = ("waveform", "spectrum", "mask")
-    sample_rate = 16000
-    causal = True
-    submodules = ()
     free_phase = True
     requires = ("singles + bands <= window_length // 2 + 1",)
     source = "two-stage low-complexity page, 'Stage2'; reconstruction of the layers"

@@ -135,9 +135,7 @@ class Demucs(Model):
     name = "demucs"
     version = 1
     views = ("waveform",)
-    sample_rate = 16000
     causal = False  # of an instance: whether it is, by its `normalise`
-    submodules = ()
     free_phase = True
     requires = ("stride <= kernel",)
     source = "Defossez, Synnaeve, Adi, 'Real time speech enhancement in the waveform domain', 2020, arXiv 2006.12847"

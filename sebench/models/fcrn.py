@@ -44,9 +44,6 @@ class Fcrn(FrameModel):
     name = "fcrn"
     version = 1
     views = ("waveform", "spectrum", "mask")
-    sample_rate = 16000
-    causal = True
-    submodules = ()
     free_phase = True
     source = "Strake et al., ICASSP 2020 and Interspeech 2020; settings of arXiv 2111.03847, Fig. 2 and sec. IV"
 

@@ -29,8 +29,6 @@ class TwoStage(FrameModel):
     name = "two_stage"
     version = 1
     views = ("waveform", "spectrum", "mask")
-    sample_rate = 16000
-    causal = True
     submodules = ("stage1", "stage2")
     free_phase = True
     requires = ("bands1 <= window_length // 2 + 1", "singles2 + bands2 <= window_length // 2 + 1")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.entries import Config, Named
+from sebench.config.facts import METRIC
 from sebench.config.schema import ChoiceEntry
 from sebench.errors import Problem
 from sebench.plan.grid import RESERVED, Cell
@@ -35,9 +36,8 @@ def choice_nodes(config: Config, study: Named, trained: Sequence[Trained]) -> di
         faults = list(_faults(config, label, choice, wanted, trained))
         problems += [Problem(where, key, what, accepted) for what, accepted in faults]
         if not faults:
-            item = items.find("metric", config.get("metrics", by).entry.type)
-            assert item is not None
-            facts = {"name": by, "higher_is_better": bool(item.higher_is_better)}
+            item = items.get(METRIC, config.get("metrics", by).entry.type)
+            facts = {"name": by, "higher_is_better": item.facts.higher_is_better}
             (axis,) = config.get("losses", choice.among).entry.sweep
             runs = {(values[each.cell.loss], each.cell.seed): each.run for each in wanted}
             found[label] = choice_node(axis, facts, runs, label)

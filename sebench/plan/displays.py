@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.entries import Config
+from sebench.config.facts import METRIC
 from sebench.config.published import read_published
 from sebench.config.tables import (
     COMPLEXITY_KEYS,
@@ -104,16 +105,15 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
     facts = {}
     for name in names:
         named = metric_in_use(config, name)
-        item = items.find("metric", named.entry.type)
-        assert item is not None
+        item = items.get(METRIC, named.entry.type)
         label = named.label
         if named.name != name and named.name in names:  # two columns need two names
             label = f"{label} instead of {config.get('metrics', name).label}"
         facts[name] = MetricFacts(
             label=label,
-            higher_is_better=item.higher_is_better,
-            unit=item.unit,
-            bounds=tuple(item.bounds),
+            higher_is_better=item.facts.higher_is_better,
+            unit=item.facts.unit,
+            bounds=item.facts.bounds,
             name=metric_name(described[name]),
             instead_of="" if named.name == name else name,
         )

@@ -43,6 +43,7 @@ def footer(plan: Evaluations, spec: Mapping[str, Any], left_out: Iterable[str]) 
         "schedules": _by_recipe(shown, _schedule),
         "predictors hear": _alternatives(filter(None, (_heard(run.spec["stage"]) for run in shown.of_kind("run")))),
         "utterances": _lengths(shown),
+        "degradations": "; ".join(_degradations(shown)),
         "test SNRs": ", ".join(f"{snr_db:g} dB" for snr_db in _test_snrs(shown)),
         "sweeps": _sweeps(shown),
         "external models": "; ".join(_external(shown, spec)),
@@ -171,9 +172,8 @@ def _networks(shown: Shown) -> str:
 
 
 def _item(kind: str, item: Mapping[str, Any]) -> str:
-    known = items.find(kind, item["type"])
-    assert known is not None
-    changed = (f"{name}={value}" for name, value in item["params"].items() if value != known.params[name].default)
+    params = items.get(kind, item["type"]).params
+    changed = (f"{name}={value}" for name, value in item["params"].items() if value != params[name].default)
     return _with(metric_name(item) if kind == "metric" else item["type"], changed)
 
 
@@ -273,6 +273,31 @@ def _lengths(shown: Shown) -> str:
 def _test_snrs(shown: Shown) -> list[float]:
     snrs = (shown.mixtures(key).spec["snr_db"] for key in shown.sets("set", "scores", "predictions"))
     return [snr_db for snr_db in dict.fromkeys(snrs) if snr_db is not None]
+
+
+def _degradations(shown: Shown) -> Iterator[str]:
+    """What happens to the mixtures of sets, by use, where anything does."""
+    for use, role, kinds in (("training", "train", ("run",)), ("test", "set", ("scores", "predictions"))):
+        found = dict.fromkeys(_degraded(shown.mixtures(key)) for key in shown.sets(role, *kinds))
+        if set(found) != {"none"}:
+            yield from (f"{use}: {text}" for text in ([" or ".join(found)] if found else []))
+
+
+def _degraded(mixtures: Node) -> str:
+    told = []
+    for each in mixtures.spec.get("degradations", ()):
+        item = each["item"]
+        share = "" if each["probability"] == 1 else f" of {100 * each['probability']:g} %"
+        changed = (f"{name} {_drawn(value)}" for name, value in item["params"].items() if value is not None)
+        told.append(_with(item["type"], changed) + share)
+    return ", then ".join(told) or "none"
+
+
+def _drawn(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    ((form, values),) = value.items()
+    return (" to " if form == "uniform" else "/").join(map(str, values))
 
 
 def _sweeps(shown: Shown) -> str:

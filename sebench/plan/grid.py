@@ -10,6 +10,7 @@ from typing import Any
 from sebench.config import items
 from sebench.config.base import MOST_RATE
 from sebench.config.entries import Config, Named
+from sebench.config.facts import MODEL, ModelFacts
 from sebench.config.schema import Amounts, GridBlock, StageAmounts, StageEntry, StudyAmounts, point_name
 from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
@@ -238,7 +239,7 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
             told = f"{recipe}.stages.{index}.init (in {study.name}.grid.{block})"
             found = f"the whole of model {named.name!r} starts from model {source.name!r}"
             yield Problem(chain.where("stages", index, "init", ""), told, found, "a stage of the same model")
-        parts = _startable(stage, items.find("model", named.entry.type))
+        parts = _startable(stage, items.find(MODEL, named.entry.type))
         given = [(("init", module), module) for module in stage.init]
         for place, module in (*given, *((("freeze", i), module) for i, module in enumerate(stage.freeze))):
             if module and module.partition(".")[0] not in parts:
@@ -252,10 +253,10 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
             yield from loss_problems(config, stage.loss or loss, named, where, key, OFFERED[stage.kind])
 
 
-def _startable(stage: StageEntry, model: items.Item | None) -> list[str]:
+def _startable(stage: StageEntry, model: items.Item[ModelFacts] | None) -> list[str]:
     """What can start from an earlier stage, besides the whole."""
     if stage.kind == "supervised":
-        return [] if model is None else list(model.submodules)
+        return [] if model is None else list(model.facts.submodules)
     return {"predictor": ["enhancer"], "alternating": ["predictor"]}[stage.kind]
 
 

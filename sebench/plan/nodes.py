@@ -10,6 +10,7 @@ from typing import Any
 from sebench.artefacts import Node, Store, candidate, canonical
 from sebench.config import items
 from sebench.config.entries import Config, Named
+from sebench.config.facts import CORPUS, EXTERNAL, MODEL, ExternalFacts, Kind, ModelFacts
 from sebench.config.schema import Amounts, Optimiser, StageAmounts, StageEntry, StudyAmounts
 from sebench.config.versions import version
 from sebench.corpora.separation import USES
@@ -38,9 +39,8 @@ def corpus_root(config: Config, named: Named) -> Path | None:
         CorpusMissing: no root is set, or it is no folder.
     """
     entry = named.entry
-    item = items.find("corpus", entry.type)
-    assert item is not None
-    if not item.needs_root:
+    item = items.get(CORPUS, entry.type)
+    if not item.facts.needs_root:
         return None
     from_env = os.environ.get(entry.root_env) if entry.root_env else None
     root = from_env or entry.root
@@ -50,15 +50,17 @@ def corpus_root(config: Config, named: Named) -> Path | None:
         raise CorpusMissing(f"corpus {named.name!r} has no root folder: {hint}")
     path = expanded(root, f"corpus {named.name!r}: root")
     if not path.is_dir():
-        raise CorpusMissing(f"corpus {named.name!r}: {path} is no folder: {hint}. {item.source}")
+        raise CorpusMissing(f"corpus {named.name!r}: {path} is no folder: {hint}. {item.facts.source}")
     return path.resolve()
 
 
 def _other_corpora(config: Config, name: str) -> str:
     """Corpora that need nothing published: what to use instead of one that is not here, in words for a hint."""
     usable = {n: named for n, named in config.sections["corpora"].items() if not config.faults("corpora", n)}
-    found = {other: items.find("corpus", named.entry.type) for other, named in usable.items()}
-    told = [f"`--corpus {other}` (needs no files)" for other, item in found.items() if item and not item.needs_root]
+    found = {other: items.find(CORPUS, named.entry.type) for other, named in usable.items()}
+    told = [
+        f"`--corpus {other}` (needs no files)" for other, item in found.items() if item and not item.facts.needs_root
+    ]
     own = [other for other, named in usable.items() if named.entry.type == "folder"]
     told += [f"`--corpus {other}` (a folder of your own)" for other in own]
     told = [text for text in told if f" {name}`" not in text]
@@ -71,8 +73,7 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
 
     named = config.get("corpora", name)
     described = identity("corpus", named.entry)
-    item = items.find("corpus", named.entry.type)
-    assert item is not None
+    item = items.get(CORPUS, named.entry.type)
     root = corpus_root(config, named)
     fingerprint = ""
     if root is not None:
@@ -80,7 +81,7 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
 
         adapter = items.build(described, "corpus")
         fingerprint = fingerprint_of(root, adapter.files(root), store.root / "state" / "fingerprints.json")
-    packages = {package: importlib.metadata.version(package) for package in item.packages}
+    packages = {package: importlib.metadata.version(package) for package in item.facts.packages}
     slug = in_path(item.type if item.builtin else item.cls, PART)
     spec: dict[str, Any] = {"item": described, "fingerprint": fingerprint, "packages": packages}
     if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are; so too below
@@ -153,14 +154,16 @@ def mixtures_node(
     count: int,
     snr_db: float | None = None,
     part: str | None = None,
+    degradations: Sequence[Mapping[str, Any]] = (),
 ) -> Node:
     """The plan of one set of mixtures.
 
     Args:
         snr_db: of all of them; None: what `mixing` draws, or what published mixtures have.
         part: a published test set of the corpus, with all the SNRs that it has.
+        degradations: of what is mixed, complete descriptions.
     """
-    spec = {
+    spec: dict[str, Any] = {
         "version": version("mixtures"),
         "split": split,
         "count": count,
@@ -170,6 +173,8 @@ def mixtures_node(
         "part": part,
         "mixing": dict(mixing),
     }
+    if degradations:  # only then, so that ids of sets without any stay what they are
+        spec["degradations"] = list(degradations)
     conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([in_path(part, PART)] if part else [])
     name = "-".join([corpus.name, f"{split}{count}", *conditions])
     return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
@@ -389,12 +394,11 @@ def one_sample_rate(config: Config, study: Named, cells: Iterable[Cell]) -> int:
         ConfigError: the models differ.
     """
     rates: dict[int, str] = {}
-    used = [("model", "models", cell.model) for cell in cells]
-    used += [("external", "external", name) for name in study.entry.external.values()]
+    used: list[tuple[Kind[ModelFacts | ExternalFacts], str, str]]
+    used = [(MODEL, "models", cell.model) for cell in cells]
+    used += [(EXTERNAL, "external", name) for name in study.entry.external.values()]
     for kind, section, name in used:
-        item = items.find(kind, config.get(section, name).entry.type)
-        assert item is not None
-        rates.setdefault(int(item.sample_rate), name)
+        rates.setdefault(items.get(kind, config.get(section, name).entry.type).facts.sample_rate, name)
     if len(rates) > 1:
         found = ", ".join(f"{model} works at {rate} Hz" for rate, model in rates.items())
         raise ConfigError(

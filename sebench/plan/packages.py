@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.entries import Config
+from sebench.config.facts import METRIC
 from sebench.metrics.base import MissingPackageError, absent, installed, metric_name, metrics_of, missing_package
 from sebench.plan.plan import Runs
 from sebench.plan.resolve import metric_in_use
@@ -16,13 +17,11 @@ def missing_packages(config: Config, runs: Runs) -> Iterator[str]:
     """Metrics of the study that nothing here computes, with what installs them."""
     for name in runs.study.entry.metrics:
         used = metric_in_use(config, name)
-        item = items.find("metric", used.entry.type)
-        assert item is not None
-        if not installed(item.package):
-            yield f"{missing_package(name, item.package, item.install)}. Until then its columns are empty"
+        facts = items.get(METRIC, used.entry.type).facts
+        if not installed(facts.package):
+            yield f"{missing_package(name, facts.package, facts.install)}. Until then its columns are empty"
         elif config.get("metrics", name).entry.instead and used.name != name:
-            own = items.find("metric", config.get("metrics", name).entry.type)
-            assert own is not None
+            own = items.get(METRIC, config.get("metrics", name).entry.type).facts
             yield f"{missing_package(name, own.package, own.install)}. {used.name} stands in for it, on another scale"
     for line in _needed(runs.nodes.of_kind("run")):
         yield f"{line}. Until then nothing can be trained that reads it while training, and `sebench run` refuses"
@@ -46,6 +45,6 @@ def _needed(runs: Iterable[Node]) -> Iterator[str]:
     """Metrics that runs read while they train, by `select.by` or as labels, and that nothing here computes."""
     read = {item["type"]: item for run in runs for item in metrics_of(run.spec["stage"]).values()}
     for type_name, item in read.items():
-        facts = items.find("metric", type_name)
-        if facts is not None and item.get("implementation") == absent(facts.package):
+        facts = items.get(METRIC, type_name).facts
+        if item.get("implementation") == absent(facts.package):
             yield str(missing_package(metric_name(item), facts.package, facts.install))

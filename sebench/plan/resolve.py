@@ -10,15 +10,14 @@ from typing import Any
 from sebench.artefacts import canonical
 from sebench.config import items
 from sebench.config.entries import Config, Named
+from sebench.config.facts import LOSS, METRIC, MODEL, LossFacts
 from sebench.errors import ConfigError, Problem
 from sebench.metrics.base import absent, implementation, installed, metric_name
 
 
 def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """{type, version | code, params} of an item entry, every parameter with its value."""
-    item = items.find(kind, entry.type)
-    if item is None:
-        raise items.ItemError(f"no {kind} {entry.type!r}")
+    item = items.get(kind, entry.type)
     given = {**entry.params, **(overrides or {})}
     params = {
         name: param.validate(given[name]) if name in given else param.default for name, param in item.params.items()
@@ -29,9 +28,9 @@ def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) 
 def metric_in_use(config: Config, name: str) -> Named:
     """The metric entry itself, or the one that stands in for it where its package is not installed."""
     named = config.get("metrics", name)
-    item = items.find("metric", named.entry.type)
-    assert item is not None
-    return config.get("metrics", named.entry.instead) if named.entry.instead and not installed(item.package) else named
+    if not named.entry.instead or installed(items.get(METRIC, named.entry.type).facts.package):
+        return named
+    return config.get("metrics", named.entry.instead)
 
 
 def metric_label(config: Config, name: str) -> str:
@@ -47,12 +46,11 @@ def metric_identity(config: Config, name: str) -> dict[str, Any]:
 
 def described_metric(entry: Any) -> dict[str, Any]:
     """A metric's identity with what computes it: a package, its version and its trained weights, or sebench."""
-    item = items.find("metric", entry.type)
-    assert item is not None
+    facts = items.get(METRIC, entry.type).facts
     described = identity("metric", entry)
-    if not installed(item.package):
-        return {**described, "implementation": absent(item.package)}
-    return {**described, "implementation": implementation(item.package, described["type"], tuple(item.model_files))}
+    if not installed(facts.package):
+        return {**described, "implementation": absent(facts.package)}
+    return {**described, "implementation": implementation(facts.package, described["type"], facts.model_files)}
 
 
 def metric_items(config: Config, names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -93,16 +91,15 @@ def resolve_loss(config: Config, name: str) -> Loss:
     weight 0 vanish and a single term of weight 1 is that term: the ends of a mix are the pure losses."""
     entry = config.get("losses", name).entry
     if entry.type is not None:
-        item = items.find("loss", entry.type)
-        assert item is not None
+        item = items.get(LOSS, entry.type)
         described = identity("loss", entry)
         return Loss(
             {"item": described},
             _item_slug(item, described["params"]),
-            frozenset(item.needs_views),
-            frozenset(item.needs_signals),
-            frozenset(item.uses),
-            bool(item.phase_blind),
+            frozenset(item.facts.needs_views),
+            frozenset(item.facts.needs_signals),
+            frozenset(item.facts.uses),
+            item.facts.phase_blind,
         )
     if entry.mix is not None:
         weights = _added([(entry.mix.magnitude, 1.0 - entry.mix.beta), (entry.mix.complex, entry.mix.beta)])
@@ -129,7 +126,7 @@ def _added(pairs: list[tuple[str, float]]) -> dict[str, float]:
     return weights
 
 
-def _item_slug(item: items.Item, params: Mapping[str, Any]) -> str:
+def _item_slug(item: items.Item[LossFacts], params: Mapping[str, Any]) -> str:
     """The type, and the parameters that differ from their defaults: readable, and a function of the content."""
     base = item.type if item.builtin else item.cls
     changed = [
@@ -150,16 +147,15 @@ def loss_problems(
         networks: of the stage, that a loss may use. A loss that does fine-tunes a model whose phase was trained before.
     """
     loss = resolve_loss(config, loss_name)
-    item = items.find("model", model.entry.type)
-    assert item is not None
+    facts = items.get(MODEL, model.entry.type).facts
     problems = []
-    lacking = sorted(loss.needs_views - set(item.views))
+    lacking = sorted(loss.needs_views - set(facts.views))
     if lacking:
         found = (
             f"loss {loss_name!r} needs {', '.join(lacking)} of the estimate, which model {model.name!r} does not give"
         )
-        problems.append(Problem(where, key, found, f"a loss that reads {', '.join(item.views)}"))
-    if loss.phase_blind and item.free_phase and not loss.uses:
+        problems.append(Problem(where, key, found, f"a loss that reads {', '.join(facts.views)}"))
+    if loss.phase_blind and facts.free_phase and not loss.uses:
         found = f"loss {loss_name!r} does not see the phase, and model {model.name!r} is free to choose it"
         problems.append(Problem(where, key, found, "a loss with a term that sees the phase, or a gain model"))
     absent = sorted(loss.uses - networks)

@@ -9,6 +9,7 @@ from sebench.artefacts import Node, Store
 from sebench.config.entries import Config
 from sebench.errors import Problem
 from sebench.plan import nodes as make
+from sebench.plan.degradations import degradation_specs, noise_problems
 from sebench.plan.plan import Asked, Condition, Drawn, Sets
 from sebench.plan.resolve import metric_items, raise_problems
 from sebench.plan.test_sets import tested
@@ -44,6 +45,7 @@ def plan_sets(config: Config, asked: Asked, store: Store) -> Sets:
         role: {"train": draw(role, "train", amounts.train), "valid": draw(role, "valid", amounts.valid)}
         for role in _trained_on(config, asked)
     }
+    raise_problems(list(noise_problems(config, asked, training)))
     separation = make.separation_node(
         [corpora[asked.corpora[role]] for role in training],
         [condition.drawn.corpus for condition in conditions.values()],
@@ -87,15 +89,16 @@ def _drawn(
         own_mixing: name of a mixing; None: the role's.
         part: see `nodes.mixtures_node`.
     """
+    corpus = asked.corpora[role]
+    published = make.is_published(config, corpus, split, part)
     by_role = asked.study.entry.mixing
-    mixing = config.get("mixing", own_mixing or by_role.get(role, by_role.get(""))).entry.model_dump(mode="json")
-    mixing = {key: value for key, value in mixing.items() if key not in ("label", "description")}
+    named = config.get("mixing", own_mixing or by_role.get(role, by_role.get("")))
+    mixing = named.entry.model_dump(mode="json", exclude={"description", "degradations"})
+    degradations = [] if published else degradation_specs(config, named, sample_rate)
     longest = asked.changes.max_seconds
     if longest is not None:
         mixing["max_seconds"] = min(longest, mixing["max_seconds"] or longest)
     if snr_db is not None:  # the training SNRs say nothing about a test set
         mixing["snr_db"] = snr_db
-    corpus = asked.corpora[role]
-    mixtures = make.mixtures_node(corpora[corpus], mixing, split, count, snr_db, part)
-    published = make.is_published(config, corpus, split, part)
+    mixtures = make.mixtures_node(corpora[corpus], mixing, split, count, snr_db, part, degradations)
     return Drawn(corpora[corpus], mixtures, make.set_node(mixtures, sample_rate, published))

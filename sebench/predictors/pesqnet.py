@@ -43,7 +43,6 @@ class PesqNet(Predictor):
 
     name = "pesqnet"
     version = 1
-    sample_rate = 16000
     bounds = (1.04, 4.64)
     requires = (
         "window_length % hop == 0",

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from sebench.config import items
 from sebench.corpora.align import fitted
 from sebench.errors import DataError
+from sebench.seeding import generator
 from sebench.synthesis import rooms
 from sebench.synthesis.levels import MEASURES, heard, rms_level
 from sebench.synthesis.plan import RATE
@@ -29,7 +31,8 @@ from sebench.synthesis.sources import SOURCES
 PEAK_LIMIT = 0.99
 CROSS_FADE = 0.02  # s, at the joints of looped noise
 
-#: What is stored of a mixture, in this order: `noisy` alone where there is no reference, else the others.
+#: What is stored of a mixture, in this order: `noisy` alone where there is no reference, `noisy` without `noise` where
+#: it is degraded, else the others.
 COMPONENTS = ("speech", "noise", "dry", "noisy")
 
 Signals = dict[str, np.ndarray]
@@ -42,17 +45,22 @@ Simulated = Callable[[str, int], rooms.Response]
 class RenderedMixture:
     """What is stored (`COMPONENTS`), `(samples,)` float32 each.
 
-    Speech and noise, and where the target is dry, `dry`; of a recording without a reference only `noisy`.
+    Speech and noise, and where the target is dry, `dry`; of a recording without a reference only `noisy`; of a degraded
+    mixture `noisy` instead of noise.
+
+    Args:
+        noise: as it was before the degradations, `(samples,)` float32; not stored.
     """
 
     signals: Signals
     scaled_by: float
+    noise: np.ndarray | None = None
 
 
 def render_mixture(row: Mapping[str, Any], corpus_root: Path, sample_rate: int = RATE) -> Signals:
     """Any mixture alone: `noisy`, `clean`, `speech`, `noise` and, where there is one, `dry`; `(samples,)` float32 each.
 
-    Of a recording without a reference only `noisy`.
+    Of a recording without a reference only `noisy`; of a degraded mixture no `noise`.
 
     Args:
         row: of a mixture plan.
@@ -68,12 +76,12 @@ def render_mixture(row: Mapping[str, Any], corpus_root: Path, sample_rate: int =
 def complete(components: Signals) -> Signals:
     """Add `noisy`, speech + noise in float32, and `clean`, which is dry where there is a dry version, else speech.
 
-    Without a reference there is nothing to add.
+    Without a reference there is nothing to add; a degraded mixture has its `noisy`.
     """
     if "speech" not in components:
         return dict(components)
     return {
-        "noisy": components["speech"] + components["noise"],
+        "noisy": components["noisy"] if "noisy" in components else components["speech"] + components["noise"],
         "clean": components.get("dry", components["speech"]),
         **components,
     }
@@ -108,7 +116,36 @@ def _mixed(row: Mapping[str, Any], root: Path, sample_rate: int, simulated: Simu
         components["dry"] = dry * gain
     peak = max(_peak(signal) for signal in (components["speech"] + components["noise"], *components.values()))
     scaled_by = min(1.0, PEAK_LIMIT / peak)
-    return RenderedMixture({name: (signal * scaled_by).astype("<f4") for name, signal in components.items()}, scaled_by)
+    signals = {name: (signal * scaled_by).astype("<f4") for name, signal in components.items()}
+    if row.get("degradations"):
+        return _degraded(row, signals, scaled_by, sample_rate)
+    return RenderedMixture(signals, scaled_by)
+
+
+def _degraded(row: Mapping[str, Any], signals: Signals, scaled_by: float, sample_rate: int) -> RenderedMixture:
+    """A mixture whose sum of speech and noise goes through the row's degradations.
+
+    Args:
+        signals: speech, noise and perhaps dry, as they are without degradations.
+
+    Raises:
+        DataError: with the mixture's name, what a degradation could not do.
+    """
+    noisy = signals["speech"] + signals["noise"]
+    for described in json.loads(row["degradations"]):
+        place = described.pop("place")
+        rng = generator("degradation", int(row["seed"]), place)
+        try:
+            noisy = items.build(described, "degradation").apply(noisy, sample_rate, rng)
+        except DataError as error:
+            raise DataError(f"mixture {row['mixture']}: {error}") from error
+    peak = _peak(noisy)
+    if peak > PEAK_LIMIT:
+        further = PEAK_LIMIT / peak
+        noisy, scaled_by = noisy * np.float32(further), scaled_by * further
+        signals = {name: signal * np.float32(further) for name, signal in signals.items()}
+    noise = signals.pop("noise")
+    return RenderedMixture({**signals, "noisy": noisy.astype("<f4")}, scaled_by, noise)
 
 
 def published(row: Mapping[str, Any], root: Path, sample_rate: int) -> RenderedMixture:

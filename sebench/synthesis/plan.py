@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store, content_id
+from sebench.config import drawn, items
+from sebench.config.facts import DEGRADATION
 from sebench.config.mixing import Mixing, Reverberation, draw
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
@@ -56,6 +58,10 @@ COLUMNS: Mapping[str, str] = {
     "paired_sha256": "str",
 }
 
+#: Columns that only some plans have. `align`: how published pairs are made equally long; `degradations`: JSON, the
+#: list of what happens to the sum of speech and noise, each with its parameters.
+OPTIONAL = ("align", "degradations")
+
 Recording = Mapping[str, Any]
 
 
@@ -75,6 +81,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         snr_db=spec.get("snr_db"),
         part=spec.get("part"),
         align=corpus.spec.get("align"),
+        degradations=spec.get("degradations", ()),
     )
     store.write_provenance(node, started, mixtures=len(frame), audio_seconds=round(frame["samples"].sum() / RATE, 3))
     write_parquet(store.outputs(node)["mixtures.parquet"], frame)
@@ -91,6 +98,7 @@ def plan_mixtures(
     snr_db: float | None = None,
     part: str | None = None,
     align: Align | None = None,
+    degradations: Sequence[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
     """Draw a plan.
 
@@ -105,9 +113,11 @@ def plan_mixtures(
         part: a published test set of the corpus: only its mixtures, as they are. None: published mixtures that belong
             to no such set; where the corpus has none, mixtures are drawn from its speech and noise.
         align: how published pairs are made equally long; None: they are.
+        degradations: of drawn mixtures, in this order: item (type, and parameters that may be distributions) and
+            probability.
 
     Returns:
-        A frame with `COLUMNS`, and with `align` where published pairs have one.
+        A frame with `COLUMNS`, and those of `OPTIONAL` that it needs.
 
     Raises:
         DataError: the splits overlap, the corpus has no recordings for this split, role, SNR or part, or training
@@ -128,9 +138,9 @@ def plan_mixtures(
         noisy = _published(published, recordings, split, snr_db, part)
         rows = _published_rows(noisy, recordings, split, count, seed, mixing, seconds, align)
     else:
-        rows = _drawn_rows(recordings, split, count, seed, mixing, seconds, snr_db)
+        rows = _drawn_rows(recordings, split, count, seed, mixing, seconds, snr_db, degradations)
     finished = [_finish(index, row) for index, row in enumerate(rows)]
-    types = {**COLUMNS, **({"align": "str"} if any("align" in row for row in finished) else {})}
+    types = {**COLUMNS, **{name: "str" for name in OPTIONAL if any(name in row for row in finished)}}
     return pd.DataFrame(finished, columns=list(types)).astype(types)
 
 
@@ -142,6 +152,7 @@ def _drawn_rows(
     mixing: Mixing,
     seconds: float | None,
     snr_db: float | None,
+    degradations: Sequence[Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
     speech = _pool(recordings, "speech", split)
     pool = _pool(recordings, "noise", split)
@@ -176,7 +187,23 @@ def _drawn_rows(
             "seed": seed_of(seed, split, index),
             "paired_path": "",
             "paired_sha256": "",
+            **({"degradations": _drawn_degradations(degradations, seed, split, index)} if degradations else {}),
         }
+
+
+def _drawn_degradations(degradations: Sequence[Mapping[str, Any]], seed: int, split: str, index: int) -> str:
+    """What happens to one mixture, as JSON. Each is drawn by itself: one more at the end changes none before it."""
+    happens = []
+    for place, each in enumerate(degradations):
+        rng = generator(seed, split, index, "degradation", place)
+        if rng.random() >= each["probability"]:
+            continue
+        described = each["item"]
+        item = items.get(DEGRADATION, described["type"])
+        params = {name: drawn.draw(item.params[name], value, rng) for name, value in described["params"].items()}
+        happens.append({**described, "params": params, "place": place})
+        items.build(described | {"params": params}, DEGRADATION)  # what is missing here is said before rendering
+    return json.dumps(happens, sort_keys=True)
 
 
 def _published(

@@ -29,7 +29,7 @@ from sebench.synthesis.mixture import COMPONENTS, complete, render_components, r
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.responses import Responses
 from sebench.synthesis.store import shard_bytes, shard_name
-from sebench.synthesis.verify import check_mixture
+from sebench.synthesis.verify import check_before, check_mixture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,6 +172,8 @@ def _render_shard(shard: Shard) -> Shard:
         for row in shard.rows:
             rendered = render_components(row, shard.corpus_root, shard.sample_rate, shard.responses)
             item = {"mixture": row["mixture"], "shard": shard.number, "scaled_by": rendered.scaled_by}
+            if rendered.noise is not None:
+                item |= check_before(row, rendered, shard.sample_rate)
             for name in COMPONENTS:
                 samples = rendered.signals.get(name)
                 item[f"{name}_offset"] = -1 if samples is None else offset

@@ -15,7 +15,7 @@ import numpy as np
 
 from sebench.errors import DataError
 from sebench.synthesis.levels import MEASURES, heard, rms_level
-from sebench.synthesis.mixture import PEAK_LIMIT, Signals, at_rate
+from sebench.synthesis.mixture import PEAK_LIMIT, RenderedMixture, Signals, at_rate, complete
 from sebench.synthesis.plan import RATE
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def measure(row: Mapping[str, Any], signals: Signals, sample_rate: int = RATE) -
 
     Returns:
         dB values; NaN for the SNR of a published mixture without noise or without speech, and for SNR and level of a
-        recording without a reference.
+        recording without a reference. Of a degraded mixture no SNR: that is of what was mixed before.
     """
     peak = float(np.max(np.abs(signals["noisy"]), initial=0.0))
     if "speech" not in signals:
@@ -43,6 +43,8 @@ def measure(row: Mapping[str, Any], signals: Signals, sample_rate: int = RATE) -
     # What was mixed here has no offset any more; published signals keep theirs, and it counts in no level.
     taken = heard if row["paired_path"] else np.asarray
     speech = MEASURES[row["speech_level_measure"]](taken(signals["speech"]), sample_rate)
+    if "noise" not in signals:
+        return {"measured_level_dbov": speech, "peak": peak}
     noise = MEASURES[row["noise_level_measure"]](taken(signals["noise"]), sample_rate)
     return {
         "measured_snr_db": speech - noise if math.isfinite(speech - noise) else math.nan,
@@ -70,6 +72,21 @@ def check_mixture(
         of = f"speech {row['speech_path']}" if row["speech_path"] else f"recording {row['paired_path']}"
         raise DataError(f"mixture {row['mixture']} ({of}): " + "; ".join(problems))
     return measured
+
+
+def check_before(row: Mapping[str, Any], rendered: RenderedMixture, sample_rate: int = RATE) -> dict[str, float]:
+    """Check a mixture as it was before its degradations: SNR and levels are of that.
+
+    Returns:
+        `measured_snr_db`.
+
+    Raises:
+        DataError: as `check_mixture`.
+    """
+    assert rendered.noise is not None
+    mixed = {name: signal for name, signal in rendered.signals.items() if name != "noisy"}
+    signals = complete({**mixed, "noise": rendered.noise})
+    return {"measured_snr_db": check_mixture(row, signals, rendered.scaled_by, sample_rate)["measured_snr_db"]}
 
 
 def verify_set(index: pd.DataFrame, state: Path, sample_rate: int = RATE) -> None:
@@ -109,10 +126,12 @@ def _level_problems(
     row: Mapping[str, Any], signals: Signals, measured: Mapping[str, float], scaled_by: float
 ) -> list[str]:
     kept_db = 20.0 * math.log10(scaled_by)
-    expected = [("SNR", measured["measured_snr_db"], row["snr_db"], "dB")]
+    expected = []
+    if "measured_snr_db" in measured:
+        expected.append(("SNR", measured["measured_snr_db"], row["snr_db"], "dB"))
     if math.isnan(row["mixture_level_dbov"]):
         expected.append(("speech level", measured["measured_level_dbov"], row["level_dbov"] + kept_db, "dBov"))
-    else:
+    elif "measured_snr_db" in measured:
         expected.append(("mixture level", rms_level(signals["noisy"]), row["mixture_level_dbov"] + kept_db, "dBov"))
     problems = [
         f"{name} is {found:.3f} {unit}, planned is {planned:.3f} (tolerance {LEVEL_TOLERANCE_DB:g} dB)"

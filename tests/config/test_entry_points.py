@@ -115,7 +115,7 @@ def test_they_are_listed_with_the_reason(folder: Path, install: Install) -> None
     assert "no source of a module 'ep_nowhere'" in losses["ep_no_module"]
     assert "ep_no_python.py:1: no Python: invalid syntax" in losses["ep_no_python"]
     assert "cannot be imported: ModuleNotFoundError: No module named 'ep_that_nobody_has'" in losses["ep_no_import"]
-    assert "`requires` is 3; accepted: a tuple of relations" in losses["ep_odd"]
+    assert "`requires` is 3; accepted: a tuple of words" in losses["ep_odd"]
     assert "sebench has sebench.losses.spectral:MagnitudeMse of that name" in losses["mag_mse (ep_fine:Mine)"]
     assert set(found["corpora"]) == {"ep_no_corpus"}, "a corpus needs an entry"
     assert set(found["metrics"]) == {"ep_no_metric"}

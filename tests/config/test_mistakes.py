@@ -93,7 +93,7 @@ ONE: dict[str, tuple[str, str, list[str]]] = {
     "a figure of no kind": (
         "studies/x.yaml",
         STUDY + "  figures:\n    f:\n      title: x\n      type: scater\n",
-        ["x.yaml:12", "s.figures.f.type: found 'scater'", "did you mean 'scatter'?"],
+        ["x.yaml:12", "s.figures.f.type: no figure 'scater'", "did you mean 'scatter'?"],
     ),
     # tracebacks
     "no model": (

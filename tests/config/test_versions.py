@@ -115,11 +115,11 @@ def test_what_changes_no_result_rings_for_nothing(
         ("column score", "tables/aggregate.py", "(m - mean) ** 2", "(m + mean) ** 2"),
         ("column agreement", "tables/aggregate.py", "(v - mean) ** 2", "(v + mean) ** 2"),
         ("column complexity", "tables/aggregate.py", "ours=float(content)", "ours=-float(content)"),
-        ("figure spectrograms", "report/spectrograms.py", "RANGE_DB = 70.0", "RANGE_DB = -70.0"),
-        ("figure sweep", "report/sweep.py", '["high"] - entry["mean"]', '["high"] + entry["mean"]'),
-        ("figure distributions", "report/distributions.py", "spec.exponent - 1.0", "spec.exponent + 1.0"),
-        ("figure scatter", "report/scatter.py", "[low - edge", "[low + edge"),
-        ("figure epochs", "report/epochs.py", "(x % 2 == 1)", "(x % 2 != 1)"),
+        ("figure spectrograms", "figures/spectrograms.py", "RANGE_DB = 70.0", "RANGE_DB = -70.0"),
+        ("figure sweep", "figures/sweep.py", '["high"] - entry["mean"]', '["high"] + entry["mean"]'),
+        ("figure distributions", "figures/distributions.py", "spec.exponent - 1.0", "spec.exponent + 1.0"),
+        ("figure scatter", "figures/scatter.py", "[low - edge", "[low + edge"),
+        ("figure epochs", "figures/epochs.py", "(x % 2 == 1)", "(x % 2 != 1)"),
     ],
 )
 def test_a_sign_in_a_kernel_rings_for_its_algorithm(

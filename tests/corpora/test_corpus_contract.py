@@ -64,8 +64,9 @@ def test_all_are_registered():
 def test_facts_read_from_the_source_are_those_of_the_class(name: str):
     item = registry("corpus")[name]
     corpus = build({"type": name, "params": {}}, kind="corpus")
-    for fact in ("name", "version", "needs_root", "paired", "packages", "source"):
-        assert item.attributes[fact] == getattr(corpus, fact)
+    assert corpus.name == name
+    for fact in ("version", "needs_root", "paired", "packages", "source"):
+        assert getattr(item.facts, fact) == getattr(corpus, fact)
     assert item.title
 
 

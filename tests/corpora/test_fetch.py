@@ -444,9 +444,9 @@ def test_corpora_without_archives_are_refused_by_name():
 
 @pytest.mark.parametrize("name", sorted(items.registry("corpus")))
 def test_every_corpus_lists_its_archives_well(name: str):
-    item = items.registry("corpus")[name]
-    assert bool(item.archives) == item.address.startswith("https://")
-    for file, sha256 in item.archives:
+    facts = items.registry("corpus")[name].facts
+    assert bool(facts.archives) == facts.address.startswith("https://")
+    for file, sha256 in facts.archives:
         assert Path(file).name == file
         assert file.endswith(".zip")
         assert len(sha256) in (0, 64)

@@ -54,7 +54,7 @@ def spoken() -> dict[str, np.ndarray]:
 
 
 def item(type_name: str, **params: object) -> dict:
-    facts = registry("metric")[type_name]
+    facts = registry("metric")[type_name].facts
     return {
         "type": type_name,
         "version": facts.version,

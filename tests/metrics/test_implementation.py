@@ -32,7 +32,7 @@ class Elsewhere(Metric):
 def test_package_version_and_weights():
     assert implementation("", "si_sdr") == "sebench si_sdr"
     assert implementation("pesq", "pesq_nb") == f"pesq {metadata.version('pesq')}"
-    file = registry("metric")["dnsmos_p808"].model_files[0]
+    file = registry("metric")["dnsmos_p808"].facts.model_files[0]
     digest = hashlib.sha256(model_file("speechmos", file).read_bytes()).hexdigest()
     version = metadata.version("speechmos")
     assert implementation("speechmos", "x", (file,)) == f"speechmos {version} (model_v8.onnx {digest[:8]})"

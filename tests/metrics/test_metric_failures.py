@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sebench.config.items import find
+from sebench.config.items import get
 from sebench.files import read_parquet
 from sebench.metrics import base
 from sebench.metrics.base import MissingPackageError, Unavailable, told_implementation
@@ -28,8 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 def outside(cls: str, **params: object) -> dict:
-    found = find("metric", f"outside_metrics:{cls}")
-    assert found is not None
+    found = get("metric", f"outside_metrics:{cls}")
     return {**found.identity(params), "implementation": f"sebench {found.path}"}
 
 

@@ -187,7 +187,7 @@ def test_utterance_streams_with_its_scale_and_not_without() -> None:
 
 
 def test_only_models_with_a_causal_level_say_that_they_are_causal() -> None:
-    assert not registry("model")["demucs"].causal
+    assert not registry("model")["demucs"].facts.causal
     assert Demucs(**SMALL, normalise="running").causal
     assert Demucs(**SMALL, normalise="none").causal
 

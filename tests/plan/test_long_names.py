@@ -11,6 +11,7 @@ import yaml
 
 from sebench.artefacts import Node, Store
 from sebench.config import items
+from sebench.config.facts import LOSS
 from sebench.config.load import load_config
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import mixtures_node, set_node
@@ -25,8 +26,8 @@ def plan(tmp_path: Path) -> Plan:
     """A sum of every loss, under the longest names that are allowed."""
     folder = tmp_path / "config"
     shutil.copytree(ROOT / "config", folder)
-    losses = [name for name, item in items.registry("loss").items() if not item.uses and not item.needs_views]
-    losses = [name for name in losses if not any(p.required for p in items.registry("loss")[name].params.values())]
+    losses = [name for name, item in items.registry(LOSS).items() if not item.facts.uses and not item.facts.needs_views]
+    losses = [name for name in losses if not any(p.required for p in items.registry(LOSS)[name].params.values())]
     parts = {f"c{i}": {"type": "component_clean", "params": {"weight": 0.1 + i / 100}} for i in range(12)}
     everything = {"sum": dict.fromkeys([*losses, *parts], 0.1), "label": "größe " * 100}
     (folder / "losses" / "big.yaml").write_text(yaml.safe_dump({**parts, LONG: everything}))

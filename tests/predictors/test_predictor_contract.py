@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sebench.config.items import build, find, registry
+from sebench.config.facts import PREDICTOR
+from sebench.config.items import build, get, registry
 from sebench.estimate.batch import Batch
 from sebench.estimate.estimate import Estimate
 from sebench.predictors.base import Predictor
@@ -65,8 +66,7 @@ def inside(predictor: Predictor, scores: Tensor) -> bool:
 
 @pytest.mark.parametrize("name", sorted(registry("predictor")))
 def test_what_the_planner_reads_is_declared(name: str) -> None:
-    found = find("predictor", name)
-    assert found is not None
+    found = get(PREDICTOR, name).facts
     assert found.sample_rate in (8000, 16000, 24000, 48000)
     assert len(found.bounds) == 2
     assert found.bounds[0] < found.bounds[1]

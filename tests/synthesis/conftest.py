@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,7 @@ def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> SetMake
         root: Path | None = None,
         snr_db: float | None = 5.0,
         part: str | None = None,
+        degradations: Sequence[dict[str, Any]] = (),
         **mixing: Any,
     ) -> tuple[Store, Node]:
         store = Store(tmp_path / name)
@@ -158,6 +159,7 @@ def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> SetMake
             "part": part,
             "mixing": entry,
             "version": 1,
+            **({"degradations": list(degradations)} if degradations else {}),
         }
         mixtures = Node("mixtures", "small-test", spec, {"corpus": corpus_node.key})
         node = Node(

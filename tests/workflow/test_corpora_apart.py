@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import soundfile
 import yaml
+from built_once import built_once
 from repo import RATE, STUDY, Repo, make_recordings, speech_like
 
 from sebench.kinds import KINDS
@@ -52,9 +53,9 @@ def trained(repo: Repo) -> list[Path]:
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """Finished, and not to be changed."""
-    repo = with_another_corpus(tmp_path_factory.mktemp("apart") / "repo")
-    repo.run()
-    return repo
+    return Repo(
+        built_once(tmp_path_factory, "apart", lambda folder: with_another_corpus(folder / "repo").run()) / "repo"
+    )
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import yaml
+from built_once import built_once
 from repo import ROOT, STUDY, Done, Repo, assert_same, contents, kill_session, wait_until
 
 from sebench.files import read_json
@@ -42,24 +43,27 @@ def commit(repo: Repo, message: str) -> None:
 @pytest.fixture(scope="session")
 def versioned(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """A clone whose study and recordings DVC versions, regenerated once and committed."""
-    repo = Repo.create(tmp_path_factory.mktemp("versioned") / "repo")
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, repo.folder)
-    shutil.copytree(ROOT / "sebench", repo.folder / "sebench", ignore=shutil.ignore_patterns("__pycache__"))
-    (repo.folder / ".dvc").mkdir()
-    for name in ("config", ".gitignore"):
-        shutil.copy(ROOT / ".dvc" / name, repo.folder / ".dvc")
-    git(repo.folder, "init", "-q")
-    (repo.folder / "data").mkdir()
-    repo.recordings.rename(repo.folder / "data" / "recordings")
-    repo.edit("config/corpora/tiny.yaml", "root: recordings", "root: data/recordings")
-    repo.change_study(scales={"smoke": AMOUNTS, "demo": {**AMOUNTS, "steps": 4}})
-    params = {"studies": ["tiny"], "scale": "smoke", "corpus": "", "profile": ""}
-    repo.write("params.yaml", yaml.safe_dump(params, sort_keys=False))
-    dvc(repo, "add", "data/recordings")
-    dvc(repo, "repro")
-    commit(repo, "smoke")
-    return repo
+
+    def build(folder: Path) -> None:
+        repo = Repo.create(folder / "repo")
+        for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+            shutil.copy(ROOT / name, repo.folder)
+        shutil.copytree(ROOT / "sebench", repo.folder / "sebench", ignore=shutil.ignore_patterns("__pycache__"))
+        (repo.folder / ".dvc").mkdir()
+        for name in ("config", ".gitignore"):
+            shutil.copy(ROOT / ".dvc" / name, repo.folder / ".dvc")
+        git(repo.folder, "init", "-q")
+        (repo.folder / "data").mkdir()
+        repo.recordings.rename(repo.folder / "data" / "recordings")
+        repo.edit("config/corpora/tiny.yaml", "root: recordings", "root: data/recordings")
+        repo.change_study(scales={"smoke": AMOUNTS, "demo": {**AMOUNTS, "steps": 4}})
+        params = {"studies": ["tiny"], "scale": "smoke", "corpus": "", "profile": ""}
+        repo.write("params.yaml", yaml.safe_dump(params, sort_keys=False))
+        dvc(repo, "add", "data/recordings")
+        dvc(repo, "repro")
+        commit(repo, "smoke")
+
+    return Repo(built_once(tmp_path_factory, "versioned", build) / "repo")
 
 
 def copy_of(versioned: Repo, folder: Path) -> Repo:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from built_once import built_once
 from repo import Repo
 
 from sebench.kinds import KINDS
@@ -56,11 +57,13 @@ STUDY = {
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Repo:
-    repo = Repo.create(tmp_path_factory.mktemp("swept") / "repo")
-    repo.write("config/losses/mixed.yaml", LOSSES)
-    repo.change_study(**STUDY)
-    repo.run()
-    return repo
+    def build(folder: Path) -> None:
+        repo = Repo.create(folder / "repo")
+        repo.write("config/losses/mixed.yaml", LOSSES)
+        repo.change_study(**STUDY)
+        repo.run()
+
+    return Repo(built_once(tmp_path_factory, "swept", build) / "repo")
 
 
 def test_each_member_is_trained_and_the_ends_and_the_best_are_scored(swept: Repo) -> None:
