@@ -1,9 +1,9 @@
 """What the orchestration costs: Snakemake, the rules and Slurm around the work itself.
 
-    python benchmarks/orchestration.py growth [LARGEST]      planning and dry-running 100, 1,000, 5,000 and 10,000 cells; a plot
+    python benchmarks/orchestration.py growth [LARGEST]      planning, dry-running 100, 1,000, 5,000, 10,000 cells
     python benchmarks/orchestration.py overhead              a small study on this machine, from nothing and finished
     python benchmarks/orchestration.py overhead --slurm      the same through a Slurm (tests/workflow/slurm.py start)
-    python benchmarks/orchestration.py store [RESULTS]       of the last `sebench run` in a store, such as after `make demo`
+    python benchmarks/orchestration.py store [RESULTS]       of the last `sebench run` in a store: after `make demo`
 
 Overhead of a run: (wall time x slots - time inside sebench commands) / time inside, where the time inside is what each
 `sebench step` process lived, by its own log, times the cores that it was granted, and slots is how many cores there
@@ -113,31 +113,21 @@ def overhead(slurm: bool) -> None:
 def store(results: Path) -> None:
     """The overhead of the last run of Snakemake in a store: from its first log line to its last."""
     text = (results / "logs" / "snakemake.log").read_text(encoding="utf-8")
-    moments = [
-        time.mktime(time.strptime(found)) for found in re.findall(r"^\[(\w{3} \w{3} +\d+ [\d:]+ \d{4})\]$", text, re.M)
-    ]
-    blocks = re.findall(r"^(?:local)?rule \w+:\n((?: +.*\n)+)", text, re.M)
-    inside = idle = 0.0
-    slots = len(os.sched_getaffinity(0))
-    for block in blocks:
-        log = re.search(r"^ +log: (.+?)$", block, re.M)
-        if log is None:  # rule `all`
-            continue
-        cores = re.search(r"^ +threads: (\d+)$", block, re.M)
-        told = INSIDE.findall((results.parent / log[1]).read_text(encoding="utf-8"))
-        inside += float(told[-1]) * (int(cores[1]) if cores else 1) if told else 0.0
+    lines = re.findall(r"^\[(\w{3} \w{3} +\d+ [\d:]+ \d{4})\]$", text, re.MULTILINE)
+    moments = [time.mktime(time.strptime(line)) for line in lines]
+    slots, jobs, inside = len(os.sched_getaffinity(0)), 0, 0.0
+    for block in re.findall(r"^(?:local)?rule \w+:\n((?: +.*\n)+)", text, re.MULTILINE):
+        log = re.search(r"^ +log: (.+?)$", block, re.MULTILINE)
+        if log is not None:  # rule `all` has none
+            cores = re.search(r"^ +threads: (\d+)$", block, re.MULTILINE)
+            seconds = INSIDE.findall((results.parent / log[1]).read_text(encoding="utf-8"))
+            jobs += 1
+            inside += float(seconds[-1]) * int(cores[1] if cores else 1) if seconds else 0.0
     wall = moments[-1] - moments[0]
-    idle = wall * slots - inside
-    processor = next(
-        (
-            line.partition(": ")[2]
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        "",
-    )
-    print(f"{len(blocks)} jobs, {wall:.0f} s on {slots} cores ({processor}): {inside:.0f} core-seconds inside steps")
-    print(f"(wall x slots - inside) / inside = {idle / inside:.3f}")
+    models = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    print(f"{jobs} jobs, {wall:.0f} s on {slots} cores ({models[0] if models else 'unknown'})")
+    ratio = (wall * slots - inside) / inside
+    print(f"inside steps: {inside:.0f} core-seconds; (wall x slots - inside) / inside: {ratio:.3f}")
 
 
 def main() -> None:
