@@ -26,12 +26,23 @@ def kinds() -> Iterator[str]:
     yield "| kind | made by | rule | spec (hashed) | parents |"
     yield "|---|---|---|---|---|"
     for kind in KINDS.values():
-        yield f"| {kind.name} | `sebench.{kind.step}:run` | `{kind.rule}` | {kind.spec} | {kind.parents} |"
+        if not kind.batch:
+            rules = ", ".join(f"`{KINDS[name].rule}`" for name in kind.batches) or f"`{kind.rule}`"
+            yield f"| {kind.name} | `sebench.{kind.step}:run` | {rules} | {kind.spec} | {kind.parents} |"
+
+
+def batches() -> Iterator[str]:
+    """The table of the batches."""
+    yield "| batch | rule | priority | what one job makes |"
+    yield "|---|---|---|---|"
+    for kind in KINDS.values():
+        if kind.batch:
+            yield f"| {kind.name} | `{kind.rule}` | {kind.priority} | {kind.word} |"
 
 
 def outs() -> Iterator[str]:
     """What DVC keeps of the store: every kind's folder that holds results, and what is beside them."""
-    folders = [kind.folder for kind in KINDS.values() if kind.name != "publication"]
+    folders = [kind.folder for kind in KINDS.values() if kind.name != "publication" and not kind.batch]
     for folder in (*folders, "frozen", "state"):
         yield f"      - results/{folder}:"
         yield "          persist: true"
@@ -39,7 +50,7 @@ def outs() -> Iterator[str]:
 
 #: file -> name of a part -> its lines
 PARTS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
-    "docs/architecture.md": {"kinds": kinds},
+    "docs/architecture.md": {"kinds": kinds, "batches": batches},
     "dvc.yaml": {"outs": outs},
 }
 

@@ -67,7 +67,9 @@ def test_a_part_that_is_missing_is_named() -> None:
 def test_every_kind_has_its_step_and_its_rule() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk")]
     rules = {name for text in texts for name in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, re.MULTILINE)}
-    assert {kind.rule for kind in KINDS.values()} <= rules
+    assert {kind.rule for kind in KINDS.values() if kind.rule} == rules
+    assert {name for kind in KINDS.values() for name in kind.batches} == {k.name for k in KINDS.values() if k.batch}
+    assert all(bool(kind.rule) != bool(kind.batches) for kind in KINDS.values())
     for kind in KINDS.values():
         module, _, function = (kind.whole or f"{kind.step}:run").partition(":")
         for name, called in ((module, function), (kind.step, "run")):
