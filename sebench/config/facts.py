@@ -74,6 +74,20 @@ class MetricFacts(Facts):
 
 
 @dataclass(frozen=True)
+class DiscriminatorFacts(Facts):
+    """Of a discriminator; `sebench.discriminators.base.Discriminator` says what each means."""
+
+    sample_rate: int = 16000
+
+
+@dataclass(frozen=True)
+class ExtractorFacts(Facts):
+    """Of a feature extractor; `sebench.extractors.base.Extractor` says what each means."""
+
+    sample_rate: int = 16000
+
+
+@dataclass(frozen=True)
 class StageFacts(Facts):
     """Of a kind of stage; `sebench.training.stage.Stage` says what each means."""
 
@@ -142,9 +156,13 @@ PREDICTOR = Kind("predictor", "predictors", PredictorFacts)
 METRIC = Kind("metric", "metrics", MetricFacts)
 CORPUS = Kind("corpus", "corpora", CorpusFacts)
 STAGE = Kind("stage", "stages", StageFacts, also=("sebench.training.engine:Engine",))
+DISCRIMINATOR = Kind("discriminator", "discriminators", DiscriminatorFacts)
+EXTRACTOR = Kind("extractor", "extractors", ExtractorFacts)
 EXTERNAL = Kind("external", "external", ExternalFacts)
 
 #: All kinds by name.
-KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, STAGE)}
+KINDS: dict[str, Kind[Facts]] = {
+    kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, STAGE, DISCRIMINATOR, EXTRACTOR)
+}
 #: Kinds whose items are networks: a run's spec has each under the name of the parameter that names it.
-NETWORKS = frozenset({MODEL, PREDICTOR})
+NETWORKS = frozenset({MODEL, PREDICTOR, DISCRIMINATOR, EXTRACTOR})
