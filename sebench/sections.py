@@ -8,6 +8,8 @@ LISTS = (
     "losses",
     "models",
     "predictors",
+    "discriminators",
+    "extractors",
     "external",
     "metrics",
     "corpora",
@@ -19,8 +21,7 @@ LISTS = (
     "scales",
 )
 SINGULAR = {"loss": "losses", "corpus": "corpora", "study": "studies", "mixing": "mixing"} | {
-    name.removesuffix("s"): name
-    for name in ("models", "predictors", "metrics", "degradations", "recipes", "stages", "scales")
+    name.removesuffix("s"): name for name in LISTS if name not in ("losses", "corpora", "external", "mixing", "studies")
 }
 #: The word for one entry, by section.
 ONE = {name: name for name in LISTS} | {name: word for word, name in SINGULAR.items()}

@@ -74,6 +74,20 @@ class MetricFacts(Facts):
 
 
 @dataclass(frozen=True)
+class DiscriminatorFacts(Facts):
+    """Of a discriminator; `sebench.discriminators.base.Discriminator` says what each means."""
+
+    sample_rate: int = 16000
+
+
+@dataclass(frozen=True)
+class ExtractorFacts(Facts):
+    """Of a feature extractor; `sebench.extractors.base.Extractor` says what each means."""
+
+    sample_rate: int = 16000
+
+
+@dataclass(frozen=True)
 class StageFacts(Facts):
     """Of a kind of stage; `sebench.training.stage.Stage` says what each means."""
 
@@ -150,13 +164,18 @@ PREDICTOR = Kind("predictor", "predictors", PredictorFacts)
 METRIC = Kind("metric", "metrics", MetricFacts)
 CORPUS = Kind("corpus", "corpora", CorpusFacts)
 STAGE = Kind("stage", "stages", StageFacts, also=("sebench.training.engine:Engine",))
+DISCRIMINATOR = Kind("discriminator", "discriminators", DiscriminatorFacts)
+EXTRACTOR = Kind("extractor", "extractors", ExtractorFacts)
 EXTERNAL = Kind("external", "external", ExternalFacts)
 DEGRADATION = Kind("degradation", "degradations", DegradationFacts)
 FIGURE = Kind("figure", "figures", Facts)
 COLUMN = Kind("column", "columns", Facts)
 
-_ALL = (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, STAGE, DEGRADATION, FIGURE, COLUMN)
+_ALL = (
+    *(LOSS, MODEL, PREDICTOR, DISCRIMINATOR, EXTRACTOR, METRIC, CORPUS, EXTERNAL, DEGRADATION, STAGE),
+    *(FIGURE, COLUMN),
+)
 #: All kinds by name.
 KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in _ALL}
 #: Kinds whose items are networks: a run's spec has each under the name of the parameter that names it.
-NETWORKS = frozenset({MODEL, PREDICTOR})
+NETWORKS = frozenset({MODEL, PREDICTOR, DISCRIMINATOR, EXTRACTOR})

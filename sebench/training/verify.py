@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from sebench.config import items
-from sebench.config.facts import PREDICTOR
+from sebench.config.facts import DISCRIMINATOR, PREDICTOR
+from sebench.contracts import discriminator as discriminators
 from sebench.contracts import model as models
 from sebench.contracts import predictor as predictors
 from sebench.contracts.base import from_outside
@@ -22,7 +23,10 @@ from sebench.training.device import pick_device
 from sebench.training.kinds import kind_of, networks_of
 
 #: Kind of network beside the model -> what is broken of its contract, of a name, from `build`, on a device.
-CONTRACTS: Mapping[str, Callable[[str, Callable[[], Any], torch.device], str]] = {PREDICTOR: predictors.broken}
+CONTRACTS: Mapping[str, Callable[[str, Callable[[], Any], torch.device], str]] = {
+    PREDICTOR: predictors.broken,
+    DISCRIMINATOR: discriminators.broken,
+}
 
 log = logging.getLogger(__name__)
 

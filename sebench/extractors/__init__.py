@@ -1,0 +1,1 @@
+"""Feature extractors that are not trained here: one system a file."""
