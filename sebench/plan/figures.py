@@ -85,8 +85,9 @@ def _spectrograms(plan: Evaluations, layout: SpectrogramsLayout) -> Figure:
     roles = _enhanced_rows(plan, layout.condition)
     shown = [panel for panel in layout.panels if panel.source not in _absent(plan)]
     panels = [PanelLayout(label=p.label, source=roles.get(p.source, p.source)) for p in shown]
-    read = (roles[panel.source] for panel in shown if panel.source in roles)
-    parents = {"set": _sets(plan)[layout.condition], **{role: role for role in read}}
+    read = list(dict.fromkeys(roles[panel.source] for panel in shown if panel.source in roles))
+    sets = dict.fromkeys(plan.nodes[role].parents["set"] for role in read)
+    parents = {"set": next(iter(sets), _sets(plan)[layout.condition]), **{role: role for role in read}}
     return SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select), parents
 
 
@@ -196,3 +197,9 @@ def _unknown(plan: Evaluations, tables: Mapping[str, Node], name: str, layout: F
             sources = ("clean", "noisy", *_enhanced_rows(plan, layout.condition), *_absent(plan))
             for i, source in enumerate(shown.source for shown in layout.panels):
                 yield from known(("panels", i, "source"), "row", source, sources)
+            rows = _enhanced_rows(plan, layout.condition)
+            shown = [plan.nodes[rows[panel.source]].parents["set"] for panel in layout.panels if panel.source in rows]
+            if len(set(shown)) > 1:
+                rates = ", ".join(f"{plan.nodes[key].spec['sample_rate']} Hz" for key in dict.fromkeys(shown))
+                where, key = plan.study.where("figures", name, "panels"), f"{plan.study.name}.figures.{name}.panels"
+                yield Problem(where, key, f"rows at {rates}", "rows of one sample rate in a figure")

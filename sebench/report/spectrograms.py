@@ -45,7 +45,8 @@ def make(node: Node, store: Store, spec: SpectrogramsSpec) -> tuple[Figure, str]
 
     set_node = store.parent(node, "set")
     index = read_parquet(store.outputs(set_node)["index.parquet"])
-    position, remark = choose(index, spec.select)
+    rate = int(set_node.spec["sample_rate"])
+    position, remark = choose(index, spec.select, rate)
     row = index.iloc[position]
     signals = AudioStore.open(store, set_node).row(position)
     panels = []
@@ -58,12 +59,11 @@ def make(node: Node, store: Store, spec: SpectrogramsSpec) -> tuple[Figure, str]
     kind = str(row["noise_kind"] or "noise").replace("_", " ")
     snr_db = _snr_db(row).replace("-", "\N{MINUS SIGN}")
     title = f"{spec.title}\n{kind}{f' at {snr_db} dB' if snr_db else ''}{remark}"
-    figure = draw(title, panels, int(set_node.spec["sample_rate"]))
-    rate = int(set_node.spec["sample_rate"])
+    figure = draw(title, panels, rate)
     return figure, _numbers(spec, panels, row, signals.get("clean"), rate)
 
 
-def choose(index: pd.DataFrame, select: Select) -> tuple[int, str]:
+def choose(index: pd.DataFrame, select: Select, sample_rate: int = 16000) -> tuple[int, str]:
     """Position of the mixture that is shown, and what the title must say about the choice.
 
     Raises:
@@ -78,7 +78,7 @@ def choose(index: pd.DataFrame, select: Select) -> tuple[int, str]:
     if wanted and kind != select.noise_kind:
         remark = f" (the set has no {select.noise_kind} noise)"
     candidates = index if kind is None else index[index["noise_kind"] == kind]
-    distance = (candidates["samples"] / 16000 - select.seconds).abs()
+    distance = (candidates["samples"] / sample_rate - select.seconds).abs()
     order = sorted(range(len(candidates)), key=lambda i: (distance.iloc[i], int(candidates["index"].iloc[i])))
     return list(index.index).index(candidates.index[order[0]]), remark
 
