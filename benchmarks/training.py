@@ -30,11 +30,11 @@ from sebench.files import write_parquet
 from sebench.losses.compose import build_loss
 from sebench.process.interrupt import Interruption
 from sebench.process.lease import Lease
+from sebench.stages.supervised import Supervised
 from sebench.training.checkpoint import Checkpoints
 from sebench.training.device import autocast, repeatable
 from sebench.training.engine import Engine
 from sebench.training.kinds import build_stage
-from sebench.training.stages import Supervised
 from sebench.training.step import context_of
 from sebench.training.team import ALONE
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from sebench.config import items
 from sebench.config.entries import ITEM_SECTIONS, Config, Named
-from sebench.config.facts import Facts
+from sebench.config.facts import STAGE, Facts
 from sebench.config.schema import point_name
 from sebench.errors import ConfigError, SebenchError, absent
 from sebench.sections import LISTS, SINGULAR
 
+#: Sections that are no entries of the configuration, but items that its entries name by themselves.
+ITEMS_ALONE = {"stages": STAGE}
 #: What else an entry of an item says of itself, and its heading.
 PLACES = {"root": "folder", "root_env": "folder from", "file": "file", "file_env": "file from", "address": "published"}
 
@@ -31,6 +33,12 @@ def section_of(word: str) -> str:
 def rows(config: Config, section: str) -> Iterator[tuple[str, str, str]]:
     """(name, type, what it is) of every entry, then of items that have no entry and can be used by name; then of those
     of installed packages that cannot be used, with the reason."""
+    if section in ITEMS_ALONE:
+        for name, alone in items.registry(ITEMS_ALONE[section]).items():
+            fault = _import_fault(alone)
+            yield name, "unusable" if fault else alone.path, fault or alone.title
+        yield from ((name, "unusable", reason) for name, reason in items.unusable(ITEMS_ALONE[section]).items())
+        return
     kind = ITEM_SECTIONS.get(section)
     for name in config.names(section):
         if config.faults(section, name):  # `warn_of_the_unused` says what is wrong with it
@@ -80,6 +88,10 @@ def _summary(named: Named, item: items.Item[Facts] | None) -> str:
 
 def describe(config: Config, section: str, name: str) -> Iterator[tuple[str, str]]:
     """Everything that is known of one entry, as (heading, text)."""
+    if section in ITEMS_ALONE:
+        yield "name", name
+        yield from _item(items.get(ITEMS_ALONE[section], name), {})
+        return
     if section not in config.sections:
         raise SebenchError(f"no section {section!r}")
     if config.faults(section, name):
@@ -162,12 +174,28 @@ def _item(item: items.Item[Facts], given: dict[str, Any]) -> Iterator[tuple[str,
         "needs_root": "needs a folder",
         "frequencies": "below half the sample rate",
         "packages": "packages",
+        "trains": "trains",
+        "publishes": "publishes",
+        "parts": "starts or freezes parts",
+        "starts": "can start",
+        "needs": "must start",
+        "offers": "offers to losses",
+        "takes_loss": "by a loss of the study",
+        "by_metric": "validated by a metric",
+        "measure": "validated else by",
+        "devices": "on several devices",
+        "augments": "augments",
+        "whole_epochs": "needs whole epochs",
     }
     for key, heading in facts.items():
         value = getattr(item.facts, key, None)
         if value not in (None, "", ()):
-            yield heading, ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            yield (
+                heading,
+                ", ".join(str(part) or "the whole" for part in value) if isinstance(value, tuple) else str(value),
+            )
     for name, param in item.params.items():
         value = given.get(name, param.default)
         note = "" if name in given or param.required else " (default)"
-        yield f"parameter {name}", f"{value}{note}; {param.text}"
+        shown = "required" if param.required and name not in given else f"{value}{note}"
+        yield f"parameter {name}", f"{shown}; {param.words if param.mark else param.text}"

@@ -37,11 +37,12 @@ class Mistake(ValueError):
         found: in a reader's words.
         accepted: the same; empty where `found` says it.
         keys: of the entry that is validated, where the mistake stands.
+        nearest: the accepted name that is most like what was found.
     """
 
-    def __init__(self, found: str, *keys: str | int, accepted: str = "") -> None:
+    def __init__(self, found: str, *keys: str | int, accepted: str = "", nearest: str = "") -> None:
         super().__init__(found)
-        self.found, self.keys, self.accepted = found, keys, accepted
+        self.found, self.keys, self.accepted, self.nearest = found, keys, accepted, nearest
 
 
 @dataclass(frozen=True)

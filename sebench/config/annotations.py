@@ -6,17 +6,44 @@ import ast
 import functools
 import json
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import annotated_types
 import pydantic
 
+
+@dataclass(frozen=True)
+class EntryOf:
+    """Marks a parameter that a recipe gives as the name of an entry, and the item gets as that entry's description.
+
+    Args:
+        kind: of item.
+    """
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class OptimiserOf:
+    """Marks a parameter that is the settings of an optimiser.
+
+    Args:
+        network: whose weights it updates.
+    """
+
+    network: str
+
+
 _NAMESPACE = {
     **{t.__name__: t for t in (float, int, bool, str, tuple, list, dict)},
     **{n: getattr(annotated_types, n) for n in ("Ge", "Gt", "Le", "Lt", "Interval", "MinLen", "MaxLen", "MultipleOf")},
     "Annotated": typing.Annotated,
     "Literal": typing.Literal,
+    "EntryOf": EntryOf,
+    "Mapping": Mapping,
+    "OptimiserOf": OptimiserOf,
     "None": None,
     "Any": Any,
 }
@@ -53,6 +80,11 @@ class Param:
         return bool(adapter_of(self.text).json_schema().get("type") == "integer")
 
     @property
+    def mark(self) -> EntryOf | OptimiserOf | None:
+        """Of a parameter that is more than its value."""
+        return next((mark for mark in _marks(self.text) if isinstance(mark, (EntryOf, OptimiserOf))), None)
+
+    @property
     def words(self) -> str:
         """What is accepted."""
         return words(ast.parse(self.text, mode="eval").body)
@@ -83,6 +115,11 @@ def words(node: ast.expr) -> str:
         if head == "Literal":
             return ", ".join(map(ast.unparse, inside))
         if head == "Annotated":
+            for call in inside[1:]:
+                if ast.unparse(call).startswith("EntryOf("):
+                    return f"the name of a {_marks(ast.unparse(node))[0].kind} entry"
+                if ast.unparse(call).startswith("OptimiserOf("):
+                    return f"the settings of the {_marks(ast.unparse(node))[0].network}'s optimiser"
             calls = [part for part in inside[1:] if isinstance(part, ast.Call) and part.args]
             known = [(_BOUNDS.get(ast.unparse(call.func)), ast.unparse(call.args[0])) for call in calls]
             bounds = ", ".join(f"{what} {value}" for what, value in known if what)
@@ -96,6 +133,15 @@ def words(node: ast.expr) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
+def _marks(text: str) -> tuple[Any, ...]:
+    return getattr(_evaluated(text), "__metadata__", ())
+
+
+def _evaluated(text: str) -> Any:
+    return eval(text, {"__builtins__": {}}, dict(_NAMESPACE))
+
+
+@functools.lru_cache(maxsize=4096)
 def adapter_of(text: str) -> pydantic.TypeAdapter[Any]:
     """The type that an annotation's text stands for; raises what its evaluation raises."""
-    return pydantic.TypeAdapter(eval(text, {"__builtins__": {}}, dict(_NAMESPACE)))
+    return pydantic.TypeAdapter(_evaluated(text))

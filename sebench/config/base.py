@@ -1,15 +1,16 @@
 """What all schemas of the configuration share: strictness, and the kinds of value with their ranges.
 
-Imports nothing of sebench but its errors: the planner reads this, and so do steps.
+Imports nothing heavy: the planner reads this, and so do steps.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from sebench.config.source import SourceError
 from sebench.errors import Mistake
 
 #: Whole numbers above this are slips: the longest published trainings have some 10^7 steps.
@@ -20,6 +21,57 @@ class Strict(BaseModel):
     """Base: no unknown keys, no silent conversion of words to numbers, immutable, finite numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Spec(BaseModel):
+    """Base of what a node carries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OfAKind(Strict):
+    """Base of a schema that each kind of item has its own of: `type` names the kind, sebench's own or from outside.
+
+    Attributes:
+        item_kind: of item.
+        attribute: of its class, with the schema of what is read here.
+        default_type: where no `type` is given.
+    """
+
+    item_kind: ClassVar[str]
+    attribute: ClassVar[str]
+    default_type: ClassVar[str]
+
+    @classmethod
+    def for_value(cls, value: Any) -> type[OfAKind]:
+        """The schema of the kind that a mapping names.
+
+        Raises:
+            Mistake: there is no such kind, or it cannot be used.
+        """
+        from sebench.config import items
+
+        given = value.get("type", cls.default_type)
+        if not isinstance(given, str):
+            raise Mistake(f"found {given!r}", "type", accepted=f"the name of a kind of {cls.item_kind}")
+        try:
+            item = items.find(cls.item_kind, given)
+            if item is None:
+                found, accepted, near = items.absent(cls.item_kind, given)
+                raise Mistake(found, "type", accepted=accepted, nearest=near)
+            schema: Any = getattr(items.imported(item), cls.attribute, None)
+        except SourceError as error:
+            raise Mistake(str(error), "type") from None
+        if not isinstance(schema, type) or not issubclass(schema, cls):
+            accepted = f"a subclass of {cls.__module__}.{cls.__name__}"
+            raise Mistake(f"`{cls.attribute}` of {item.path} is {schema!r}", "type", accepted=accepted)
+        return schema
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_kind(cls, value: Any, handler: Any) -> Any:
+        general = "item_kind" in vars(cls)
+        return cls.for_value(value).model_validate(value) if general and isinstance(value, dict) else handler(value)
 
 
 def listed(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import pydantic
 
 from sebench.config.annotations import Param, adapter_of, words
-from sebench.config.code import code_hash
+from sebench.config.code import code_of
 from sebench.config.facts import KINDS, F, Facts, Kind
 from sebench.config.source import Module, SourceError, dotted, lookup, read_module, resolve
 from sebench.errors import choices
@@ -63,7 +63,8 @@ class Item(Generic[F]):
     @functools.cached_property
     def code(self) -> str:
         """Hash of the item's code and of what it refers to in its own package."""
-        return code_hash(self.module, self.cls)
+        also = KINDS[self.kind].also if self.builtin else ()
+        return code_of(self.path, *also).hash
 
     def identity(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What enters an id: type and version of a built-in item, path and code hash of one from outside."""

@@ -37,6 +37,7 @@ ITEM_SECTIONS = {
     "external": "external",
     "degradations": "degradation",
 }
+SECTION_OF = {kind: section for section, kind in ITEM_SECTIONS.items()}
 #: Sections whose items say nothing without the place of their files.
 NEED_AN_ENTRY = ("corpora", "external")
 

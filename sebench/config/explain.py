@@ -5,10 +5,12 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pydantic
 
+from sebench.config.base import OfAKind
 from sebench.config.yaml_lines import Document, Location
 from sebench.errors import Mistake, Problem, choices, nearest
 
@@ -48,7 +50,7 @@ def explain(error: pydantic.ValidationError, model: Any, document: Document, loc
         location: of the entry in the document.
     """
     found: dict[Location, list[tuple[bool, Problem]]] = {}
-    details = error.errors()
+    details, entry = error.errors(), _value(document.data, location)
     misspelt = set(_misspelt(details))
     for detail in details:
         if detail["type"] == "missing" and detail["loc"] in misspelt:
@@ -57,7 +59,7 @@ def explain(error: pydantic.ValidationError, model: Any, document: Document, loc
         mistake = detail.get("ctx", {}).get("error")
         if isinstance(mistake, Mistake):
             loc = (*loc, *mistake.keys)
-        problem = _problem(detail, loc, model, document)
+        problem = _problem(detail, loc, model, document, entry)
         found.setdefault(loc, []).append((isinstance(mistake, Mistake), problem))
     for told in found.values():
         first = next((problem for exact, problem in told if exact), told[0][1])
@@ -107,17 +109,17 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else ("a list" if isinstance(value, (list, tuple)) else f"{text[:56]}...")
 
 
-def _problem(detail: Any, loc: Location, model: Any, document: Document) -> Problem:
+def _problem(detail: Any, loc: Location, model: Any, document: Document, entry: Any) -> Problem:
     where, key = document.where(loc), ".".join(str(part) for part in loc) or "the file"
     mistake = detail.get("ctx", {}).get("error")
     if isinstance(mistake, Mistake):
-        return Problem(where, key, mistake.found, mistake.accepted)
+        return Problem(where, key, mistake.found, mistake.accepted, mistake.nearest)
     if detail["type"] == "extra_forbidden":
-        accepted = _fields_at(model, detail["loc"][:-1])
+        accepted = _fields_at(model, detail["loc"][:-1], entry)
         name = str(detail["loc"][-1])
         return Problem(where, key, f"unknown key {name!r}", choices(accepted, name), nearest(name, accepted))
     if detail["type"] == "missing":
-        return Problem(where, key, "required and absent", _field_note(model, detail["loc"]))
+        return Problem(where, key, "required and absent", _field_note(model, detail["loc"], entry))
     if isinstance(detail.get("ctx", {}).get("error"), ValueError):  # a sentence, which says what is accepted
         return Problem(where, key, in_words(detail))
     found = detail["input"]
@@ -134,11 +136,16 @@ def _problem(detail: Any, loc: Location, model: Any, document: Document) -> Prob
     return Problem(where, key, f"found {shown(found)}", accepted_words, near)
 
 
+def _value(data: Any, location: Location) -> Any:
+    """What stands at a location; None where nothing does."""
+    for part in location:
+        data = data[part] if isinstance(data, dict) and part in data else None
+    return data
+
+
 def _real_location(data: Any, base: Location, loc: tuple[Any, ...], missing: bool) -> Location:
     """Drop the parts of a pydantic location that name union members instead of keys; the last one may be missing."""
-    value = data
-    for part in base:
-        value = value[part] if isinstance(value, dict) and part in value else None
+    value = _value(data, base)
     result: list[str | int | float] = list(base)
     for position, part in enumerate(loc):
         if part == "[key]":
@@ -153,22 +160,48 @@ def _real_location(data: Any, base: Location, loc: tuple[Any, ...], missing: boo
     return tuple(result)
 
 
-def _at(model: Any, loc: tuple[Any, ...]) -> list[type[pydantic.BaseModel]]:
-    """The schemas that may stand at a location below a schema."""
+def _at(model: Any, loc: tuple[Any, ...], value: Any) -> list[type[pydantic.BaseModel]]:
+    """The schemas that may stand at a location below a schema.
+
+    Args:
+        value: what the schema was to read.
+    """
     current: list[Any] = [model]
     for part in loc:
         following: list[Any] = []
-        for candidate in current:
-            if _is_model(candidate) and part in candidate.model_fields:
+        for candidate in (_of_kind(candidate, value) for candidate in current):
+            if isinstance(candidate, _Member):
+                following.append(candidate.schema)
+            elif _is_model(candidate) and part in candidate.model_fields:
                 following.extend(_unwrap(candidate.model_fields[part].annotation))
             elif not _is_model(candidate) or not isinstance(part, str) or not _tagged(candidate, part, current):
                 following.append(candidate)
+        inside = isinstance(value, dict) or (isinstance(value, list) and isinstance(part, int) and part < len(value))
+        if inside and (not isinstance(value, dict) or part in value):
+            value = value[part]
         current = following
-    return [candidate for candidate in current if _is_model(candidate)]
+    return [candidate for candidate in (_of_kind(candidate, value) for candidate in current) if _is_model(candidate)]
 
 
-def _fields_at(model: Any, loc: tuple[Any, ...]) -> list[str]:
-    return list(dict.fromkeys(name for candidate in _at(model, loc) for name in _keys(candidate)))
+@dataclass(frozen=True)
+class _Member:
+    """The schema of what stands in a mapping under names that people choose."""
+
+    schema: Any
+
+
+def _of_kind(candidate: Any, value: Any) -> Any:
+    """The schema of the kind that a mapping names, where each kind has a schema of its own."""
+    if _is_model(candidate) and issubclass(candidate, OfAKind) and isinstance(value, dict):
+        try:
+            return candidate.for_value(value) if "item_kind" in vars(candidate) else candidate
+        except Mistake:
+            return candidate
+    return candidate
+
+
+def _fields_at(model: Any, loc: tuple[Any, ...], value: Any) -> list[str]:
+    return list(dict.fromkeys(name for candidate in _at(model, loc, value) for name in _keys(candidate)))
 
 
 def _keys(model: type[pydantic.BaseModel]) -> list[str]:
@@ -192,12 +225,15 @@ def _tagged(candidate: type[pydantic.BaseModel], tag: str, members: list[Any]) -
 
 def _unwrap(annotation: Any) -> list[Any]:
     origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType, typing.Annotated, list, dict, tuple):
+    if origin is dict:
+        return [_Member(leaf) for leaf in _unwrap(typing.get_args(annotation)[1])]
+    if origin in (typing.Union, types.UnionType, typing.Annotated, list, tuple):
         return [leaf for argument in typing.get_args(annotation) for leaf in _unwrap(argument)]
-    return [annotation]
+    forms = annotation.__subclasses__() if getattr(annotation, "forms", False) else []
+    return [annotation, *forms]
 
 
-def _field_note(model: Any, loc: tuple[Any, ...]) -> str:
+def _field_note(model: Any, loc: tuple[Any, ...], value: Any) -> str:
     """What the absent key is for."""
-    fields = (candidate.model_fields.get(loc[-1]) for candidate in _at(model, loc[:-1]))
+    fields = (candidate.model_fields.get(loc[-1]) for candidate in _at(model, loc[:-1], value))
     return next((str(field.description) for field in fields if field is not None and field.description), "")

@@ -74,6 +74,26 @@ class MetricFacts(Facts):
 
 
 @dataclass(frozen=True)
+class StageFacts(Facts):
+    """Of a kind of stage; `sebench.training.stage.Stage` says what each means."""
+
+    trains: tuple[str, ...] = ("model",)
+    publishes: tuple[str, ...] = ("model",)
+    parts: bool = True
+    starts: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    takes_loss: bool = True
+    by_metric: bool = True
+    measure: str = "loss"
+    compares_every: int = 1
+    compared: str = ""
+    devices: bool = True
+    augments: bool = True
+    whole_epochs: bool = False
+
+
+@dataclass(frozen=True)
 class CorpusFacts(Facts):
     """Of a corpus; `sebench.corpora.base.Corpus` says what each means."""
 
@@ -110,15 +130,17 @@ class Kind(str, Generic[F]):
         package: of sebench, one module or more a file: a class with a `name` in it is an item. `sebench.<package>` is
             also the group of entry points by which other packages register theirs.
         facts: what is known of an item of this kind.
+        also: code that decides its results too, as `module:name`: the version of sebench's own items covers it.
     """
 
     package: str
     facts: type[F]
+    also: tuple[str, ...]
 
-    def __new__(cls, name: str, package: str, facts: type[F]) -> Kind[F]:
+    def __new__(cls, name: str, package: str, facts: type[F], also: tuple[str, ...] = ()) -> Kind[F]:
         """A kind of that name."""
         self = super().__new__(cls, name)
-        self.package, self.facts = package, facts
+        self.package, self.facts, self.also = package, facts, also
         return self
 
 
@@ -127,8 +149,13 @@ MODEL = Kind("model", "models", ModelFacts)
 PREDICTOR = Kind("predictor", "predictors", PredictorFacts)
 METRIC = Kind("metric", "metrics", MetricFacts)
 CORPUS = Kind("corpus", "corpora", CorpusFacts)
+STAGE = Kind("stage", "stages", StageFacts, also=("sebench.training.engine:Engine",))
 EXTERNAL = Kind("external", "external", ExternalFacts)
 DEGRADATION = Kind("degradation", "degradations", DegradationFacts)
+FIGURE = Kind("figure", "figures", Facts)
 
+_ALL = (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, STAGE, DEGRADATION, FIGURE)
 #: All kinds by name.
-KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, DEGRADATION)}
+KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in _ALL}
+#: Kinds whose items are networks: a run's spec has each under the name of the parameter that names it.
+NETWORKS = frozenset({MODEL, PREDICTOR})

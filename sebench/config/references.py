@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sebench.config import drawn, items
-from sebench.config.annotations import Param
-from sebench.config.entries import ITEM_SECTIONS, Config, Named, missing
+from sebench.config.annotations import EntryOf, Param
+from sebench.config.entries import ITEM_SECTIONS, SECTION_OF, Config, Named, missing
 from sebench.config.explain import shown
 from sebench.config.facts import CORPUS, DEGRADATION
 from sebench.config.relations import broken_requirements
@@ -19,8 +19,8 @@ from sebench.names import ACCEPTED, is_name
 
 #: Axes of a grid that name entries, and their sections.
 AXES = {"model": "models", "loss": "losses", "recipe": "recipes"}
-#: Keys of a stage that name entries, and their sections.
-OF_STAGE = {"model": "models", "loss": "losses", "predictor": "predictors", "labels": "metrics"}
+#: Keys of every stage that name entries, and their sections.
+OF_STAGE = {"model": "models", "loss": "losses"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ def references(section: str, named: Named) -> Iterator[Reference]:
             for key, other in OF_STAGE.items():
                 if getattr(stage, key) is not None:
                     yield Reference(other, getattr(stage, key), ("stages", index, key))
+            for key, (mark, name) in stage.own(EntryOf).items():
+                yield Reference(SECTION_OF[mark.kind], name, ("stages", index, key))
     elif section == "studies":
         yield from _references_of_study(entry)
 
@@ -443,7 +445,8 @@ def _trained(config: Config, study: Named) -> Mapping[str, list[str]] | None:
             return None
         for stage in recipe.entry.stages:
             found["models"] += [stage.model] if stage.model is not None else []
-            found["predictors"] += [stage.predictor] if stage.predictor is not None else []
+            for mark, entry in stage.own(EntryOf).values():
+                found.setdefault(SECTION_OF[mark.kind], []).append(entry)
     return {section: list(dict.fromkeys(names)) for section, names in found.items()}
 
 
@@ -507,8 +510,8 @@ def _without_effect(stage: StageEntry) -> dict[str, str]:
         found["epochs"] = "is as long as the scale's `steps` say"
     if stage.schedule.type != "halve_on_plateau":
         found["patience"] = f"has a schedule that does not wait ({stage.schedule.type})"
-    if stage.kind == "supervised":
-        found["hears"] = "is supervised, and no predictor learns in it"
+    if "hears" not in stage.item.params:
+        found["hears"] = f"is of kind {stage.kind}, and no predictor learns in it"
     return found
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import string
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
+    PlainValidator,
     Tag,
     TypeAdapter,
     ValidationError,
+    create_model,
     model_validator,
 )
 
+from sebench.config import items
+from sebench.config.annotations import EntryOf, OptimiserOf, Param
 from sebench.config.base import (
     MOST_STEPS,
     Count,
@@ -33,10 +39,13 @@ from sebench.config.base import (
     listed,
 )
 from sebench.config.explain import shown
+from sebench.config.facts import STAGE, StageFacts
 from sebench.config.figures import FigureLayout
+from sebench.config.source import SourceError
 from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import Mistake, SebenchError, choices
 from sebench.files import expanded
+from sebench.sections import one_of
 
 
 def _by_role(value: Any) -> Any:
@@ -260,20 +269,19 @@ Augment = Literal["remix", "remix_levels", "band_mask", "shift"]
 
 Hears = Literal["enhanced", "both"]
 
+M = TypeVar("M", EntryOf, OptimiserOf)
+
 
 class StageEntry(Strict):
-    """One training phase of a recipe."""
+    """One training phase of a recipe. A kind's own parameters are keys too: `stage_model` has the schema of each."""
+
+    #: Its subclasses are its forms, for what is said of an unknown key.
+    forms: ClassVar[bool] = True
 
     name: Text
-    kind: Literal["supervised", "predictor", "alternating"] = Field(
-        "supervised",
-        description="supervised: a model by a loss; predictor: a predictor on the output of a frozen model; "
-        "alternating: the two in turn, epoch by epoch",
-    )
+    kind: Text = Field("supervised", description="a kind of stage (`sebench list stages`), or package.module:Class")
     model: Text | None = Field(None, description="a model entry; the cell's if absent")
     loss: Text | None = Field(None, description="a loss entry; the cell's if absent")
-    predictor: Text | None = Field(None, description="a predictor entry; kinds predictor and alternating")
-    labels: Text | None = Field(None, description="the metric entry that the predictor predicts")
     data: str = Field("", description="role of the corpus and mixing, where the study names several")
     init: dict[str, str] = Field(
         {},
@@ -289,13 +297,6 @@ class StageEntry(Strict):
         "segments", description="segments: of the scale's length, from random places; whole: whole utterances, padded"
     )
     optimiser: Optimiser = Optimiser()
-    hears: Hears = Field(
-        "enhanced", description="kinds predictor and alternating: signals that the predictor learns from"
-    )
-    predictor_optimiser: Optimiser | None = Field(None, description="kind alternating: of the predictor's epochs")
-    optimiser_state: Literal["keep", "reset"] = Field(
-        "keep", description="kind alternating: what the optimisers know at the start of each epoch"
-    )
     schedule: ScheduleEntry = ScheduleEntry()
     clip_norm: float | None = Field(5.0, gt=0, le=1e6)
     augment: list[Augment] = Field([], description="changes of a batch, in this order; see sebench/training/augment.py")
@@ -310,8 +311,6 @@ class StageEntry(Strict):
             raise Mistake(
                 "an augmentation is of segments", "augment", accepted="`utterances: segments`, or no `augment`"
             )
-        if self.augment and self.kind == "predictor":
-            raise Mistake("`augment` in a stage of kind predictor, which hears what its set has", "augment")
         return self
 
     @model_validator(mode="after")
@@ -326,43 +325,94 @@ class StageEntry(Strict):
         return self
 
     @model_validator(mode="after")
-    def _whole_kind(self) -> StageEntry:
-        of_two = "belongs to a stage of kind predictor or alternating"
-        for name in ("predictor", "labels"):
-            if (getattr(self, name) is None) != (self.kind == "supervised"):
-                raise Mistake(f"`{name}` {of_two}, which needs it", name)
-        if "hears" in self.model_fields_set and self.kind == "supervised":
-            raise Mistake(f"`hears` {of_two}", "hears")
-        if (self.predictor_optimiser is None) != (self.kind != "alternating"):
-            raise Mistake(
-                "`predictor_optimiser` belongs to a stage of kind alternating, which needs it", "predictor_optimiser"
-            )
-        if "optimiser_state" in self.model_fields_set and self.kind != "alternating":
-            raise Mistake("`optimiser_state` belongs to a stage of kind alternating", "optimiser_state")
-        if self.loss is not None and self.kind == "predictor":
-            raise Mistake("`loss` in a stage of kind predictor, which learns from its labels", "loss")
-        if self.kind == "predictor" and "enhancer" not in self.init:
-            found = "a stage of kind predictor needs `init: { enhancer: STAGE }`, whose output it is trained on"
+    def _as_its_kind_is(self) -> StageEntry:
+        facts, of = self.item.facts, f"in a stage of kind {self.kind}"
+        if self.loss is not None and not facts.takes_loss:
+            raise Mistake(f"`loss` {of}, which takes none", "loss")
+        if self.augment and not facts.augments:
+            raise Mistake(f"`augment` {of}, which takes its batches as they are", "augment")
+        if self.freeze and not facts.parts:
+            kinds = one_of([name for name, item in items.registry(STAGE).items() if item.facts.parts])
+            raise Mistake(f"`freeze` is for stages of kind {kinds}: the others freeze whole networks", "freeze")
+        if facts.whole_epochs and (self.epochs is None or self.utterances != "whole"):
+            raise Mistake(f"a stage of kind {self.kind} needs `epochs` and `utterances: whole`", "utterances")
+        if not set(facts.needs) <= set(self.init):
+            wanted = ", ".join(f"{name or json.dumps(name)}: STAGE" for name in facts.needs)
+            found = f"a stage of kind {self.kind} needs `init: {{ {wanted} }}`: networks that are trained before it"
             raise Mistake(found, "init")
-        if self.kind == "alternating" and (self.epochs is None or self.utterances != "whole"):
-            raise Mistake("a stage of kind alternating needs `epochs` and `utterances: whole`", "utterances")
-        if self.kind == "alternating" and not {"", "predictor"} <= set(self.init):
-            raise Mistake(
-                'a stage of kind alternating needs `init: { "": STAGE, predictor: STAGE }`: both networks are trained '
-                "before it",
-                "init",
-            )
-        if self.kind != "supervised" and self.freeze:
-            raise Mistake(
-                "`freeze` is for stages of kind supervised: the others freeze whole networks in turn", "freeze"
-            )
         return self
+
+    @property
+    def item(self) -> items.Item[StageFacts]:
+        """Its kind."""
+        return items.get(STAGE, self.kind)
+
+    def own(self, mark: type[M]) -> dict[str, tuple[M, Any]]:
+        """Parameters of its kind with such a mark: name -> mark and value; without those that it leaves open."""
+        marks = {name: param.mark for name, param in self.item.params.items()}
+        given = {name: (found, getattr(self, name)) for name, found in marks.items() if isinstance(found, mark)}
+        return {name: (found, value) for name, (found, value) in given.items() if value is not None}
+
+
+_MODELS: dict[str, tuple[items.Item[StageFacts], type[StageEntry]]] = {}
+
+
+def stage_model(item: items.Item[StageFacts]) -> type[StageEntry]:
+    """The schema of a stage of one kind: that of all stages, and the kind's own parameters."""
+    known, model = _MODELS.get(item.path, (None, None))
+    if model is None or known != item:
+        model = _stage_model(item)
+        _MODELS[item.path] = item, model
+    return model
+
+
+def _stage_model(item: items.Item[StageFacts]) -> type[StageEntry]:
+    fields: dict[str, Any] = {}
+    for name, param in item.params.items():
+        of: Any = Annotated[Any, AfterValidator(functools.partial(_own_value, param))]
+        of = {EntryOf: Text, OptimiserOf: Optimiser}.get(type(param.mark), of)
+        fields[name] = (of, ...) if param.required else (of, param.default)
+    return create_model(f"{item.cls}Entry", __base__=StageEntry, __module__=__name__, **fields)
+
+
+def _own_value(param: Param, value: Any) -> Any:
+    try:
+        return param.validate(value)
+    except ValueError as error:
+        raise Mistake(f"found {shown(value)}", accepted=str(error)) from None
+
+
+def _of_its_kind(value: Any) -> Any:
+    """A stage by the schema of its kind."""
+    kind = value.get("kind", "supervised") if isinstance(value, dict) else None
+    if not isinstance(kind, str):
+        return StageEntry.model_validate(value)
+    try:
+        item = items.find(STAGE, kind)
+    except SourceError as error:
+        raise Mistake(str(error), "kind") from None
+    if item is None:
+        found, accepted, _ = items.absent(STAGE, kind)
+        raise Mistake(found if ":" in kind else f"found {kind!r}", "kind", accepted=accepted)
+    owners: dict[str, list[str]] = {}
+    for name, other in items.registry(STAGE).items():
+        stage_model(other)
+        for own in other.params:
+            owners.setdefault(own, []).append(name)
+    for key in value:
+        if key in owners and key not in item.params:
+            raise Mistake(f"`{key}` belongs to a stage of kind {one_of(owners[key])}", key)
+    for name, param in item.params.items():
+        if param.required and name not in value:
+            of = one_of(owners.get(name, [kind]))
+            raise Mistake(f"`{name}` belongs to a stage of kind {of}, which needs it", name)
+    return stage_model(item).model_validate(value)
 
 
 class RecipeEntry(Entry):
     """A chain of stages."""
 
-    stages: list[StageEntry] = Field(min_length=1)
+    stages: list[Annotated[StageEntry, PlainValidator(_of_its_kind)]] = Field(min_length=1)
 
 
 class Utterances(Strict):

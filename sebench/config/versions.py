@@ -12,21 +12,24 @@ from pathlib import Path
 
 from sebench.config import items
 from sebench.config.code import code_of
+from sebench.config.facts import FIGURE
 from sebench.config.facts import KINDS as ITEM_KINDS
 from sebench.files import read_json, write_json
 from sebench.kinds import KINDS, Algorithm
 
-_FIGURES = ("spectrograms", "sweep", "distributions", "scatter", "epochs")
 ALGORITHMS: dict[str, Algorithm] = {
     **{kind.name: kind.algorithm for kind in KINDS.values() if kind.algorithm is not None},
     "published set": Algorithm(2, ("synthesis.mixture:published",)),
-    "stage supervised": Algorithm(2, ("training.engine:Engine", "training.stages:Supervised")),
-    "stage predictor": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:PredictorTraining")),
-    "stage alternating": Algorithm(2, ("training.engine:Engine", "training.predictor_stages:Alternating")),
     "column score": Algorithm(1, ("tables.aggregate:score_value",)),
     "column agreement": Algorithm(1, ("tables.aggregate:agreement_value",)),
     "column complexity": Algorithm(1, ("tables.aggregate:complexity_value",)),
-    **{f"figure {kind}": Algorithm(4, (f"report.{kind}:make", "report.style:encoded")) for kind in _FIGURES},
+    **{
+        f"figure {item.type}": Algorithm(
+            item.facts.version, (f"{item.module.removeprefix('sebench.')}:make", "figures.style:encoded")
+        )
+        for item in items.registry(FIGURE).values()
+        if item.builtin
+    },
 }
 
 LOCK = Path(__file__).with_name("versions.lock")
@@ -48,7 +51,7 @@ def current() -> dict[str, dict[str, int | str]]:
     found: dict[str, dict[str, int | str]] = {}
     for name, algorithm in ALGORITHMS.items():
         found[f"algorithm {name}"] = {"version": algorithm.version, "code": code(algorithm)}
-    for kind in ITEM_KINDS:
+    for kind in (kind for kind in ITEM_KINDS if kind != FIGURE):  # they are among the algorithms
         for item in items.registry(kind).values():
             if item.builtin:
                 found[f"{kind} {item.type}"] = {"version": item.facts.version, "code": item.code}

@@ -50,7 +50,7 @@ def load_predictor(path: Path | str) -> Predictor:
     """
     found, where = _published(path)
     if "predictor" not in found.meta:
-        raise DataError(f"{where}: holds no predictor; a run of a stage of kind predictor or alternating does")
+        raise DataError(f"{where}: holds no predictor; that of a run which trained one does")
     predictor = described(found.meta["predictor"], "predictor", Predictor, found.tensors, where)
     load_weights(predictor, found.group("predictor") if "model" in found.meta else found.product, where)
     return predictor.eval()

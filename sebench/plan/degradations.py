@@ -73,7 +73,7 @@ def noise_problems(config: Config, asked: Asked, training: Mapping[str, Mapping[
             name = stage.loss or loss
             of = f"in stage {stage.name!r} of recipe {recipe!r}, which trains on mixing {mixing.name!r}"
             place = mixing.where("degradations")
-            if stage.kind != "predictor" and "noise" in resolve_loss(config, name).needs_signals:
+            if stage.item.facts.takes_loss and "noise" in resolve_loss(config, name).needs_signals:
                 found = f"loss {name!r} needs the noise {of}: degraded mixtures ({place}) have none"
                 yield Problem(study.where("grid"), f"{study.name}.grid", found, _ACCEPTED)
             if stage.augment:

@@ -13,7 +13,8 @@ from typing import Any
 
 from sebench.artefacts import Node
 from sebench.config import items
-from sebench.config.facts import METRIC
+from sebench.config.annotations import EntryOf, OptimiserOf
+from sebench.config.facts import METRIC, STAGE, StageFacts
 from sebench.config.schema import SCHEDULE_KEYS
 from sebench.config.tables import parents_read
 from sebench.metrics.base import metric_name, way_to_score
@@ -148,7 +149,9 @@ def _by_recipe(shown: Shown, told: Callable[[Mapping[str, Any]], str]) -> str:
 
 def _rates(stage: Mapping[str, Any]) -> str:
     own = f"{stage['optimiser']['lr']:g}"
-    return own + (f" (predictor {stage['predictor_optimiser']['lr']:g})" if "predictor_optimiser" in stage else "")
+    marks = {name: param.mark for name, param in _kind(stage).params.items()}
+    others = (f"{m.network} {stage[name]['lr']:g}" for name, m in marks.items() if isinstance(m, OptimiserOf))
+    return _with(own, others)
 
 
 def _schedule(stage: Mapping[str, Any]) -> str:
@@ -163,14 +166,23 @@ def _heard(stage: Mapping[str, Any]) -> str:
 
 def _networks(shown: Shown) -> str:
     """All that were trained or counted, with the parameters that are not the defaults."""
-    kinds = ("model", "predictor")
     found = (
-        _item(kind, node.spec[kind])
+        _item(kind, node.spec[name])
         for node in shown.of_kind("run", "complexity")
-        for kind in kinds
-        if kind in node.spec
+        for name, kind in _networks_of(node.spec).items()
     )
     return "; ".join(dict.fromkeys(found))
+
+
+def _networks_of(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Networks of a run or of a count of operations, by name: the kind of item that each is."""
+    marks = {name: param.mark for name, param in _kind(spec["stage"]).params.items()} if "stage" in spec else {}
+    return {"model": "model", **{name: m.kind for name, m in marks.items() if isinstance(m, EntryOf) and name in spec}}
+
+
+def _kind(stage: Mapping[str, Any]) -> items.Item[StageFacts]:
+    """The kind of a stage."""
+    return items.get(STAGE, stage["kind"])
 
 
 def _item(kind: str, item: Mapping[str, Any]) -> str:
@@ -204,22 +216,20 @@ def _frame(stage: Mapping[str, Any]) -> tuple[str, str]:
         return "last of", f"by {_measure(stage)}"
     may_stop = stage["schedule"]["type"] == "halve_on_plateau" and stage["schedule"]["stop_lr"] is not None
     after = f"by {_measure(stage)}"
-    if stage["kind"] == "alternating":
-        after += ", those after the model's own epochs"
+    if compared := _kind(stage).facts.compared:
+        after += f", {compared}"
     return f"best of{' at most' if may_stop else ''}", after
 
 
 def _measure(stage: Mapping[str, Any]) -> str:
-    if stage["kind"] == "predictor":
-        return "squared error"
     by = stage["validate_by"]
-    return by if isinstance(by, str) else _item("metric", by["metric"])
+    return _kind(stage).facts.measure if isinstance(by, str) else _item("metric", by["metric"])
 
 
 def _validations(stage: Mapping[str, Any]) -> int:
-    """Those whose weights compete; in an alternation only the model's epochs do, every other one from the first on."""
+    """Those whose weights compete; the kind of stage says of how many the first."""
     validations = -(-stage["steps"] // stage["validate_every"])
-    return -(-validations // 2) if stage["kind"] == "alternating" and stage["keep"] == "best" else int(validations)
+    return -(-validations // _kind(stage).facts.compares_every) if stage["keep"] == "best" else int(validations)
 
 
 def _amounts(shown: Shown) -> str:

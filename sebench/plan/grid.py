@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sebench.config import items
+from sebench.config.annotations import OptimiserOf
 from sebench.config.base import MOST_RATE
 from sebench.config.entries import Config, Named
 from sebench.config.facts import MODEL, ModelFacts
@@ -15,8 +16,6 @@ from sebench.config.schema import Amounts, GridBlock, StageAmounts, StageEntry, 
 from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan.resolve import loss_problems, raise_problems
 
-#: Networks that a loss may use, by the kind of stage.
-OFFERED = {"supervised": frozenset[str](), "alternating": frozenset({"predictor"})}
 #: What tables and figures call signals that no model has touched.
 RESERVED = ("Noisy", "noisy", "clean")
 
@@ -175,7 +174,7 @@ def rate_problems(config: Config, study: Named, cells: Sequence[Cell], scale: st
         own = changes.stages.get(stage.name, StageAmounts())
         keys: tuple[str, ...] = ("scales", scale, "stages", stage.name, "lr_factor")
         keys = keys if own.lr_factor != 1.0 else ("scales", scale, "lr_factor")
-        for optimiser in filter(None, (stage.optimiser, stage.predictor_optimiser)):
+        for optimiser in [stage.optimiser, *(own for _, own in stage.own(OptimiserOf).values())]:
             rate = optimiser.lr * changes.lr_factor * own.lr_factor
             if rate > MOST_RATE:
                 found = f"a learning rate of {rate:g} in stage {stage.name!r}"
@@ -235,7 +234,8 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
             yield Problem(where, key, found, choices(roles, stage.data, "no `data:`"), nearest(stage.data, roles))
         whole = next((each for each in chain.entry.stages[:index] if each.name == stage.init.get("")), None)
         source = config.get("models", whole.model or model) if whole is not None else named
-        if stage.kind == "supervised" and source.name != named.name and source.entry.type != named.entry.type:
+        facts = stage.item.facts
+        if facts.publishes[0] == "model" and source.name != named.name and source.entry.type != named.entry.type:
             told = f"{recipe}.stages.{index}.init (in {study.name}.grid.{block})"
             found = f"the whole of model {named.name!r} starts from model {source.name!r}"
             yield Problem(chain.where("stages", index, "init", ""), told, found, "a stage of the same model")
@@ -249,15 +249,14 @@ def _cell_problems(config: Config, study: Named, block: int, model: str, loss: s
                 accepted = choices([*also, *parts], module, "none: the model has no parts")
                 told = f"{recipe}.{'.'.join(map(str, keys))} (in {study.name}.grid.{block})"
                 yield Problem(chain.where(*keys), told, found, accepted, nearest(module, parts))
-        if stage.kind != "predictor":
-            yield from loss_problems(config, stage.loss or loss, named, where, key, OFFERED[stage.kind])
+        if facts.takes_loss:
+            yield from loss_problems(config, stage.loss or loss, named, where, key, frozenset(facts.offers))
 
 
 def _startable(stage: StageEntry, model: items.Item[ModelFacts] | None) -> list[str]:
     """What can start from an earlier stage, besides the whole."""
-    if stage.kind == "supervised":
-        return [] if model is None else list(model.facts.submodules)
-    return {"predictor": ["enhancer"], "alternating": ["predictor"]}[stage.kind]
+    facts = stage.item.facts
+    return [*(model.facts.submodules if model is not None and facts.parts else ()), *facts.starts]
 
 
 def _check_labels(study: Named, blocks: Mapping[tuple[str, str, str, str], int]) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sebench.artefacts import Node, Store, candidate, canonical
 from sebench.config import items
-from sebench.config.entries import Config, Named
-from sebench.config.facts import CORPUS, METRIC
+from sebench.config.annotations import EntryOf, OptimiserOf
+from sebench.config.entries import SECTION_OF, Config, Named
+from sebench.config.facts import CORPUS, LOSS, METRIC, NETWORKS
 from sebench.config.schema import Amounts, Optimiser, StageAmounts, StageEntry, StudyAmounts
 from sebench.config.versions import version
 from sebench.corpora.separation import USES
@@ -230,7 +231,8 @@ def stage_spec(
     own = changes.stages.get(stage.name, StageAmounts())
     lr_factor = changes.lr_factor * own.lr_factor
     steps, validate_every = length(stage, amounts, own, rows)
-    by_loss = select_by == "loss" or stage.kind != "supervised"
+    item = stage.item
+    by_loss = select_by == "loss" or not item.facts.by_metric
     schedule = {**stage.schedule.model_dump(), "warmup_steps": warmup(stage, amounts)}
     if own.patience is not None:
         schedule["patience"] = own.patience
@@ -238,7 +240,7 @@ def stage_spec(
         schedule["stop_lr"] *= lr_factor
     spec = {
         # Not the stage's name: two recipes that train the same thing share the run.
-        "kind": stage.kind,
+        "kind": item.type if item.builtin else item.path,
         "steps": steps,
         "batch_size": amounts.batch_size,
         "segment_seconds": amounts.segment_seconds if stage.utterances == "segments" else None,
@@ -251,18 +253,29 @@ def stage_spec(
         "keep": stage.keep,
         "precision": stage.precision,
         "threads": amounts.threads,
-        "devices": amounts.devices if stage.kind == "supervised" else 1,
+        "devices": amounts.devices if item.facts.devices else 1,
         "freeze": sorted(stage.freeze),
     }
     if own.mixtures is not None:
         spec["mixtures"] = own.mixtures
-    if stage.labels is not None:
-        spec["labels"] = metric_identity(config, stage.labels)
-        spec["hears"] = own.hears or stage.hears
-    if stage.predictor_optimiser is not None:
-        spec["predictor_optimiser"] = _optimiser(stage.predictor_optimiser, lr_factor)
-        spec["optimiser_state"] = stage.optimiser_state
+    for name, param in item.params.items():
+        value = getattr(own, name, None) or getattr(stage, name)
+        if isinstance(param.mark, OptimiserOf):
+            spec[name] = _optimiser(value, lr_factor)
+        elif not isinstance(param.mark, EntryOf):
+            spec[name] = value
+        elif param.mark.kind not in NETWORKS:
+            spec[name] = _described(config, param.mark.kind, value)
     return spec
+
+
+def _described(config: Config, kind: str, name: str) -> Mapping[str, Any]:
+    """What a stage gets of an entry that it names and does not train."""
+    if kind == METRIC:
+        return metric_identity(config, name)
+    if kind == LOSS:
+        return resolve_loss(config, name).tree
+    return identity(kind, config.get(SECTION_OF[kind], name).entry)
 
 
 def _optimiser(optimiser: Optimiser, lr_factor: float) -> dict[str, Any]:
@@ -287,28 +300,30 @@ def run_nodes(
     for stage in config.get("recipes", cell.recipe).entry.stages:
         model_name = stage.model or cell.model
         networks = {"model": identity("model", config.get("models", model_name).entry, changes.models.get(model_name))}
-        if stage.predictor is not None:
-            entry = config.get("predictors", stage.predictor).entry
-            networks["predictor"] = identity("predictor", entry, changes.predictors.get(stage.predictor))
+        for name, (mark, entry) in stage.own(EntryOf).items():
+            if mark.kind in NETWORKS:
+                section = SECTION_OF[mark.kind]
+                changed = getattr(changes, section, {}).get(entry)
+                networks[name] = identity(mark.kind, config.get(section, entry).entry, changed)
         drawn = data[stage.data or next(iter(data))]
         sets = {use: drawn[use].at(rate_of(networks["model"])) for use in ("train", "valid")}
         parents = {"train": sets["train"].key, "valid": sets["valid"].key}
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
         settings = stage_spec(config, stage, amounts, select_by, changes, sets["train"].hints["count"])
         spec = {
-            "version": version(f"stage {stage.kind}"),
+            "version": stage.item.facts.version,
+            **({} if stage.item.builtin else {"code": stage.item.code}),
             "stage": settings,
             **networks,
             "seed": cell.seed,
             "init": {module: f"init:{module}" for module in sorted(stage.init)},
         }
-        slugs = [_slug(networks["model"])]
-        if stage.kind != "predictor":  # whose loss is its labels'
+        facts = stage.item.facts
+        slugs = [_slug(networks[name]) for name in dict.fromkeys([*facts.publishes, *networks])]
+        if facts.takes_loss:
             loss = resolve_loss(config, stage.loss or cell.loss)
             spec["loss"] = loss.tree
             slugs.append(loss.slug)
-        if "predictor" in networks:
-            slugs.insert(stage.kind != "predictor", _slug(networks["predictor"]))
         hints = {"label": cell.label, "stage": stage.name, "threads": settings["threads"] * settings["devices"]}
         chain[stage.name] = Node("run", f"{in_path('-'.join(slugs), RUN)}-s{cell.seed}", spec, parents, hints)
     return list(chain.values())

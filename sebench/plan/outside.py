@@ -11,7 +11,7 @@ from sebench.config.code import code_of
 from sebench.config.source import module_path
 
 #: Kinds of nodes that are computed by items.
-COMPUTED = frozenset({"corpus", "run", "enhanced", "scores", "complexity"})
+COMPUTED = frozenset({"corpus", "run", "enhanced", "scores", "complexity", "table", "figure"})
 
 
 def outside_code(nodes: Iterable[Node]) -> Iterator[str]:
@@ -35,8 +35,8 @@ def outside_code(nodes: Iterable[Node]) -> Iterator[str]:
 def _outside(value: Any) -> Iterator[str]:
     """`package.module:Class` of each item in a spec that is known by its code."""
     if isinstance(value, dict):
-        if "code" in value and "type" in value:
-            yield value["type"]
+        if "code" in value:
+            yield value["figure" if "figure" in value else "type"]
         value = list(value.values())
     if isinstance(value, list):
         for part in value:

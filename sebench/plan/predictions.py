@@ -51,7 +51,7 @@ def _by_seed(
     recipes = list(dict.fromkeys(each.cell.recipe for each in runs.trained))
     _known(runs, table, label, "recipe", wanted.recipe, recipes)
     stages = config.get("recipes", wanted.recipe).entry.stages
-    places = {stage.name: place for place, stage in enumerate(stages) if stage.predictor is not None}
+    places = {stage.name: place for place, stage in enumerate(stages) if "predictor" in stage.item.facts.trains}
     _known(runs, table, label, "stage", wanted.stage, list(places), " that trains a predictor")
     found: dict[int, PlannedPredictor] = {}
     for each in runs.trained:

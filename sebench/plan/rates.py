@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sebench.config import items
+from sebench.config.annotations import EntryOf
 from sebench.config.entries import Config
 from sebench.config.facts import EXTERNAL, METRIC, MODEL, PREDICTOR
 from sebench.config.schema import StageEntry
@@ -27,7 +28,7 @@ def tested_rates(config: Config, asked: Asked) -> dict[int, str]:
     for cell in asked.grid:
         stages = config.get("recipes", cell.recipe).entry.stages
         for stage in stages:
-            if stage is stages[-1] or stage.predictor is not None:
+            if stage is stages[-1] or _named(stage, PREDICTOR):
                 model = stage.model or cell.model
                 found.setdefault(_model_rate(config, model), model)
     for name in asked.study.entry.external.values():
@@ -54,13 +55,18 @@ def scoring_problems(config: Config, asked: Asked) -> Iterator[Problem]:
         for model, stage in _on(config, asked, role):
             rate = _model_rate(config, model)
             where, key = study.where("grid"), f"{study.name}.grid (stage {stage.name!r})"
-            if stage.labels is not None:
-                yield from _unscorable(config, stage.labels, {rate: model}, where, key)
-            if stage.predictor is not None:
-                own = items.get(PREDICTOR, config.get("predictors", stage.predictor).entry.type).facts.sample_rate
+            for name in _named(stage, METRIC):
+                yield from _unscorable(config, name, {rate: model}, where, key)
+            for name in _named(stage, PREDICTOR):
+                own = items.get(PREDICTOR, config.get("predictors", name).entry.type).facts.sample_rate
                 if own != rate:
-                    found = f"predictor {stage.predictor!r} hears {own} Hz, and model {model!r} works at {rate} Hz"
+                    found = f"predictor {name!r} hears {own} Hz, and model {model!r} works at {rate} Hz"
                     yield Problem(where, key, found, "a predictor and a model of one rate")
+
+
+def _named(stage: StageEntry, kind: str) -> list[str]:
+    """Entries of a kind that a stage's own parameters name."""
+    return [str(name) for mark, name in stage.own(EntryOf).values() if mark.kind == kind]
 
 
 def _on(config: Config, asked: Asked, role: str) -> Iterator[tuple[str, StageEntry]]:

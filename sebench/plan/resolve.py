@@ -10,9 +10,10 @@ from typing import Any
 from sebench.artefacts import canonical
 from sebench.config import items
 from sebench.config.entries import Config, Named
-from sebench.config.facts import LOSS, METRIC, MODEL, LossFacts
+from sebench.config.facts import LOSS, METRIC, MODEL, STAGE, LossFacts
 from sebench.errors import ConfigError, Problem
 from sebench.metrics.base import absent, implementation, installed, metric_name
+from sebench.sections import one_of
 
 
 def identity(kind: str, entry: Any, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -160,8 +161,11 @@ def loss_problems(
         problems.append(Problem(where, key, found, "a loss with a term that sees the phase, or a gain model"))
     absent = sorted(loss.uses - networks)
     if absent:
+        kinds = items.registry(STAGE).items()
+        offering = [kind for kind, item in kinds if loss.uses <= set(item.facts.offers)]
+        accepted = f"a stage of kind {one_of(offering)}, or another loss" if offering else "another loss"
         found = f"loss {loss_name!r} uses a {', '.join(absent)}, which this stage does not have"
-        problems.append(Problem(where, key, found, "a stage of kind alternating, or another loss"))
+        problems.append(Problem(where, key, found, accepted))
     known = {"noisy", "clean", "speech", "noise"}
     unknown = sorted(loss.needs_signals - known)
     if unknown:

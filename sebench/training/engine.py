@@ -22,7 +22,7 @@ from sebench.training.checkpoint import Checkpoint, Checkpoints
 from sebench.training.history import History
 from sebench.training.progress import Progress
 from sebench.training.schedules import build_schedule
-from sebench.training.stages import NotFinite, Stage, begin_step
+from sebench.training.stage import NotFinite, Stage, begin_step
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Engine:
         begin_step(self.stage, self.seed, self.step, factor)
         result = self.stage.step(self.step)
         self.step += 1
-        self.history.add(result.loss, result.grad_norm)
+        self.history.add(result.terms, result.norms)
         self.progress.update(self.step, result.loss, self._last_valid())
 
     def _validation_is_due(self) -> bool:

@@ -13,7 +13,7 @@ import torch
 from sebench.artefacts import Store
 from sebench.training.device import pick_device, repeatable
 from sebench.training.kinds import build_stage
-from sebench.training.stages import NotFinite, begin_step
+from sebench.training.stage import NotFinite, begin_step
 from sebench.training.step import context_of
 from sebench.training.team import PATIENCE, Together, rank_device
 

@@ -29,51 +29,48 @@ class Validation:
 
 @dataclass
 class History:
-    """Rows `{step, loss, lr, grad_norm, valid, valid_scored, valid_total}`, and what else a validation measured.
+    """Rows `{step, loss, lr, grad_norm, valid, valid_scored, valid_total}`, what else a validation measured, and what
+    else steps told.
 
-    `loss` and `grad_norm` are means over the steps since the row before.
+    `loss`, `grad_norm` and what else steps told are means over the steps since the row before that told it.
 
     Args:
         higher_is_better: direction of `valid`.
         rows: as published.
         best_scores: of each utterance in the best validation so far.
-        loss_sum, norm_sum, count, norm_count: of the steps since the last row.
+        sums, counts: of what the steps since the last row told, by name.
     """
 
     higher_is_better: bool
     rows: list[dict[str, Any]] = field(default_factory=list)
     best_scores: list[float | None] = field(default_factory=list)
-    loss_sum: float = 0.0
-    norm_sum: float = 0.0
-    count: int = 0
-    norm_count: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
-    def add(self, loss: float | None, grad_norm: float | None) -> None:
-        """Count one training step; None: it had no loss, or only a part of a gradient."""
-        if loss is not None:
-            self.loss_sum += loss
-            self.count += 1
-        if grad_norm is not None:
-            self.norm_sum += grad_norm
-            self.norm_count += 1
+    def add(self, *told: Mapping[str, float]) -> None:
+        """Count what one training step told, by name; a name that it leaves out is not counted."""
+        for name, value in (pair for values in told for pair in values.items()):
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     def close(self, step: int, lr: float, validation: Validation) -> bool:
         """Add a row after a validation; returns whether it is the best so far."""
         best = self.best_step
+        means = {name: value / self.counts[name] for name, value in self.sums.items()}
         self.rows.append(
             {
                 "step": step,
-                "loss": self.loss_sum / self.count if self.count else None,
+                "loss": means.pop("loss", None),
                 "lr": lr,
-                "grad_norm": self.norm_sum / self.norm_count if self.norm_count else None,
+                "grad_norm": means.pop("grad_norm", None),
                 "valid": validation.value,
                 "valid_scored": validation.scored,
                 "valid_total": validation.total,
                 **validation.also,
+                **means,
             }
         )
-        self.loss_sum = self.norm_sum = 0.0
-        self.count = self.norm_count = 0
+        self.sums, self.counts = {}, {}
         improved = self.best_step != best
         if improved:
             self.best_scores = list(validation.scores)
@@ -107,10 +104,8 @@ class History:
         return {
             "rows": self.rows,
             "best_scores": self.best_scores,
-            "loss_sum": self.loss_sum,
-            "norm_sum": self.norm_sum,
-            "count": self.count,
-            "norm_count": self.norm_count,
+            "sums": self.sums,
+            "counts": self.counts,
         }
 
     @classmethod
@@ -120,8 +115,6 @@ class History:
             higher_is_better,
             value["rows"],
             value["best_scores"],
-            value["loss_sum"],
-            value["norm_sum"],
-            value["count"],
-            value.get("norm_count", value["count"]),
+            value["sums"],
+            value["counts"],
         )

@@ -26,14 +26,12 @@ if TYPE_CHECKING:
 
     from sebench.training.engine import Outcome
     from sebench.training.labels import Labels
-    from sebench.training.stages import Context, RenderedSet
+    from sebench.training.stage import Context, RenderedSet
     from sebench.training.team import Team
 
 log = logging.getLogger(__name__)
 
 FINAL = "final"
-#: Networks whose weights a checkpoint holds, by the kind of stage: the product, then others.
-PUBLISHED = {"supervised": ("model",), "predictor": ("predictor",), "alternating": ("model", "predictor")}
 #: Folder in `state/` of metric values that predictors are trained on, whichever run measured them.
 LABELS = "labels"
 PROVENANCE = "provenance.json"
@@ -120,9 +118,10 @@ def _refusal(node: Node, store: Store) -> str:
 
 def _write_final(node: Node, folder: Path, report: dict[str, Any], history: list[dict[str, Any]], weights: Any) -> None:
     from sebench.training.checkpoint import Checkpoint, write
+    from sebench.training.kinds import kind_of
 
     public = {key: value for key, value in report.items() if key != "seconds"}
-    networks = {name: dict(node.spec[name]) for name in PUBLISHED[node.spec["stage"]["kind"]]}
+    networks = {name: dict(node.spec[name]) for name in kind_of(node.spec).facts.publishes}
     write(folder / "checkpoint.safetensors", Checkpoint(weights, {"format": 1, **networks}))
     write_json(folder / "history.json", history)
     write_json(folder / "run.json", public)
@@ -187,7 +186,7 @@ def _not_trained(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[str
     from sebench.training.engine import Failure, Outcome
     from sebench.training.history import History
     from sebench.training.kinds import fresh_product
-    from sebench.training.stages import snapshot
+    from sebench.training.stage import snapshot
 
     model = fresh_product(node.spec)
     outcome = Outcome(0, snapshot(model), "initial", 0, History(True), Failure(reason, []), 0.0)
@@ -197,7 +196,7 @@ def _not_trained(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[str
 def context_of(node: Node, store: Store, device: torch.device, team: Team, labels: Labels | None = None) -> Context:
     """What a run's stage is made from: its spec, its sets, its parents' weights."""
     from sebench.training.checkpoint import read
-    from sebench.training.stages import Context
+    from sebench.training.stage import Context
 
     initial = {}
     for path, role in (node.spec.get("init") or {}).items():
@@ -232,7 +231,7 @@ def labels_of(node: Node, store: Store, writer: str, threads: int = 1) -> Iterat
 def _rendered(store: Store, node: Node, first: int | None = None) -> RenderedSet:
     """A set, or so many rows of it."""
     from sebench.synthesis.store import AudioStore
-    from sebench.training.stages import RenderedSet
+    from sebench.training.stage import RenderedSet
 
     rows = AudioStore.open(store, node, first)
     return RenderedSet(rows, rows.index["mixture"].tolist(), rows.sample_rate)

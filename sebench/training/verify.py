@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from sebench.config import items
+from sebench.config.facts import PREDICTOR
 from sebench.contracts import model as models
 from sebench.contracts import predictor as predictors
 from sebench.contracts.base import from_outside
 from sebench.errors import DataError
 from sebench.metrics.base import Metric, check_implementation, metric_name, metrics_of
-from sebench.predictors.base import Predictor
 from sebench.training.device import pick_device
+from sebench.training.kinds import kind_of, networks_of
+
+#: Kind of network beside the model -> what is broken of its contract, of a name, from `build`, on a device.
+CONTRACTS: Mapping[str, Callable[[str, Callable[[], Any], torch.device], str]] = {PREDICTOR: predictors.broken}
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +61,11 @@ def refusal(spec: Mapping[str, Any]) -> str:
     Raises:
         DataError: a network cannot be built or run at all.
     """
-    kind, device = spec["stage"]["kind"], pick_device()
+    device = pick_device()
+    networks = networks_of(spec)
+    trained = {name: networks[name] for name in kind_of(spec).facts.trains}
     found = ""
-    if kind != "predictor":
+    if "model" in trained:
         subject = models.Subject(
             name=name_of(spec["model"]),
             build=lambda: items.build(spec["model"], "model"),
@@ -65,10 +73,11 @@ def refusal(spec: Mapping[str, Any]) -> str:
             frozen=tuple(spec["stage"].get("freeze") or ()),
         )
         found = _tested(f"model {subject.name}", lambda: models.broken(subject))
-    if not found and kind != "supervised":
-        name = name_of(spec["predictor"])
-        build: Callable[[], Predictor] = lambda: items.build(spec["predictor"], "predictor")  # noqa: E731
-        found = _tested(f"predictor {name}", lambda: predictors.broken(name, build, device))
+    for network, kind in trained.items():
+        if not found and kind in CONTRACTS:
+            name = name_of(spec[network])
+            build = functools.partial(items.build, spec[network], kind)
+            found = _tested(f"{kind} {name}", functools.partial(CONTRACTS[kind], name, build, device))
     return found
 
 

@@ -117,7 +117,7 @@ MISTAKES = {
     "unknown kind of stage": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n      kind: adversarial\n",
-        ["x.yaml:4", "found 'adversarial'", "'supervised'"],
+        ["x.yaml:4", "found 'adversarial'", "predictor, supervised, or package.module:Class"],
     ),
     "a label that cannot be filled": (
         "studies/x.yaml",
@@ -152,18 +152,18 @@ MISTAKES = {
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
         "      predictor: pesqnet\n      init: { enhancer: first }\n",
-        ["x.yaml:4", "r.stages.1", "`labels` belongs to a stage of kind predictor or alternating"],
+        ["x.yaml:4", "r.stages.1", "`labels` belongs to a stage of kind alternating or predictor"],
     ),
     "a stage of a predictor without a predictor": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n    - name: second\n      kind: predictor\n"
         "      labels: pesqc2\n      init: { enhancer: first }\n",
-        ["x.yaml:4", "r.stages.1", "`predictor` belongs to a stage of kind predictor or alternating"],
+        ["x.yaml:4", "r.stages.1", "`predictor` belongs to a stage of kind alternating or predictor"],
     ),
     "a supervised stage with labels": (
         "recipes/x.yaml",
         "r:\n  stages:\n    - name: first\n    - name: second\n      labels: pesqc2\n",
-        ["x.yaml:5", "r.stages.1", "`labels` belongs to a stage of kind predictor or alternating"],
+        ["x.yaml:5", "r.stages.1", "`labels` belongs to a stage of kind alternating or predictor"],
     ),
     "a stage of a predictor without an enhancer": (
         "recipes/x.yaml",
@@ -243,7 +243,7 @@ MISTAKES = {
             ],
         )
         for change, value, why in (
-            ("hears", "both", "is supervised"),
+            ("hears", "both", "is of kind supervised"),
             ("patience", "2", "has a schedule that does not wait (cosine)"),
             ("epochs", "2", "is as long as the scale's `steps` say"),
         )

@@ -93,7 +93,7 @@ ONE: dict[str, tuple[str, str, list[str]]] = {
     "a figure of no kind": (
         "studies/x.yaml",
         STUDY + "  figures:\n    f:\n      title: x\n      type: scater\n",
-        ["x.yaml:12", "s.figures.f.type: found 'scater'", "did you mean 'scatter'?"],
+        ["x.yaml:12", "s.figures.f.type: no figure 'scater'", "did you mean 'scatter'?"],
     ),
     # tracebacks
     "no model": (
@@ -483,7 +483,7 @@ FRESH: dict[str, tuple[dict[str, str], list[str]]] = {
             "studies/x.yaml": STUDY + "  figures:\n    f:\n      title: f\n      type: epochs\n"
             "      quantities: { mae: a }\n      rows:\n        - Stage1(MSE)\n"
         },
-        ["studies/x.yaml:15", "s.figures.f.rows.0: no row that ends in an alternating stage"],
+        ["studies/x.yaml:15", "s.figures.f.rows.0: no row that ends in a stage of whole epochs"],
     ),
     "a sweep over a misspelt parameter": (
         {"losses/x.yaml": "a:\n  type: sdw\n  sweep:\n    wait: [0.1, 0.2]\n"},

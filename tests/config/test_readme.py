@@ -9,7 +9,8 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from sebench.config import figures, mixing, schema
+from sebench.config import items, mixing, schema
+from sebench.config.facts import FIGURE
 from sebench.config.tables import ClaimLayout, MetricColumn, NumberColumn, PredictorRow, TableLayout
 
 README = Path(__file__).parents[2] / "config" / "README.md"
@@ -33,7 +34,7 @@ MODELS = [
     NumberColumn,
     PredictorRow,
     ClaimLayout,
-    *(model for model in _models(figures) if not model.__name__.endswith("Spec")),
+    *(items.imported(item).layout for item in items.registry(FIGURE).values() if item.builtin),
 ]
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from sebench.config import code as codes
-from sebench.config import source, versions
+from sebench.config import items, source, versions
+from sebench.config.code import code_of
+from sebench.config.facts import STAGE
 from sebench.files import write_json
 
 
@@ -63,13 +65,17 @@ def stale_after(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         path.write_text(text, encoding="utf-8")
         os.utime(path, ns=(0, next(TIMES)))  # what was parsed is known by the file's time
 
+    def hashes() -> dict[str, str]:
+        stages = {f"stage {item.type}": code_of(item.path, *STAGE.also).hash for item in items.registry(STAGE).values()}
+        return stages | {name: versions.code(algorithm) for name, algorithm in versions.ALGORITHMS.items()}
+
     def changed(file: str, old: str, new: str) -> set[str]:
         path = tree / file
         text = texts.setdefault(path, path.read_text(encoding="utf-8"))
         assert text.count(old) >= 1, f"{file} has no {old!r}"
-        before = {name: versions.code(algorithm) for name, algorithm in versions.ALGORITHMS.items()}
+        before = hashes()
         write(path, text.replace(old, new, 1))
-        return {name for name, algorithm in versions.ALGORITHMS.items() if versions.code(algorithm) != before[name]}
+        return {name for name, code in hashes().items() if code != before[name]}
 
     yield changed
     for place, text in texts.items():
@@ -83,8 +89,8 @@ def stale_after(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         ("training/progress.py", "INTERVAL_SECONDS = 1.0", "INTERVAL_SECONDS = 9.0"),
         ("artefacts.py", '    "snakemake",\n', '    "snakemake",\n    "dvc",\n'),
         ("process/cluster.py", " + ", " - "),
-        ("training/stages.py", "every parameter of the model is frozen", "all is frozen"),
-        ("training/stages.py", 'log.info("measuring', 'log.info("now measuring'),
+        ("stages/supervised.py", "every parameter of the model is frozen", "all is frozen"),
+        ("training/stage.py", 'log.info("measuring', 'log.info("now measuring'),
         ("synthesis/plan.py", "the corpus's splits are not separate", "splits overlap"),
         ("training/step.py", "held.generation - 1", "held.generation + 1"),
         ("scoring/step.py", 'log.info("%s: computed %s"', 'log.info("%s computed: %s"'),
@@ -103,9 +109,9 @@ def test_what_changes_no_result_rings_for_nothing(
         ("set", "synthesis/mixture.py", 'noise_level - row["snr_db"]', 'noise_level + row["snr_db"]'),
         ("published set", "synthesis/mixture.py", '"noise": noisy - speech', '"noise": noisy + speech'),
         ("separation", "corpora/separation.py", "if a != b", "if a == b"),
-        ("stage supervised", "training/stages.py", "values.mean().backward()", "(-values.mean()).backward()"),
-        ("stage predictor", "training/predictor_stages.py", "_mean([(p - m) ** 2", "_mean([(p + m) ** 2"),
-        ("stage alternating", "training/predictor_stages.py", "1.0 / self.epoch_steps", "-1.0 / self.epoch_steps"),
+        ("stage supervised", "stages/supervised.py", "values.mean().backward()", "(-values.mean()).backward()"),
+        ("stage predictor", "stages/predictor.py", "mean_of([(p - m) ** 2", "mean_of([(p + m) ** 2"),
+        ("stage alternating", "stages/alternating.py", "1.0 / self.epoch_steps", "-1.0 / self.epoch_steps"),
         ("choice", "training/choice.py", "max if higher_is_better", "min if higher_is_better"),
         ("enhanced", "enhancement/step.py", "if not np.isfinite", "if np.isfinite"),
         ("scores", "scoring/step.py", "    if estimate is None", "    if estimate is not None"),
@@ -115,11 +121,11 @@ def test_what_changes_no_result_rings_for_nothing(
         ("column score", "tables/aggregate.py", "(m - mean) ** 2", "(m + mean) ** 2"),
         ("column agreement", "tables/aggregate.py", "(v - mean) ** 2", "(v + mean) ** 2"),
         ("column complexity", "tables/aggregate.py", "ours=float(content)", "ours=-float(content)"),
-        ("figure spectrograms", "report/spectrograms.py", "RANGE_DB = 70.0", "RANGE_DB = -70.0"),
-        ("figure sweep", "report/sweep.py", '["high"] - entry["mean"]', '["high"] + entry["mean"]'),
-        ("figure distributions", "report/distributions.py", "spec.exponent - 1.0", "spec.exponent + 1.0"),
-        ("figure scatter", "report/scatter.py", "[low - edge", "[low + edge"),
-        ("figure epochs", "report/epochs.py", "(x % 2 == 1)", "(x % 2 != 1)"),
+        ("figure spectrograms", "figures/spectrograms.py", "RANGE_DB = 70.0", "RANGE_DB = -70.0"),
+        ("figure sweep", "figures/sweep.py", '["high"] - entry["mean"]', '["high"] + entry["mean"]'),
+        ("figure distributions", "figures/distributions.py", "spec.exponent - 1.0", "spec.exponent + 1.0"),
+        ("figure scatter", "figures/scatter.py", "[low - edge", "[low + edge"),
+        ("figure epochs", "figures/epochs.py", "(x % 2 == 1)", "(x % 2 != 1)"),
     ],
 )
 def test_a_sign_in_a_kernel_rings_for_its_algorithm(
@@ -129,7 +135,7 @@ def test_a_sign_in_a_kernel_rings_for_its_algorithm(
 
 
 def test_what_several_algorithms_share_rings_for_all(stale_after: Callable[[str, str, str], set[str]]) -> None:
-    stages = {name for name in versions.ALGORITHMS if name.startswith("stage ")}
+    stages = {f"stage {name}" for name in items.registry(STAGE)}
     assert stale_after("training/optimisers.py", "= ", "= -") == stages
 
 

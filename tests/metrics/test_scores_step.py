@@ -195,7 +195,7 @@ def _with_count(rendered):
     ("modules", "heavy"),
     [
         ("sebench.metrics.dnsmos, sebench.metrics.srmr", {"torch", "numpy", "scipy", "onnxruntime", "gammatone"}),
-        ("sebench.scoring.step, sebench.tables.step, sebench.report.step, sebench.statistics.claims", {"torch"}),
+        ("sebench.scoring.step, sebench.tables.step, sebench.figures.step, sebench.statistics.claims", {"torch"}),
         ("sebench.config.tables, sebench.config.figures, sebench.metrics.base", {"torch", "numpy", "pandas"}),
     ],
 )

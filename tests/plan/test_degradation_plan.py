@@ -94,7 +94,7 @@ def test_all_that_decides_is_in_the_spec_and_nothing_is_where_there_are_none(fol
 
 
 def test_a_name_and_its_description_in_place_are_the_same(folder: Path) -> None:
-    (folder / "degradations").mkdir()
+    (folder / "degradations").mkdir(exist_ok=True)
     (folder / "degradations" / "mine.yaml").write_text(
         "telephone: { type: butterworth, params: { low_hz: 300, high_hz: { uniform: [3000, 3400] } }, "
         "probability: 0.3 }\n"

@@ -203,7 +203,7 @@ def test_tables_of_agreement_read_predictors_on_their_own_enhancer(folder: Path)
         (
             "alpha=0: FCRN/PESQNet alpha=0,",
             "alpha=0: FCRN,",
-            ["figures.epochs", "ends in an alternating stage 'FCRN'", "alpha=0.5"],
+            ["figures.epochs", "ends in a stage of whole epochs 'FCRN'", "alpha=0.5"],
         ),
         (
             "data: wsj0, snr_db",

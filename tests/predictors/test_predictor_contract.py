@@ -15,8 +15,9 @@ from sebench.estimate.batch import Batch
 from sebench.estimate.estimate import Estimate
 from sebench.predictors.base import Predictor
 from sebench.seeding import seed_of
+from sebench.stages.with_predictor import hold
 from sebench.training.device import repeatable
-from sebench.training.predictor_stages import build_predictor, hold
+from sebench.training.stage import build_network
 
 #: Parameters under test, where the defaults are too slow or are not all that there is: by predictor and variant.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -175,10 +176,10 @@ def test_one_seed_one_predictor(name: str) -> None:
     """Weights depend on the seed alone, whatever the global generator; it is left alone."""
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    one = build_predictor(item(name), 5)
+    one = build_network("predictor", item(name), 5)
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
-    same, other = build_predictor(item(name), 5), build_predictor(item(name), 6)
+    same, other = build_network("predictor", item(name), 5), build_network("predictor", item(name), 6)
     weights, again, others = (p.state_dict() for p in (one, same, other))
     assert all(torch.equal(weights[key], again[key]) for key in weights)
     assert any(not torch.equal(weights[key], others[key]) for key in weights)

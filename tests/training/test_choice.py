@@ -11,10 +11,10 @@ import yaml
 
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
+from sebench.figures.step import run as draw
+from sebench.figures.sweep import HEADER
 from sebench.files import read_json, write_json
 from sebench.plan.nodes import choice_node
-from sebench.report.step import run as draw
-from sebench.report.sweep import HEADER
 from sebench.training.choice import chosen_run, run
 
 BY = {"name": "pesq_nb", "higher_is_better": True}
@@ -93,7 +93,7 @@ def test_the_figure_of_sweeps_shows_every_value_and_the_chosen(tmp_path: Path) -
     for choice in (one, other):
         run(choice, store)
     panels = [["beta", {"MSE": one.key}], ["r", {"power": other.key}]]
-    spec = {"figure": "sweep", "title": "Sweeps", "by": "PESQ", "panels": panels, "version": 1}
+    spec = {"figure": "sweep", "title": "Sweeps", "by": "PESQ", "panels": panels}
     node = Node("figure", "sweep", spec, {one.key: one.key, other.key: other.key})
     draw(node, store)
     outputs = store.outputs(node)

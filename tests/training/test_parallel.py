@@ -85,11 +85,12 @@ def test_interrupted_and_resumed_is_never_interrupted(store: Store, tmp_path: Pa
     other = Store(tmp_path / "other")
     again = two(other, steps=30)
     program = (
-        "import sys, time; from sebench.artefacts import Store; from sebench.training import engine, stages, step\n"
+        "import sys, time; from sebench.artefacts import Store; from sebench.stages import supervised\n"
+        "from sebench.training import engine, step\n"
         "engine.SAVE_SECONDS = 0\n"
-        "advance = stages.Supervised.step\n"
+        "advance = supervised.Supervised.step\n"
         "def slow(self, number):\n    time.sleep(0.1)\n    return advance(self, number)\n"
-        "stages.Supervised.step = slow\n"
+        "supervised.Supervised.step = slow\n"
         "store = Store(sys.argv[1]); step.run(store.load(sys.argv[2]), store)\n"
     )
     for number in (signal.SIGKILL, signal.SIGTERM):

@@ -32,13 +32,15 @@ from sebench.errors import DataError
 from sebench.estimate.batch import Batch
 from sebench.estimate.estimate import Estimate
 from sebench.files import read_json
-from sebench.training import predictor_stages, step
+from sebench.stages import with_predictor
+from sebench.stages.alternating import Alternating
+from sebench.stages.with_predictor import agreement, hold
+from sebench.training import step
 from sebench.training.checkpoint import read
 from sebench.training.data import whole_row
 from sebench.training.kinds import build_stage
 from sebench.training.labels import Labels
-from sebench.training.predictor_stages import Alternating, agreement, hold
-from sebench.training.stages import Context, RenderedSet, begin_step
+from sebench.training.stage import Context, RenderedSet, begin_step
 from sebench.training.team import ALONE
 
 
@@ -141,13 +143,13 @@ def test_who_measures_changes_nothing(store: Store, monkeypatch: pytest.MonkeyPa
     node = predictor_run(store, enhancer, model=item("TinyPlain"), hears="both")
     other = Store(shutil.copytree(store.root, store.root.with_name("other")))
     seen: list[int] = []
-    ahead_of = predictor_stages._WithPredictor._ahead_of
+    ahead_of = with_predictor.WithPredictor._ahead_of
 
-    def spied(self: predictor_stages._WithPredictor, batch_size: int) -> int:
+    def spied(self: with_predictor.WithPredictor, batch_size: int) -> int:
         seen.append(ahead_of(self, batch_size))
         return seen[-1]
 
-    monkeypatch.setattr(predictor_stages._WithPredictor, "_ahead_of", spied)
+    monkeypatch.setattr(with_predictor.WithPredictor, "_ahead_of", spied)
     step.run(node, store, 1)
     assert set(seen) == {3}
     seen.clear()

@@ -16,13 +16,14 @@ from tiny_runs import accuracy, contents, item, make_run, make_set, weights_path
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError, RestartNeeded
 from sebench.process.lease import Held, Lease, LeaseLost
+from sebench.stages.supervised import Supervised
 from sebench.synthesis.store import AudioStore
 from sebench.training import step
 from sebench.training.checkpoint import Checkpoint, read, write
 from sebench.training.data import Batches
 from sebench.training.optimisers import build_optimiser
 from sebench.training.schedules import build_schedule
-from sebench.training.stages import NotFinite, StepResult, Supervised
+from sebench.training.stage import NotFinite, StepResult
 from sebench.training.team import ALONE
 
 

@@ -211,7 +211,7 @@ def make_run(
         "freeze": [],
     }
     spec: dict[str, Any] = {
-        "version": 1,
+        "version": 2,
         "model": item("TinyGain"),
         "loss": {"item": item("SquaredError")},
         "seed": 0,
@@ -310,17 +310,19 @@ class Blow:
 
 def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) -> None:
     """Train in this process, which ends with the code that the command line would give."""
+    from sebench.config import items
     from sebench.errors import RestartNeeded
-    from sebench.training import engine, kinds, predictor_stages, stages, step
+    from sebench.stages import supervised, with_predictor
+    from sebench.training import engine, kinds, stage, step
 
     engine.SAVE_SECONDS = save_seconds
     store = Store(root)
-    kind: Any = kinds.STAGES[store.load(key).spec["stage"]["kind"]]
-    if blow is not None and blow.in_validation and issubclass(kind, predictor_stages._WithPredictor):
+    kind: Any = items.imported(kinds.kind_of(store.load(key).spec))
+    if blow is not None and blow.in_validation and issubclass(kind, with_predictor.WithPredictor):
         validated = kind._validated
         calls = iter(range(100))
 
-        def interrupted_validation(self: predictor_stages._WithPredictor, pause: Any) -> Iterator[Any]:
+        def interrupted_validation(self: with_predictor.WithPredictor, pause: Any) -> Iterator[Any]:
             call = next(calls)
             for i, found in enumerate(validated(self, pause)):
                 if (call, i) == (blow.step, 1):
@@ -329,28 +331,28 @@ def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) ->
 
         kind._validated = interrupted_validation
     elif blow is not None and blow.in_validation:
-        score = stages.Supervised._score
+        score = supervised.Supervised._score
 
-        def scored(self: stages.Supervised, i: int) -> float | None:
+        def scored(self: supervised.Supervised, i: int) -> float | None:
             if i == 1:
                 os.kill(os.getpid(), blow.number)
             return score(self, i)
 
-        stages.Supervised._score = scored  # type: ignore[method-assign]
+        supervised.Supervised._score = scored  # type: ignore[method-assign]
     elif blow is not None and blow.in_preparation:
-        utterances = stages.utterances
+        utterances = stage.utterances
 
-        def interrupted(train: stages.RenderedSet, device: torch.device, pause: Any) -> Iterator[Batch]:
+        def interrupted(train: stage.RenderedSet, device: torch.device, pause: Any) -> Iterator[Batch]:
             for i, batch in enumerate(utterances(train, device, pause)):
                 if i == 2:
                     os.kill(os.getpid(), blow.number)
                 yield batch
 
-        stages.utterances = predictor_stages.utterances = interrupted
+        supervised.utterances = with_predictor.utterances = interrupted
     elif blow is not None:
         advance = kind.step
 
-        def stepped(self: stages.Stage, number: int) -> Any:
+        def stepped(self: stage.Stage, number: int) -> Any:
             if number == blow.step:
                 os.kill(os.getpid(), blow.number)
             return advance(self, number)

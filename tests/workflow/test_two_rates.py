@@ -134,7 +134,7 @@ def test_a_metric_that_is_not_defined_at_a_rate_is_refused_when_planning(folder:
 
 def test_a_figure_shows_signals_of_one_rate(folder: Path) -> None:
     figure = "{{ f: {{ title: f, type: spectrograms, condition: 5 dB, panels: [{}] }} }}"
-    with pytest.raises(ConfigError, match="rows at 8000 Hz, 16000 Hz; accepted: rows of one sample rate"):
+    with pytest.raises(ConfigError, match="no row at 8000 Hz, as the first panel's is, 'Stage1'"):
         plan(folder, figures=figure.format("{ label: a, source: Narrow }, { label: b, source: Stage1 }"))
     shown = plan(folder, figures=figure.format("{ label: a, source: clean }, { label: b, source: Narrow }"))
     assert shown.nodes[shown.figures["f"].parents["set"]].spec["sample_rate"] == 8000

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sebench.config.figures import DistributionsSpec
-from sebench.report.distributions import RANGE, densities, draw
+from sebench.figures.distributions import RANGE, DistributionsSpec, densities, draw
 
 SPEC = DistributionsSpec(title="x", exponent=0.3, window_length=512, hop=256, minutes=1.0)
 

@@ -11,10 +11,11 @@ import pytest
 from matplotlib.colors import to_hex
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import EpochsSpec, ScatterPanelSpec, ScatterSpec
+from sebench.figures import epochs, scatter
+from sebench.figures.epochs import EpochsSpec
+from sebench.figures.scatter import ScatterPanelSpec, ScatterSpec
+from sebench.figures.step import run
 from sebench.files import write_json, write_parquet
-from sebench.report import epochs, scatter
-from sebench.report.step import run
 
 #: mixture -> (measured, predicted); None: there is none.
 EASY = {"a": (1.5, 1.7), "b": (2.0, 2.1), "c": (None, 3.0), "d": (4.0, 3.5)}
@@ -55,9 +56,18 @@ def scattered(tmp_path) -> tuple[Store, Node]:
         ScatterPanelSpec(label="absent", predictions={}, scores={}),
     ]
     spec = ScatterSpec(title="Predicted over measured", metric="pesqc2", called="PESQ", panels=panels)
-    node = Node("figure", "scatter", spec.model_dump(mode="json"), {n.key: n.key for n in (*easy, *hard)})
+    node = Node(
+        "figure",
+        "scatter",
+        {"figure": "scatter", **spec.model_dump(mode="json")},
+        {n.key: n.key for n in (*easy, *hard)},
+    )
     store.freeze(node)
     return store, node
+
+
+def spec_of(model, node: Node):
+    return model.model_validate({key: value for key, value in node.spec.items() if key != "figure"})
 
 
 def numbers(store: Store, node: Node) -> list[dict[str, str]]:
@@ -82,7 +92,7 @@ def test_points_of_the_scatter(scattered) -> None:
 
 def test_what_the_scatter_draws_and_says(scattered) -> None:
     store, node = scattered
-    figure, _ = scatter.make(node, store, ScatterSpec.model_validate(dict(node.spec)))
+    figure, _ = scatter.make(node, store, spec_of(ScatterSpec, node))
     first, second, third = (axis for axis in figure.axes if axis.get_visible())
     drawn = {line.get_label(): line.get_xydata().tolist() for line in first.lines[1:]}
     assert sorted(drawn["0 dB"]) == [list(EASY[name]) for name in "abd"]
@@ -115,7 +125,9 @@ def alternated(tmp_path) -> tuple[Store, Node]:
         write_json(store.outputs(node)["history.json"], rows)
         curves[label] = node.key
     spec = EpochsSpec(title="Alternation", curves=curves, quantities=QUANTITIES)
-    figure = Node("figure", "epochs", spec.model_dump(mode="json"), {key: key for key in curves.values()})
+    figure = Node(
+        "figure", "epochs", {"figure": "epochs", **spec.model_dump(mode="json")}, {key: key for key in curves.values()}
+    )
     store.freeze(figure)
     return store, figure
 
@@ -136,7 +148,7 @@ def test_numbers_of_the_epochs(alternated) -> None:
 def test_what_the_epochs_draw(alternated) -> None:
     """A line per run and panel; filled where the enhancer was trained, open where the predictor was, or nothing."""
     store, node = alternated
-    figure, _ = epochs.make(node, store, EpochsSpec.model_validate(dict(node.spec)))
+    figure, _ = epochs.make(node, store, spec_of(EpochsSpec, node))
     loss, lcc = figure.axes
     assert [axis.get_ylabel() for axis in (loss, lcc)] == ["loss (9)", "LCC of PESQNet"]
     lines = {line.get_label(): line.get_xydata().tolist() for line in loss.lines if line.get_linestyle() == "-"}

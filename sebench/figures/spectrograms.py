@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import Select, SpectrogramsSpec
+from sebench.config.base import Seconds, Strict, Text
+from sebench.config.figures import FigureLayout, FigureSpec
 from sebench.errors import DataError
+from sebench.figures.base import FigureKind, Mistaken, Showable
+from sebench.figures.style import STYLE
 from sebench.files import read_parquet
-from sebench.report.style import STYLE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +32,38 @@ WINDOW = 512
 HOP = 128
 RANGE_DB = 70.0
 COLUMNS = 2
+
+
+class Select(Strict):
+    """Which mixture of the set is shown."""
+
+    noise_kind: str = Field(default="", description="wanted kind of noise; any if empty")
+    fallbacks: list[str] = Field(
+        default=[], description="kinds to take where the set has none of `noise_kind`, nearest first"
+    )
+    seconds: Seconds = Field(default=3.0, description="the mixture of that kind whose length is nearest to this")
+
+
+class PanelLayout(Strict):
+    """A panel: one signal of the chosen mixture."""
+
+    label: Text
+    source: Text = Field(description="clean, noisy, or a row of the study")
+
+
+class SpectrogramsLayout(FigureLayout):
+    """Spectrograms of one mixture: clean, noisy, and what several rows made of it."""
+
+    condition: Text = Field(description="the condition whose set is shown")
+    panels: list[PanelLayout] = Field(min_length=1)
+    select: Select = Select()
+
+
+class SpectrogramsSpec(FigureSpec):
+    """The spec of a spectrogram figure; a panel's source is clean, noisy, or the role of an enhanced parent."""
+
+    panels: list[PanelLayout] = Field(min_length=1)
+    select: Select = Select()
 
 
 @dataclass(frozen=True)
@@ -208,3 +244,37 @@ def _hole(axis: Axes, reason: str, extent: tuple[float, float, float, float]) ->
     axis.text(
         0.5, 0.5, f"no signal:\n{reason}", transform=axis.transAxes, ha="center", va="center", wrap=True, color="0.3"
     )
+
+
+class Spectrograms(FigureKind[SpectrogramsLayout, SpectrogramsSpec]):
+    """Spectrograms of one mixture, on one scale."""
+
+    name = "spectrograms"
+    version = 4
+    layout = SpectrogramsLayout
+    spec = SpectrogramsSpec
+    make = staticmethod(make)
+
+    def mistakes(self, layout: SpectrogramsLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
+        """A condition or rows that the study does not have, and rows at another sample rate than the first."""
+        yield from unknown(("condition",), "condition", layout.condition, there.sets)
+        if layout.condition in there.sets:
+            sets = {row: there.set_of(key) for row, key in there.enhanced(layout.condition).items()}
+            shown = next((sets[panel.source] for panel in layout.panels if panel.source in sets), None)
+            others = ("clean", "noisy", *there.external_absent)
+            for i, panel in enumerate(layout.panels):
+                yield from unknown(("panels", i, "source"), "row", panel.source, (*others, *sets))
+                if panel.source in sets:
+                    alike = [row for row, its in sets.items() if its == shown]
+                    what = f"row at {there.rates[str(shown)]} Hz, as the first panel's is,"
+                    yield from unknown(("panels", i, "source"), what, panel.source, (*others, *alike))
+
+    def resolve(self, layout: SpectrogramsLayout, there: Showable) -> tuple[SpectrogramsSpec, Mapping[str, str]]:
+        """Its parents are the condition's set, at the rate of its rows, and their enhanced sets."""
+        enhanced = there.enhanced(layout.condition)
+        shown = [panel for panel in layout.panels if panel.source not in there.external_absent]
+        panels = [PanelLayout(label=p.label, source=enhanced.get(p.source, p.source)) for p in shown]
+        read = [enhanced[panel.source] for panel in shown if panel.source in enhanced]
+        spec = SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select)
+        rendered = there.set_of(read[0]) if read else there.sets[layout.condition]
+        return spec, {"set": rendered, **{key: key for key in read}}

@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from sebench.artefacts import Node, Store
-from sebench.config.figures import SweepSpec
+from sebench.config.base import ByLabel, Strict, Text
+from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.figures.base import FigureKind, Mistaken, Showable
+from sebench.figures.style import MARKERS, STYLE
 from sebench.files import read_json
-from sebench.report.style import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 HEADER = ["curve", "axis", "value", "by", "mean", "low", "high", "utterances", "chosen", "reason"]
-MARKERS = "osD^vP*X<>"
+
+
+class SweepPanel(Strict):
+    """One axis with the curves of several sweeps."""
+
+    axis: Text = Field(description="its label, the parameter that is swept")
+    curves: ByLabel = Field(min_length=1, description="label -> choice of the study, or a list of choices")
+
+
+class SweepLayout(FigureLayout):
+    """What the validation set says about the values of sweeps, with intervals and the chosen points."""
+
+    panels: list[SweepPanel] = Field(min_length=1)
+
+
+class SweepSpec(FigureSpec):
+    """The spec of a sweep figure; a panel's curves are label -> role of a choice."""
+
+    by: str = Field(description="what validation measures, as it is called in tables")
+    panels: list[tuple[str, dict[str, str]]] = Field(min_length=1, description="label of the axis, curves")
 
 
 def make(node: Node, store: Store, spec: SweepSpec) -> tuple[Figure, str]:
@@ -103,3 +126,25 @@ def _numbers(panels: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
                 head = [label, curve["axis"], entry["value"], curve["by"]]
                 writer.writerow([*head, *numbers, entry["utterances"], chosen, entry["reason"]])
     return buffer.getvalue()
+
+
+class Sweep(FigureKind[SweepLayout, SweepSpec]):
+    """What the validation set says about the values of sweeps."""
+
+    name = "sweep"
+    version = 4
+    layout = SweepLayout
+    spec = SweepSpec
+    make = staticmethod(make)
+
+    def mistakes(self, layout: SweepLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
+        """Curves of no choice."""
+        for i, panel in enumerate(layout.panels):
+            for place, (label, choice) in enumerate(panel.curves.items()):
+                yield from unknown(("panels", i, "curves", label), "choice", choice, there.choices, place)
+
+    def resolve(self, layout: SweepLayout, there: Showable) -> tuple[SweepSpec, Mapping[str, str]]:
+        """Its parents are choices."""
+        curves = [(panel.axis, {k: there.choices[name] for k, name in panel.curves.items()}) for panel in layout.panels]
+        spec = SweepSpec(title=layout.title, by=there.selected_by, panels=curves)
+        return spec, {key: key for _, shown in curves for key in shown.values()}

@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import ScatterPanelSpec, ScatterSpec
+from sebench.config.base import Spec, Text
+from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.figures.base import FigureKind, Mistaken, Showable
+from sebench.figures.style import STYLE
 from sebench.files import read_parquet
 from sebench.metrics.agreement import lcc, mae
-from sebench.report.style import STYLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +24,28 @@ if TYPE_CHECKING:
 
 HEADER = ["panel", "condition", "mixture", "measured", "predicted"]
 COLUMNS = 2
+
+
+class ScatterLayout(FigureLayout):
+    """Predicted over measured scores, a point per utterance: a panel for each row of tables of agreement."""
+
+    tables: list[Text] = Field(min_length=1, description="tables of the study, of type agreement")
+
+
+class ScatterPanelSpec(Spec):
+    """Points of one row, of its first seed."""
+
+    label: str
+    predictions: dict[str, str] = Field(description="condition -> role of a predictions parent")
+    scores: dict[str, str] = Field(description="condition -> role of a scores parent")
+
+
+class ScatterSpec(FigureSpec):
+    """The spec of a scatter figure."""
+
+    metric: str = Field(description="what is measured, by its name in the score file")
+    called: str = Field(description="how tables call it")
+    panels: list[ScatterPanelSpec] = Field(min_length=1)
 
 
 def make(node: Node, store: Store, spec: ScatterSpec) -> tuple[Figure, str]:
@@ -99,3 +126,38 @@ def _numbers(found: dict[str, pd.DataFrame]) -> str:
         for condition, mixture, measured, predicted in points.itertuples(index=False):
             writer.writerow([label, condition, mixture, f"{measured:.9g}", f"{predicted:.9g}"])
     return buffer.getvalue()
+
+
+class Scatter(FigureKind[ScatterLayout, ScatterSpec]):
+    """Predicted over measured scores, a point per utterance."""
+
+    name = "scatter"
+    version = 4
+    layout = ScatterLayout
+    spec = ScatterSpec
+    make = staticmethod(make)
+
+    def mistakes(self, layout: ScatterLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
+        """Tables that show no agreement."""
+        agreement = [name for name in there.tables if there.predicted(name) is not None]
+        for place, table in enumerate(layout.tables):
+            yield from unknown(("tables", place), "table of agreement", table, agreement)
+
+    def resolve(self, layout: ScatterLayout, there: Showable) -> tuple[ScatterSpec, Mapping[str, str]]:
+        """Its parents are predictions and scores of the first seed: of enhanced speech, then of noisy speech."""
+        panels = []
+        for table in layout.tables:
+            for row in there.tables[table]["rows"]:
+                cell = row["cells"][0]
+                for prefix, symbol in (("", "s_hat"), ("noisy_", "y")):
+                    given = cell[f"{prefix}predictions"], cell[f"{prefix}scores"]
+                    panels.append(
+                        ScatterPanelSpec(label=f"{row['label']}, {symbol}", predictions=given[0], scores=given[1])
+                    )
+        first = layout.tables[0]
+        metric = next(column["metric"] for column in there.tables[first]["columns"])
+        called = there.predicted(first) or ""
+        spec = ScatterSpec(title=layout.title, metric=metric, called=called, panels=panels)
+        return spec, {
+            key: key for panel in panels for roles in (panel.predictions, panel.scores) for key in roles.values()
+        }

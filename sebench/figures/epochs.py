@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import EpochsSpec
+from sebench.config.base import ByLabel, Text
+from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.figures.base import FigureKind, Mistaken, Showable
+from sebench.figures.style import MARKERS, STYLE
 from sebench.files import read_json
-from sebench.report.style import STYLE
-from sebench.report.sweep import MARKERS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+#: Quantities that are in units of the metric that is predicted.
+ON_THE_SCALE = {"measured", "predicted", "mae"}
+Quantity = Literal["valid_loss", "mae", "lcc", "measured", "predicted"]
+
+
+class EpochsLayout(FigureLayout):
+    """What alternating runs measured on the validation set after each epoch: a panel for each quantity."""
+
+    rows: ByLabel = Field(
+        min_length=1, description="label -> row of the study, or a list of rows; each ends in an alternating stage"
+    )
+    quantities: dict[Quantity, Text] = Field(min_length=1, description="column of history.json -> its label")
+
+
+class EpochsSpec(FigureSpec):
+    """The spec of a figure of epochs; curves are label -> role of a run."""
+
+    curves: dict[str, str] = Field(min_length=1)
+    quantities: dict[str, str] = Field(min_length=1)
 
 
 def make(node: Node, store: Store, spec: EpochsSpec) -> tuple[Figure, str]:
@@ -68,3 +91,29 @@ def _numbers(quantities: Mapping[str, str], histories: Mapping[str, Sequence[Map
             values = (row.get(name) for name in quantities)
             writer.writerow([label, row["epoch"], *("" if value is None else f"{value:.9g}" for value in values)])
     return buffer.getvalue()
+
+
+class Epochs(FigureKind[EpochsLayout, EpochsSpec]):
+    """What alternating runs measured on the validation set after each epoch."""
+
+    name = "epochs"
+    version = 4
+    layout = EpochsLayout
+    spec = EpochsSpec
+    make = staticmethod(make)
+
+    def mistakes(self, layout: EpochsLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
+        """Rows that do not end in an alternating stage."""
+        what, runs = "row that ends in a stage of whole epochs", there.runs()
+        for place, (label, row) in enumerate(layout.rows.items()):
+            yield from unknown(("rows", label), what, row, runs, place)
+
+    def resolve(self, layout: EpochsLayout, there: Showable) -> tuple[EpochsSpec, Mapping[str, str]]:
+        """Its parents are runs."""
+        runs = there.runs()
+        curves = {label: runs[row] for label, row in layout.rows.items()}
+        title = layout.title
+        if not ON_THE_SCALE.isdisjoint(layout.quantities):
+            title = "\n".join([title, *(f"scores: {called}" for called in there.stand_ins(layout.rows.values()))])
+        spec = EpochsSpec(title=title, curves=curves, quantities=dict(layout.quantities))
+        return spec, {key: key for key in curves.values()}

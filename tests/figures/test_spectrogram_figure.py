@@ -10,11 +10,10 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import PanelLayout, Select, SpectrogramsSpec
 from sebench.errors import DataError
+from sebench.figures.spectrograms import PanelLayout, Select, SpectrogramsSpec, choose, spectrogram_db
+from sebench.figures.step import run
 from sebench.files import read_parquet, write_parquet
-from sebench.report.spectrograms import choose, spectrogram_db
-from sebench.report.step import run
 
 RATE = 16000
 PANELS = {
@@ -70,7 +69,7 @@ def scene(tmp_path):
         write_parquet(store.outputs(node)["index.parquet"], pd.DataFrame(entries))
     np.concatenate([clean, 0.5 * clean]).astype("<f4").tofile(store.state(good) / "audio.f32")
     parents = {"set": rendered.key, "enhanced:good": good.key, "enhanced:bad": bad.key, "enhanced:absent": absent.key}
-    node = Node("figure", "spectrograms", SPEC, parents)
+    node = Node("figure", "spectrograms", {"figure": "spectrograms", **SPEC}, parents)
     store.freeze(node)
     return store, node
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: Of curves that one panel has several of.
+MARKERS = "osD^vP*X<>"
 #: Settings that make the files a function of their content.
 STYLE: Any = {
     "svg.hashsalt": "sebench",

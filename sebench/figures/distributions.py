@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
 
 from sebench.artefacts import Node, Store
-from sebench.config.figures import DistributionsSpec
-from sebench.errors import DataError
-from sebench.report.style import STYLE
+from sebench.config.base import Text
+from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.errors import DataError, Mistake
+from sebench.figures.base import FigureKind, Mistaken, Showable
+from sebench.figures.style import STYLE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +24,32 @@ if TYPE_CHECKING:
 BINS = 161
 #: Each quantity is divided by its standard deviation and shown in this range around its mean.
 RANGE = 4.0
+
+
+class DistributionsLayout(FigureLayout):
+    """How the values of noisy speech's spectra are distributed, linear, compressed, and as logarithms."""
+
+    condition: Text = Field(description="the condition whose set is shown")
+    exponent: float = Field(0.3, gt=0, le=10, description="of the compression")
+    window_length: int = Field(512, ge=4, le=65536, description="of the sqrt-Hann STFT, in samples")
+    hop: int = Field(256, ge=1, le=65536, description="in samples")
+    minutes: float = Field(5.0, gt=0, le=1e4, description="of the set's mixtures, from its first on")
+
+    @model_validator(mode="after")
+    def _overlap(self) -> DistributionsLayout:
+        if self.window_length % self.hop or 2 * self.hop > self.window_length:
+            found = f"hop {self.hop} with window_length {self.window_length}"
+            raise Mistake(found, "hop", accepted="a hop that divides window_length and is at most half of it")
+        return self
+
+
+class DistributionsSpec(FigureSpec):
+    """The spec of a figure of distributions, whose parent is a set."""
+
+    exponent: float
+    window_length: int
+    hop: int
+    minutes: float
 
 
 def make(node: Node, store: Store, spec: DistributionsSpec) -> tuple[Figure, str]:
@@ -107,3 +137,23 @@ def _numbers(found: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]
     for name, (place, density) in found.items():
         writer.writerows([name, f"{x:.4f}", f"{y:.6g}"] for x, y in zip(place, density, strict=True))
     return buffer.getvalue()
+
+
+class Distributions(FigureKind[DistributionsLayout, DistributionsSpec]):
+    """How the values of noisy speech's spectra are distributed."""
+
+    name = "distributions"
+    version = 4
+    layout = DistributionsLayout
+    spec = DistributionsSpec
+    make = staticmethod(make)
+
+    def mistakes(self, layout: DistributionsLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
+        """A condition that the study does not have."""
+        yield from unknown(("condition",), "condition", layout.condition, there.sets)
+
+    def resolve(self, layout: DistributionsLayout, there: Showable) -> tuple[DistributionsSpec, Mapping[str, str]]:
+        """Its parent is the condition's set."""
+        values = layout.model_dump(exclude={"type", "condition", "title"})
+        spec = DistributionsSpec(title=f"{layout.title}, {layout.condition}", **values)
+        return spec, {"set": there.sets[layout.condition]}
