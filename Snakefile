@@ -13,7 +13,6 @@ dag = Workflow(
     config,
     inside_job=workflow.remote_exec or workflow.subprocess_exec,
     remote=workflow.remote_exec,
-    families=workflow.parent_groupids,
 )
 RESULTS = dag.results
 

@@ -1,12 +1,14 @@
 """What the orchestration costs: Snakemake, the rules and Slurm around the work itself.
 
-    python benchmarks/orchestration.py growth [LARGEST]      planning and dry-running 10, 100, 1,000 ... cells; a plot
+    python benchmarks/orchestration.py growth [LARGEST]      planning, dry-running 100, 1,000, 5,000, 10,000 cells
     python benchmarks/orchestration.py overhead              a small study on this machine, from nothing and finished
     python benchmarks/orchestration.py overhead --slurm      the same through a Slurm (tests/workflow/slurm.py start)
+    python benchmarks/orchestration.py store [RESULTS]       of the last `sebench run` in a store: after `make demo`
 
 Overhead of a run: (wall time x slots - time inside sebench commands) / time inside, where the time inside is what each
-`sebench step` process lived, by its own log, and slots is how many jobs may run at once. Everything happens in
-temporary folders; results are written to benchmarks/orchestration/.
+`sebench step` process lived, by its own log, times the cores that it was granted, and slots is how many cores there
+are. `growth` and `overhead` happen in temporary folders; their results are written to benchmarks/orchestration/. What
+`store` prints is of this machine, which has to have nothing else to do.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def command(*words: str, folder: Path) -> float:
 
 def growth(largest: int) -> None:
     rows = []
-    for cells in (10, 100, 1000, 10000):
+    for cells in (100, 1000, 5000, 10000):
         if cells > largest:
             break
         with tempfile.TemporaryDirectory() as name:
@@ -70,7 +72,7 @@ def plot(rows: list[list[float]]) -> None:
     cells = [row[0] for row in rows]
     for index, label in ((5, "snakemake -n"), (3, "expand the grid"), (2, "load config/"), (4, "inside a job")):
         axes.loglog(cells, [row[index] for row in rows], "o-", label=label)
-    axes.set(xlabel="cells", ylabel="seconds", title="Planning a study (11 jobs a cell)")
+    axes.set(xlabel="cells", ylabel="seconds", title="Planning a study (11 artefacts, 2 jobs a cell)")
     axes.grid(which="both", alpha=0.3)
     axes.legend()
     figure.savefig(OUT / "growth.png", dpi=120)
@@ -108,6 +110,26 @@ def overhead(slurm: bool) -> None:
         csv.writer(file).writerows([list(row), list(row.values())])
 
 
+def store(results: Path) -> None:
+    """The overhead of the last run of Snakemake in a store: from its first log line to its last."""
+    text = (results / "logs" / "snakemake.log").read_text(encoding="utf-8")
+    lines = re.findall(r"^\[(\w{3} \w{3} +\d+ [\d:]+ \d{4})\]$", text, re.MULTILINE)
+    moments = [time.mktime(time.strptime(line)) for line in lines]
+    slots, jobs, inside = len(os.sched_getaffinity(0)), 0, 0.0
+    for block in re.findall(r"^(?:local)?rule \w+:\n((?: +.*\n)+)", text, re.MULTILINE):
+        log = re.search(r"^ +log: (.+?)$", block, re.MULTILINE)
+        if log is not None:  # rule `all` has none
+            cores = re.search(r"^ +threads: (\d+)$", block, re.MULTILINE)
+            seconds = INSIDE.findall((results.parent / log[1]).read_text(encoding="utf-8"))
+            jobs += 1
+            inside += float(seconds[-1]) * int(cores[1] if cores else 1) if seconds else 0.0
+    wall = moments[-1] - moments[0]
+    models = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    print(f"{jobs} jobs, {wall:.0f} s on {slots} cores ({models[0] if models else 'unknown'})")
+    ratio = (wall * slots - inside) / inside
+    print(f"inside steps: {inside:.0f} core-seconds; (wall x slots - inside) / inside: {ratio:.3f}")
+
+
 def main() -> None:
     match sys.argv[1:]:
         case ["growth"]:
@@ -118,6 +140,10 @@ def main() -> None:
             overhead(False)
         case ["overhead", "--slurm"]:
             overhead(True)
+        case ["store"]:
+            store(ROOT / "results")
+        case ["store", results]:
+            store(Path(results))
         case _:
             sys.exit(__doc__)
 

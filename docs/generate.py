@@ -5,9 +5,16 @@ A part stands between two lines of its file that hold `generated: NAME` and `end
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from pydantic import TypeAdapter
+
+from sebench.config.entries import SECTIONS
+from sebench.config.schema import Settings
 from sebench.files import write_text
 from sebench.kinds import KINDS
 
@@ -19,12 +26,23 @@ def kinds() -> Iterator[str]:
     yield "| kind | made by | rule | spec (hashed) | parents |"
     yield "|---|---|---|---|---|"
     for kind in KINDS.values():
-        yield f"| {kind.name} | `sebench.{kind.step}:run` | `{kind.rule}` | {kind.spec} | {kind.parents} |"
+        if not kind.batch:
+            rules = ", ".join(f"`{KINDS[name].rule}`" for name in kind.batches) or f"`{kind.rule}`"
+            yield f"| {kind.name} | `sebench.{kind.step}:run` | {rules} | {kind.spec} | {kind.parents} |"
+
+
+def batches() -> Iterator[str]:
+    """The table of the batches."""
+    yield "| batch | rule | priority | what one job makes |"
+    yield "|---|---|---|---|"
+    for kind in KINDS.values():
+        if kind.batch:
+            yield f"| {kind.name} | `{kind.rule}` | {kind.priority} | {kind.word} |"
 
 
 def outs() -> Iterator[str]:
     """What DVC keeps of the store: every kind's folder that holds results, and what is beside them."""
-    folders = [kind.folder for kind in KINDS.values() if kind.name != "publication"]
+    folders = [kind.folder for kind in KINDS.values() if kind.name != "publication" and not kind.batch]
     for folder in (*folders, "frozen", "state"):
         yield f"      - results/{folder}:"
         yield "          persist: true"
@@ -32,8 +50,20 @@ def outs() -> Iterator[str]:
 
 #: file -> name of a part -> its lines
 PARTS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
-    "docs/architecture.md": {"kinds": kinds},
+    "docs/architecture.md": {"kinds": kinds, "batches": batches},
     "dvc.yaml": {"outs": outs},
+}
+
+
+def schema(model: Any) -> str:
+    """The JSON schema of a file of the configuration."""
+    return json.dumps(TypeAdapter(model).json_schema(), indent=1) + "\n"
+
+
+#: file -> its whole text
+FILES: Mapping[str, Callable[[], str]] = {
+    "config/schema/config.json": partial(schema, Settings),
+    **{f"config/schema/{section}.json": partial(schema, dict[str, entry]) for section, entry in SECTIONS.items()},  # type: ignore[valid-type]
 }
 
 
@@ -63,6 +93,11 @@ def main() -> None:
         after = generated(before, parts)
         if after != before:
             write_text(path, after)
+            print(f"{file}: written")
+    for file, text in FILES.items():
+        path = ROOT / file
+        if not path.exists() or path.read_text(encoding="utf-8") != text():
+            write_text(path, text())
             print(f"{file}: written")
 
 

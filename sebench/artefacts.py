@@ -15,7 +15,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -64,12 +64,12 @@ class Node:
         """Hash of kind, spec and parents."""
         return content_id({"kind": self.kind, "spec": self.spec, "parents": self.parents})
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """'kind:id', as in `parents`."""
         return f"{self.kind}:{self.id}"
 
-    @property
+    @functools.cached_property
     def stem(self) -> str:
         """The folder's name: readable name, then id."""
         return f"{in_path(self.name)}-{self.id}"
@@ -96,9 +96,10 @@ class Store:
         self._planned.update(nodes)
 
     def make_folders(self) -> None:
-        """Make the folder of every kind."""
+        """Make the folder of every kind of results."""
         for kind in KINDS.values():
-            (self.root / kind.folder).mkdir(parents=True, exist_ok=True)
+            if not kind.batch:
+                (self.root / kind.folder).mkdir(parents=True, exist_ok=True)
 
     def stems(self, kind: str) -> list[str]:
         """Names of the folders of a kind, sorted."""
@@ -106,7 +107,11 @@ class Store:
 
     def folder(self, node: Node) -> Path:
         """Where the node's declared outputs and its provenance lie."""
-        return self.root / KINDS[node.kind].folder / (node.name if node.kind == "publication" else node.stem)
+        return self.root / KINDS[node.kind].folder / self.folder_name(node)
+
+    def folder_name(self, node: Node) -> str:
+        """Name of that folder."""
+        return node.name if node.kind == "publication" else node.stem
 
     def outputs(self, node: Node) -> dict[str, Path]:
         """Declared outputs by file name."""
@@ -124,6 +129,14 @@ class Store:
         if node.kind != "publication":
             return True
         return all((self.folder(node) / name).exists() for name in paths[0].read_text(encoding="utf-8").splitlines())
+
+    def missing(self, nodes: Collection[Node]) -> list[Node]:
+        """Those that are not complete. Each kind's folder is read once, which is faster than a look for each node."""
+        there: dict[str, set[str]] = {}
+        for kind in {node.kind for node in nodes}:
+            folder = self.root / KINDS[kind].folder
+            there[kind] = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        return [node for node in nodes if self.folder_name(node) not in there[node.kind] or not self.complete(node)]
 
     def frozen_path(self, kind: str, node_id: str) -> Path:
         """The file that holds a node for the jobs."""

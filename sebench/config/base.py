@@ -8,7 +8,15 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 
 from sebench.config.source import SourceError
 from sebench.errors import Mistake
@@ -65,6 +73,14 @@ class OfAKind(Strict):
         if not isinstance(schema, type) or not issubclass(schema, cls):
             accepted = f"a subclass of {cls.__module__}.{cls.__name__}"
             raise Mistake(f"`{cls.attribute}` of {item.path} is {schema!r}", "type", accepted=accepted)
+        return schema
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """For editors: further keys are the kind's."""
+        schema = handler(core_schema)
+        if "item_kind" in vars(cls):
+            handler.resolve_ref_schema(schema)["additionalProperties"] = True
         return schema
 
     @model_validator(mode="wrap")
@@ -127,8 +143,8 @@ Text = Annotated[str, AfterValidator(_visible)]
 #: The same where an empty text says that there is none.
 OptionalText = Annotated[str, AfterValidator(_or_empty)]
 EachOnce = AfterValidator(_each_once)
-Names = Annotated[list[Text], BeforeValidator(listed), EachOnce]
-ByLabel = Annotated[dict[Text, Text], BeforeValidator(by_label)]
+Names = Annotated[list[Text], BeforeValidator(listed, json_schema_input_type=list[Text] | Text), EachOnce]
+ByLabel = Annotated[dict[Text, Text], BeforeValidator(by_label, json_schema_input_type=dict[Text, Text] | list[Text])]
 Count = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Seconds = Annotated[float, Field(ge=0.01, le=3600)]

@@ -153,8 +153,9 @@ STAGE = Kind("stage", "stages", StageFacts, also=("sebench.training.engine:Engin
 EXTERNAL = Kind("external", "external", ExternalFacts)
 DEGRADATION = Kind("degradation", "degradations", DegradationFacts)
 FIGURE = Kind("figure", "figures", Facts)
+COLUMN = Kind("column", "columns", Facts)
 
-_ALL = (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, STAGE, DEGRADATION, FIGURE)
+_ALL = (LOSS, MODEL, PREDICTOR, METRIC, CORPUS, EXTERNAL, STAGE, DEGRADATION, FIGURE, COLUMN)
 #: All kinds by name.
 KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in _ALL}
 #: Kinds whose items are networks: a run's spec has each under the name of the parameter that names it.

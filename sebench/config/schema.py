@@ -67,7 +67,11 @@ def _variable(name: str) -> str:
     return name
 
 
-ByRole = Annotated[dict[str, Text], BeforeValidator(_by_role), Field(min_length=1)]
+ByRole = Annotated[
+    dict[str, Text],
+    BeforeValidator(_by_role, json_schema_input_type=dict[str, Text] | Text),
+    Field(min_length=1),
+]
 SnrsDb = Annotated[list[SnrDb], EachOnce]
 Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
 PathText = Annotated[Text, AfterValidator(_path)]
@@ -493,7 +497,7 @@ class ScaleEntry(Entry, Amounts):
 
 
 Axis = Literal["model", "loss", "recipe", "seed"]
-AxisValues = Annotated[list[Any], BeforeValidator(listed), Field(min_length=1), EachOnce]
+AxisValues = Annotated[list[Any], BeforeValidator(listed, json_schema_input_type=Any), Field(min_length=1), EachOnce]
 
 
 _NAME = TypeAdapter(Text)

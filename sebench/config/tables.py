@@ -11,61 +11,26 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from sebench.config.base import ByLabel, EachOnce, Names, OptionalText, Prose, Strict, Text
-from sebench.errors import DataError, Mistake, choices, nearest
-
-
-class Spec(BaseModel):
-    """Base of what a node carries."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _as_column(value: Any) -> Any:
-    return {"metric": value} if isinstance(value, str) else value
-
-
-NamesOnce = Annotated[list[Text], EachOnce]
-
-
-class MetricColumn(Strict):
-    """A column with one metric, averaged over all conditions."""
-
-    metric: Text = Field(description="a metric of the study")
-    column: OptionalText = Field(default="", description="header; the metric's label if empty")
-    digits: int | None = Field(default=None, ge=0, le=6, description="decimals; 3 for metrics between -1 and 1, else 2")
-    over: NamesOnce = Field(default=[], description="test sets, or conditions, that are averaged; all if empty")
-
-
-#: What `sebench.models.complexity` counts.
-COMPLEXITY_KEYS = (
-    "parameters",
-    "trainable_parameters",
-    "frames_per_second",
-    "uses_per_second",
-    "macs_per_second",
-    "network_macs_per_second",
-    "flops_per_second",
-    "delay_samples",
-    "delay_ms",
+from sebench.config import items
+from sebench.config.base import ByLabel, EachOnce, Names, OptionalText, Prose, Spec, Strict, Text
+from sebench.config.columns import (
+    AgreementColumn,
+    Column,
+    ColumnLayout,
+    ComplexityColumn,
+    MetricColumn,
+    MetricColumns,
+    MetricFacts,
+    NamesOnce,
+    OwnColumn,
+    ScoreColumn,
 )
-
-
-class NumberColumn(Strict):
-    """A column with one number of complexity.json."""
-
-    column: Text = Field(description="header")
-    key: Text = Field(description="key of complexity.json")
-    style: Literal["si", "plain"] = Field(default="si", description="si: 16.4K, 2.1M; plain: with `digits` decimals")
-    digits: int = Field(default=1, ge=0, le=6)
-    unit: str = ""
-
-
-MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column)]]
+from sebench.config.facts import COLUMN
+from sebench.errors import DataError, Mistake, choices, nearest
 
 
 @dataclass(frozen=True)
@@ -127,7 +92,9 @@ class TableLayout(Strict):
     matrix: dict[Text, Annotated[dict[Text, Text], Field(min_length=1)]] = Field(
         default={}, description="matrix: label -> group -> row of the study"
     )
-    columns: list[NumberColumn] = Field(default=[], description="complexity: the columns")
+    columns: list[ColumnLayout] = Field(
+        default=[], description="complexity: the columns; conditions, metrics: further columns that are no scores"
+    )
     predictors: dict[Text, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
     rows: ByLabel = Field(
         default={},
@@ -154,6 +121,8 @@ class TableLayout(Strict):
         wanted = needed[self.type]
         for key in dict.fromkeys(key for keys in needed.values() for key in keys):
             given = bool(getattr(self, key))
+            if key == "columns" and self.type in ("conditions", "metrics"):
+                continue
             if given != (key in wanted):
                 found = f"type {self.type} " + (f"does not read `{key}`" if given else f"without `{key}`")
                 raise Mistake(found, key, accepted=f"type {self.type} needs {' and '.join(wanted)}")
@@ -223,52 +192,6 @@ class Row(Spec):
         return self.groups.get(column.group, []) if column.group else self.cells
 
 
-class ScoreColumn(Spec):
-    """Mean over conditions of the mean over utterances."""
-
-    kind: ClassVar[str] = "score"
-    name: str
-    group: str = Field(default="", description="of a matrix")
-    metric: str = Field(description="name in the score file")
-    conditions: list[str] = Field(min_length=1)
-    higher_is_better: bool = True
-    unit: str = ""
-    note: str = Field(default="", description="beside the name; with one, no printed numbers stand beside ours")
-    digits: int = 2
-    version: int = 1
-
-
-class ComplexityColumn(Spec):
-    """A number of complexity.json."""
-
-    kind: ClassVar[str] = "complexity"
-    name: str
-    key: str
-    style: Literal["si", "plain"] = "si"
-    digits: int = 1
-    version: int = 1
-    unit: str = ""
-    higher_is_better: bool = False
-
-
-class AgreementColumn(Spec):
-    """How well predicted scores agree with measured ones."""
-
-    kind: ClassVar[str] = "agreement"
-    name: str
-    metric: str = Field(description="what is measured, by its name in the score file")
-    statistic: Literal["mae", "lcc"]
-    signal: Literal["enhanced", "noisy"]
-    higher_is_better: bool
-    unit: str = ""
-    note: str = Field(default="", description="as of a column of scores")
-    digits: int = 2
-    version: int = 1
-
-
-Column = ScoreColumn | AgreementColumn | ComplexityColumn
-
-
 class Published(Spec):
     """A printed number, in the table's own labels."""
 
@@ -276,22 +199,6 @@ class Published(Spec):
     column: str
     value: float
     note: str = ""
-
-
-class MetricFacts(Spec):
-    """What a table must know of a metric; from its entry and its class attributes."""
-
-    label: str
-    higher_is_better: bool = True
-    unit: str = ""
-    bounds: tuple[float | None, float | None] = (None, None)
-    name: str = Field(default="", description="name in score files, where it is not the key of the mapping")
-    instead_of: str = Field(default="", description="the metric that it stands in for, on a scale of its own")
-
-    @property
-    def note(self) -> str:
-        """What stands beside the name of a column."""
-        return "other scale" if self.instead_of else ""
 
 
 class TableSpec(Spec):
@@ -338,7 +245,9 @@ def table_spec(
         DataError: the layout or a claim names a row, metric or column that is not there.
     """
     by_label = {row.label: row for row in rows}
-    picked = layout.rows or {label: label for label, row in by_label.items() if row.complexity or not layout.columns}
+    picked = layout.rows or {
+        label: label for label, row in by_label.items() if row.complexity or layout.type != "complexity"
+    }
     sources = [source for row in layout.matrix.values() for source in row.values()] or list(picked.values())
     _raise(layout, _layout_mistakes(layout, by_label, metrics, [*filter(None, test_sets or {}), *conditions]))
     columns = _columns(layout, list(conditions), metrics, test_sets or {})
@@ -386,7 +295,12 @@ def table_spec(
         title=layout.title,
         layout={"type": layout.type},
         rows=chosen,
-        columns=[column.model_copy(update={"version": versions(f"column {column.kind}")}) for column in columns],
+        columns=[
+            column
+            if isinstance(column, OwnColumn)
+            else column.model_copy(update={"version": versions(f"column {column.kind}")})
+            for column in columns
+        ],
         choices={source: by_label[source].choice for source in sources if by_label[source].choice},
         published=found,
         claims=list(claims),
@@ -399,6 +313,9 @@ def table_spec(
 
 def _as_shown(row: Row, columns: Iterable[Column]) -> Row:
     """A row with the scores of the conditions that the columns show: a table reads no others."""
+    columns = list(columns)
+    if any(isinstance(column, OwnColumn) and "scores" in column.reads for column in columns):
+        return row
     shown = {condition for column in columns if isinstance(column, ScoreColumn) for condition in column.conditions}
     kept = ({condition: role for condition, role in cell.scores.items() if condition in shown} for cell in row.cells)
     cells = [cell.model_copy(update={"scores": scores}) for cell, scores in zip(row.cells, kept, strict=True)]
@@ -407,16 +324,21 @@ def _as_shown(row: Row, columns: Iterable[Column]) -> Row:
 
 def parents_read(spec: Mapping[str, Any]) -> list[str]:
     """The parent roles that a spec names, each once: nothing else has to be a parent of the table."""
-    wants_scores = any("metric" in column for column in spec["columns"])
+    columns = spec["columns"]
+    scored = any("metric" in column for column in columns)
+    own = {what for column in columns for what in column.get("reads", ())}
     roles: list[str] = []
     for row in spec["rows"]:
         cells = [*row["cells"], *(cell for group in row["groups"].values() for cell in group)]
-        for cell in cells if wants_scores else ():
-            read = (cell[name].values() for name in ("scores", "predictions", "noisy_scores", "noisy_predictions"))
-            roles += [*itertools.chain(*read), *([cell["run"]] if cell["run"] else [])]
-        if row["complexity"] and any("key" in column for column in spec["columns"]):
+        for cell in cells:
+            if scored or "scores" in own:
+                read = (cell[name].values() for name in ("scores", "predictions", "noisy_scores", "noisy_predictions"))
+                roles += itertools.chain(*read)
+            if cell["run"] and (scored or "run" in own):
+                roles.append(cell["run"])
+        if row["complexity"] and ("complexity" in own or any("key" in column for column in columns)):
             roles.append(row["complexity"])
-    roles += spec["choices"].values() if wants_scores else ()
+    roles += spec["choices"].values() if scored else ()
     return list(dict.fromkeys(roles))
 
 
@@ -459,9 +381,14 @@ def _columns(
             averaged = over(column.over or layout.over)
             if averaged:
                 columns.append(score(column, column.column or metrics[column.metric].label, averaged, group))
-    for number in layout.columns:
-        columns.append(ComplexityColumn(name=number.column, **number.model_dump(exclude={"column"})))
-    return columns
+    return columns + [_resolved(column) for column in layout.columns] if columns or layout.type == "complexity" else []
+
+
+def _resolved(layout: ColumnLayout) -> Column:
+    """A column of a kind of its own."""
+    item = items.get(COLUMN, layout.type)
+    spec: ScoreColumn | AgreementColumn | ComplexityColumn | OwnColumn = items.imported(item)().resolve(layout)
+    return spec if item.builtin else spec.model_copy(update={"kind": item.path, "code": item.code})
 
 
 def _agreement_columns(metric: str, facts: MetricFacts) -> list[Column]:
@@ -509,7 +436,7 @@ def _layout_mistakes(
     metrics = list(metrics)
     for position, (label, source) in enumerate(layout.rows.items()):
         yield from _unknown(("rows", label), "row", source, rows, position=position)
-        if layout.columns and source in rows and not rows[source].complexity:
+        if layout.type == "complexity" and source in rows and not rows[source].complexity:
             found = f"no network of row {source!r} is trained here, so that nothing of it is counted"
             counted = choices((name for name, row in rows.items() if row.complexity), source)
             yield LayoutMistake(("rows", label), found, counted, position=position)
@@ -546,7 +473,7 @@ def _claim_mistakes(
             accepted = choices((name for name, other in by_name.items() if _comparable(column, other)), claim.column)
             yield LayoutMistake(("worse_column",), found, accepted, claim=claim)
         if claim.metric:
-            of_column = [column.key if isinstance(column, ComplexityColumn) else column.metric]
+            of_column = [column.key if isinstance(column, ComplexityColumn) else getattr(column, "metric", "")]
             yield from _unknown(("metric",), "metric of that column", claim.metric, of_column, claim=claim)
 
 

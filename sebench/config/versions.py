@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sebench.config import items
 from sebench.config.code import code_of
-from sebench.config.facts import FIGURE
+from sebench.config.facts import COLUMN, FIGURE
 from sebench.config.facts import KINDS as ITEM_KINDS
 from sebench.files import read_json, write_json
 from sebench.kinds import KINDS, Algorithm
@@ -20,9 +20,11 @@ from sebench.kinds import KINDS, Algorithm
 ALGORITHMS: dict[str, Algorithm] = {
     **{kind.name: kind.algorithm for kind in KINDS.values() if kind.algorithm is not None},
     "published set": Algorithm(2, ("synthesis.mixture:published",)),
-    "column score": Algorithm(1, ("tables.aggregate:score_value",)),
-    "column agreement": Algorithm(1, ("tables.aggregate:agreement_value",)),
-    "column complexity": Algorithm(1, ("tables.aggregate:complexity_value",)),
+    **{
+        f"column {item.type}": Algorithm(item.facts.version, (f"{item.module.removeprefix('sebench.')}:value",))
+        for item in items.registry(COLUMN).values()
+        if item.builtin
+    },
     **{
         f"figure {item.type}": Algorithm(
             item.facts.version, (f"{item.module.removeprefix('sebench.')}:make", "figures.style:encoded")
@@ -51,7 +53,7 @@ def current() -> dict[str, dict[str, int | str]]:
     found: dict[str, dict[str, int | str]] = {}
     for name, algorithm in ALGORITHMS.items():
         found[f"algorithm {name}"] = {"version": algorithm.version, "code": code(algorithm)}
-    for kind in (kind for kind in ITEM_KINDS if kind != FIGURE):  # they are among the algorithms
+    for kind in (kind for kind in ITEM_KINDS if kind not in (FIGURE, COLUMN)):  # they are among the algorithms
         for item in items.registry(kind).values():
             if item.builtin:
                 found[f"{kind} {item.type}"] = {"version": item.facts.version, "code": item.code}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
+from collections.abc import Mapping
 from statistics import median
 
 from sebench.artefacts import Node, Store
@@ -44,30 +46,46 @@ class Costs:
         self.seen = {key: median(values) for key, values in seen.items()}
         self.jobs = sum(len(values) for key, values in seen.items() if key in KINDS)
 
-    def seconds(self, node: Node) -> float:
-        """Estimated seconds of one core."""
-        kind = KINDS[node.kind]
-        start = START_WITH_TORCH if kind.torch else START_SECONDS
+    def work(self, node: Node) -> float:
+        """Estimated seconds of one core, without the start of a process."""
         for key in (_like(node), node.kind):
             if key in self.seen:
-                return start + self.seen[key] * (units(node) or 1.0)
+                return self.seen[key] * (units(node) or 1.0)
+        kind = KINDS[node.kind]
         return kind.fixed_seconds + kind.unit_seconds * units(node)
 
-    def duration(self, todo: list[Node], cores: int) -> tuple[float, float]:
+    def seconds(self, *nodes: Node) -> float:
+        """Estimated seconds of one core for a job that makes these nodes."""
+        start = START_WITH_TORCH if any(KINDS[node.kind].torch for node in nodes) else START_SECONDS
+        return start + sum(map(self.work, nodes))
+
+    def duration(self, todo: list[Node], cores: int, made_in: Mapping[str, Node] | None = None) -> tuple[float, float]:
         """Seconds until all is there on this machine: at least, and at most.
 
         No order of jobs takes less than the work shared out evenly, or than the longest chain of jobs that wait for
         each other; one that leaves no core idle needlessly takes no longer than both together.
+
+        Args:
+            todo: nodes to be made.
+            cores: of this machine.
+            made_in: the batch that a node is made in (`sebench.plan.batches`), by the node's key; the others have a
+                job of their own.
         """
         if not todo:
             return 0.0, 0.0
-        lasts: dict[str, float] = {}
-        for node in todo:  # parents come first
-            before = max((lasts.get(key, 0.0) for key in node.parents.values()), default=0.0)
-            threads = min(int(node.hints.get("threads", 1)), cores)
-            lasts[node.key] = before + self.seconds(node) / threads
-        even, chain = sum(map(self.seconds, todo)) / cores, max(lasts.values())
-        driver = DRIVER_SECONDS + DRIVER_PER_JOB * len(todo)
+        jobs: dict[str, list[Node]] = defaultdict(list)
+        job_of = {node.key: (made_in or {}).get(node.key, node).key for node in todo}
+        for node in todo:
+            jobs[job_of[node.key]].append(node)
+
+        @functools.cache
+        def ends(job: str) -> float:
+            before = {job_of[key] for node in jobs[job] for key in node.parents.values() if key in job_of} - {job}
+            threads = min(max(int(node.hints.get("threads", 1)) for node in jobs[job]), cores)
+            return max(map(ends, before), default=0.0) + self.seconds(*jobs[job]) / threads
+
+        even, chain = sum(self.seconds(*nodes) for nodes in jobs.values()) / cores, max(map(ends, jobs))
+        driver = DRIVER_SECONDS + DRIVER_PER_JOB * len(jobs)
         unmeasured = any(node.kind not in self.seen for node in todo if node.kind != "publication")
         factor = UNMEASURED if unmeasured else MEASURED
         return driver + max(even, chain), factor * (driver + even + chain * (1 - 1 / cores))

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sebench.artefacts import Node
 from sebench.config import items
+from sebench.config.columns import COMPLEXITY_KEYS, MetricFacts, NumberColumn
 from sebench.config.entries import Config
 from sebench.config.facts import METRIC
 from sebench.config.published import read_published
 from sebench.config.tables import (
-    COMPLEXITY_KEYS,
     ClaimLayout,
     LayoutMistake,
     LayoutMistakes,
-    MetricFacts,
     NothingToShow,
     Row,
     RowCell,
@@ -149,7 +148,9 @@ def table_nodes(config: Config, plan: Evaluations) -> dict[str, Node]:
     problems: list[Problem] = []
     for name, layout in layouts.items():
         wrong = [
-            (place, number.key) for place, number in enumerate(layout.columns) if number.key not in COMPLEXITY_KEYS
+            (place, number.key)
+            for place, number in enumerate(layout.columns)
+            if isinstance(number, NumberColumn) and number.key not in COMPLEXITY_KEYS
         ]
         for place, key in wrong:
             keys = ("tables", name, "columns", place, "key")

@@ -397,7 +397,8 @@ def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: 
         parents["enhanced"] = enhanced.key
     name = enhanced.name if enhanced is not None else f"noisy-{rendered.name}"
     # A process pool pays where a job is long; many short jobs fill the cores by themselves.
-    threads = max(1, min(_all_cores(), rendered.hints["count"] // 100))
+    # The noisy row has all cores: nothing is trained before it is scored.
+    threads = _all_cores() if enhanced is None else max(1, min(_all_cores(), rendered.hints["count"] // 100))
     hints = {"threads": threads, "noisy": enhanced is None, "count": rendered.hints["count"]}
     return Node("scores", name, {"version": version("scores"), "metrics": ordered}, parents, hints)
 

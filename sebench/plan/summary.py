@@ -12,10 +12,10 @@ from sebench.corpora.align import aligned_pairs
 from sebench.errors import SebenchError
 from sebench.files import read_json
 from sebench.kinds import KINDS
+from sebench.plan.batches import batches
 from sebench.plan.build import build_plan
 from sebench.plan.cost import Costs, disk_bytes
 from sebench.plan.displays import left_out, not_shown
-from sebench.plan.groups import submissions
 from sebench.plan.nodes import adapter_of
 from sebench.plan.outside import outside_code
 from sebench.plan.packages import missing_packages
@@ -23,9 +23,6 @@ from sebench.plan.plan import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Parts of a group in one submission: `group-components` in profiles/slurm.
-MEMBERS = 20
 
 
 def shared_runs(config: Config, plan: Plan, corpus: str | None, store: Store) -> dict[str, list[str]]:
@@ -93,7 +90,7 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
     yield ""
     to_score = f"{states['to score']} trained and to be scored, " if states["to score"] else ""
     yield f"cells: {states['new']} new, {to_score}{states['done']} done, {states['shared']} shared with other studies"
-    yield "jobs:"
+    yield "artefacts:"
     costs = Costs(nodes, store)
     disk = 0.0
     for kind in KINDS.values():
@@ -101,15 +98,17 @@ def summarise(config: Config, plan: Plan, corpus: str | None, store: Store, core
         new_nodes = [node for node in of_kind if node.key not in complete]
         if not of_kind:
             continue
-        time = sum(costs.seconds(node) for node in new_nodes)
+        time = sum(map(costs.work if kind.batches else costs.seconds, new_nodes))
         disk += sum(disk_bytes(node) for node in new_nodes)
-        yield f"  {kind.rule:<11}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
+        yield f"  {kind.word:<22}{len(new_nodes):>5} to do of {len(of_kind):<5} about {_duration(time)} of one core"
     todo = [node for node in nodes if node.key not in complete]
-    sent = submissions(todo, plan.nodes.by_key.__getitem__, MEMBERS)
-    yield f"submissions: {sent} on a cluster (snakemake --profile slurm)"
+    made_in = batches(todo, plan.nodes.by_key.__getitem__, store)
+    jobs = {made_in.get(node.key, node).key: node for node in todo}
+    sent = sum(not KINDS[node.kind].local for node in jobs.values())
+    yield f"jobs: {len(jobs)}; submissions: {sent} on a cluster (snakemake --profile slurm)"
     yield f"disk: about {disk / 1e6:,.0f} MB more"
     if todo:
-        least, most = costs.duration(todo, cores)
+        least, most = costs.duration(todo, cores, made_in)
         yield f"time: {_duration(least)} to {_duration(most)} on {cores} cores, {costs.basis(todo)}"
     else:
         yield "time: none, all is there"

@@ -16,6 +16,7 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.errors import SebenchError
 from sebench.files import write_json
+from sebench.kinds import KINDS
 from sebench.plan.packages import require
 from sebench.plan.plan import Plan
 from sebench.process.cluster import job_is_over
@@ -203,7 +204,7 @@ def _clear_up(store: Store, settings: dict[str, str]) -> None:
 def missing(plans: Sequence[Plan], store: Store) -> list[Node]:
     """Nodes that are not complete, each once."""
     nodes = {key: node for plan in plans for key, node in plan.nodes.by_key.items()}
-    return [node for node in nodes.values() if not store.complete(node)]
+    return store.missing(nodes.values())
 
 
 def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: str, extra: Sequence[str]) -> int:
@@ -295,9 +296,18 @@ def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> 
 
 def _at_work(nodes: Iterable[Node], store: Store, since: float) -> list[str]:
     """Jobs of these nodes that have a log from this run: begun, and not done."""
-    stems = {node.stem for node in nodes}
-    found = sorted((store.root / "logs").glob("*/*.log"))
-    return [f"{path.parent.name} {path.stem}" for path in found if path.stem in stems and path.stat().st_mtime >= since]
+    keys = {node.key for node in nodes}
+    kinds = {kind.rule: kind for kind in KINDS.values()}
+    found = []
+    for path in sorted((store.root / "logs").glob("*/*.log")):
+        kind = kinds.get(path.parent.name)
+        if kind is None or path.stat().st_mtime < since:
+            continue
+        key = f"{kind.name}:{path.stem.rpartition('-')[2]}"
+        pieces = store.load(key).spec["pieces"] if kind.batch and store.knows(key) else [key]
+        if not keys.isdisjoint(pieces):
+            found.append(f"{path.parent.name} {path.stem}")
+    return found
 
 
 def _log(store: Store) -> Path:

@@ -7,21 +7,22 @@ modification times makes it again (see docs/architecture.md, 'What Snakemake doe
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sebench.artefacts import Node, Store, content_id
 from sebench.config import own_code
 from sebench.errors import SebenchError
 from sebench.external.place import set_file
 from sebench.files import expanded
-from sebench.kinds import KINDS
-from sebench.plan.groups import group
+from sebench.kinds import JOBS, KINDS
+from sebench.plan.batches import batches
 from sebench.process import cluster
 
 logger = logging.getLogger("sebench")
@@ -29,6 +30,14 @@ logger = logging.getLogger("sebench")
 #: Less than this free says that a failure may be a full disk, which cannot be told in a log on it.
 FULL_BYTES = 1_000_000
 BRACES = frozenset("{}")
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _told(function: _Function) -> _Function:
+    """The function with its signature on it: Snakemake asks for that many times a job, and finds it slowly."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
 
 
 def without_braces(root: Path) -> Path:
@@ -49,16 +58,9 @@ class Workflow:
         config: Snakemake's configuration: study, scale, corpus, results, config_dir.
         inside_job: whether this process runs one job on behalf of a driver elsewhere.
         remote: whether that job is a cluster's.
-        families: Snakemake's map from a group's name to the one that `group-components` limits; filled by `group`.
     """
 
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        inside_job: bool,
-        remote: bool = False,
-        families: MutableMapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, config: Mapping[str, Any], inside_job: bool, remote: bool = False) -> None:
         self.config = dict(config)
         if BRACES & set(str(Path.cwd())):
             raise SebenchError(
@@ -68,7 +70,6 @@ class Workflow:
         self.store = Store(expanded(str(config.get("results") or "results"), "results"))
         self.results = without_braces(self.store.root)
         self.inside_job = inside_job
-        self.families = families if families is not None else {}
         if remote:
             cluster.enter_job()
         # Jobs call `python`: the one that runs Snakemake, also where its environment was not activated.
@@ -76,6 +77,9 @@ class Workflow:
         os.environ["PYTHONUTF8"] = "1"  # a job's log is UTF-8 in any locale
         self.nodes: dict[str, Node] = {}
         self._before: dict[str, list[Node]] = {}  # key of a node -> what it waits for, of each plan that has it
+        self._missing: dict[str, Node] = {}
+        self._made_in: dict[str, Node] = {}  # key of a missing node -> its batch
+        self.batches: dict[str, Node] = {}
         if not inside_job:
             from sebench.plan.build import plan_from_settings
 
@@ -85,6 +89,9 @@ class Workflow:
                 for node in plan.nodes.by_key.values():
                     if (before := plan.waits_for(node)) is not None:
                         self._before.setdefault(node.key, []).append(before)
+            self._missing = {node.key: node for node in self.store.missing(self.nodes.values())}
+            self._made_in = batches(self._missing.values(), self.nodes.__getitem__, self.store)
+            self.batches = {batch.key: batch for batch in self._made_in.values()}
             if any(word.partition("=")[0] == "--report" for word in sys.argv):
                 self._refuse_report()
 
@@ -94,8 +101,8 @@ class Workflow:
         Raises:
             SebenchError: something is not made yet.
         """
-        missing = [node for node in self.nodes.values() if not self.store.complete(node)]
-        if missing:
+        if self._missing:
+            missing = list(self._missing.values())
             raise SebenchError(
                 f"--report shows a finished study, and {len(missing)} of {len(self.nodes)} artefacts are not made yet "
                 f"({missing[0].kind} {missing[0].stem}, ...): first the same command without --report; until then, "
@@ -104,16 +111,25 @@ class Workflow:
 
     def _outputs(self, node: Node) -> list[str]:
         """A node's declared outputs, by the name that Snakemake has for the store's folder."""
-        return [str(self.results / path.relative_to(self.store.root)) for path in self.store.outputs(node).values()]
+        kind = KINDS[node.kind]
+        folder = f"{self.results}/{kind.folder}/{self.store.folder_name(node)}"
+        return [f"{folder}/{name.format(id=node.id)}" for name in kind.outputs]
 
     def node(self, kind: str, stem: str) -> Node:
         """A node by the end of its folder's name: from the plan, or from its frozen file."""
         return self._by_key(f"{kind}:{stem.rpartition('-')[2]}")
 
     def _by_key(self, key: str) -> Node:
-        if key not in self.nodes:
-            self.nodes[key] = self.store.load(key)
-        return self.nodes[key]
+        found = self.nodes.get(key) or self.batches.get(key)
+        if found is None:
+            found = self.nodes[key] = self.store.load(key)
+        return found
+
+    def _is_complete(self, node: Node) -> bool:
+        """As it was when this driver planned; in a job, as it is now."""
+        if self.inside_job or KINDS[node.kind].batch:
+            return self.store.complete(node)
+        return node.key not in self._missing
 
     def outputs(self, kind: str) -> list[str]:
         """Patterns of a kind's declared outputs."""
@@ -124,54 +140,55 @@ class Workflow:
         return f"{self.results}/logs/{KINDS[kind].rule}/{{stem}}.log"
 
     def resources(self, kind: str) -> dict[str, Callable[[Any, int], int]]:
-        """What a job asks for, more at each try."""
-        found = KINDS[kind]
-        return {
-            "mem_mb": lambda wildcards, attempt: found.memory_mb * attempt,
-            "runtime": lambda wildcards, attempt: found.minutes * attempt,
-        }
+        """What a job asks for, more at each try. A batch asks for the memory of each kind of its pieces, since these
+        run beside each other, and for the time of all, up to a day."""
+
+        def memory(wildcards: Any, attempt: int) -> int:
+            return attempt * sum(KINDS[each].memory_mb for each in set(self._kinds(kind, wildcards)))
+
+        def minutes(wildcards: Any, attempt: int) -> int:
+            return attempt * min(1440, sum(KINDS[each].minutes for each in self._kinds(kind, wildcards)))
+
+        return {"mem_mb": _told(memory), "runtime": _told(minutes)}
+
+    def _kinds(self, kind: str, wildcards: Any) -> list[str]:
+        """Kinds of the pieces of a batch, one for each; else the kind itself."""
+        if not KINDS[kind].batch:
+            return [kind]
+        return [key.partition(":")[0] for key in self.node(kind, wildcards.stem).spec["pieces"]]
 
     def inputs(self, kind: str) -> Callable[[Any], list[str]]:
         """Input function: the outputs of parents and of what else it waits for, or nothing where it is complete."""
 
         def files(wildcards: Any) -> list[str]:
-            node = self.node(kind, self.name(wildcards))
-            if self.store.complete(node):
+            node = self.node(kind, wildcards.stem)
+            if self._is_complete(node):
                 return []
-            parents = [self._by_key(key) for key in node.parents.values()]
-            before = [*parents, *self._before.get(node.key, ())]
-            return [path for each in before for path in self._outputs(each)]
+            made = [self._by_key(key) for key in node.spec["pieces"]] if KINDS[kind].batch else [node]
+            keys = dict.fromkeys(key for each in made for key in each.parents.values())
+            before = [self._by_key(key) for key in keys if key not in {each.key for each in made}]
+            before += [other for each in made for other in self._before.get(each.key, ())]
+            return self._files(before)
 
-        return files
+        return _told(files)
 
-    def name(self, wildcards: Any) -> str:
-        """The node as its step is told: by its folder's name, or by its id."""
-        return str(getattr(wildcards, "stem", None) or wildcards.id)
+    def _files(self, nodes: Iterable[Node]) -> list[str]:
+        """What Snakemake knows these nodes by: their outputs, or the marker of the batch that will make them."""
+        found = {made.key: made for made in (self._made_in.get(node.key, node) for node in nodes)}
+        return [path for node in found.values() for path in self._outputs(node)]
 
-    def root(self, wildcards: Any) -> str:
-        """The store's folder, as the steps are told."""
-        del wildcards
-        return str(self.store.root)
+    def root(self) -> str | Callable[[Any], str]:
+        """The store's folder, as the steps are told; by a function where Snakemake would see wildcards in it."""
+        root = str(self.store.root)
+        return _told(lambda wildcards: root) if BRACES & set(root) else root
 
     def threads(self, kind: str) -> Callable[[Any], int]:
         """Thread function: what the node's own settings ask for."""
-        return lambda wildcards: int(self.node(kind, self.name(wildcards)).hints.get("threads", 1))
+        return _told(lambda wildcards: int(self.node(kind, wildcards.stem).hints.get("threads", 1)))
 
-    def devices(self, wildcards: Any) -> int:
-        """GPUs that a run asks a cluster for, where its site has some (profiles/slurm)."""
-        return int(self.node("run", wildcards.stem).spec["stage"]["devices"])
-
-    def group(self, kind: str) -> Callable[[Any], str]:
-        """Group function of a rule: what a cluster is sent in one submission (see `sebench.plan.groups`)."""
-
-        def name_of(wildcards: Any) -> str:
-            found = group(self.node(kind, wildcards.stem), self._by_key)
-            assert found is not None
-            family, name = found
-            self.families[name] = family
-            return name
-
-        return name_of
+    def devices(self) -> Callable[[Any], int]:
+        """Resource function: GPUs that a run asks a cluster for, where its site has some (profiles/slurm)."""
+        return _told(lambda wildcards: int(self.node("run", wildcards.stem).spec["stage"]["devices"]))
 
     def targets(self) -> list[str]:
         """The publications, tables and figures, and what is missing that they would not lead to: a deleted file is made
@@ -181,18 +198,14 @@ class Workflow:
         shown = ((plan.publication, *plan.tables.values(), *plan.figures.values()) for plan in self.plans)
         wanted = [node for nodes in shown for node in nodes]
         reached: set[str] = set()
-        queue = [node for node in wanted if not self.store.complete(node)]
+        queue = [node for node in wanted if node.key in self._missing]
         while queue:
             node = queue.pop()
-            if node.key in reached:
-                continue
-            reached.add(node.key)
-            parents = [self.nodes[key] for key in node.parents.values()]
-            queue.extend(parent for parent in parents if not self.store.complete(parent))
-        for node in self.nodes.values():
-            if node.key not in reached and not self.store.complete(node) and node.kind != "publication":
-                wanted.append(node)
-        return [path for node in wanted for path in self._outputs(node)]
+            if node.key not in reached:
+                reached.add(node.key)
+                queue.extend(self._missing[key] for key in node.parents.values() if key in self._missing)
+        wanted += [node for node in self._missing.values() if node.key not in reached and node.kind != "publication"]
+        return self._files(wanted)
 
     def freeze(self) -> None:
         """Before the first job: claim the store; write frozen files and corpus locations.
@@ -206,12 +219,13 @@ class Workflow:
         from sebench.plan.packages import require
         from sebench.run.driver import claim, claimed_by_parent
 
-        require(node for node in self.nodes.values() if not self.store.complete(node))
+        require(self._missing.values())
         if not claimed_by_parent(self.store):
             self.store.root.mkdir(parents=True, exist_ok=True)
             claim(self.store)
         self.store.set_python_path(own_code.added())
-        for node in self.nodes.values():
+        self._clear_markers()
+        for node in (*self.nodes.values(), *self.batches.values()):
             self.store.freeze(node)
             if node.kind == "corpus" and node.hints.get("root"):
                 self.store.set_location(node.id, Path(str(node.hints["root"])))
@@ -249,6 +263,10 @@ class Workflow:
         for job in alive:
             logger.warning("  job %s, %s: %s", job.number, job.state, job.what)
 
+    def _clear_markers(self) -> None:
+        """Remove the markers of batches of earlier drivers: what they made is known by its own files."""
+        shutil.rmtree(self.store.root / JOBS, ignore_errors=True)
+
     def _release(self) -> None:
         from sebench.run.driver import release
 
@@ -258,6 +276,9 @@ class Workflow:
         """After the last job of a run without errors: drop earlier partial tables, say where the whole ones lie."""
         if self.inside_job:
             return
+        self._clear_markers()
+        for batch in self.batches.values():
+            self.store.frozen_path(batch.kind, batch.id).unlink(missing_ok=True)
         self._release()
         from sebench.tables.partial import remove_partial
 

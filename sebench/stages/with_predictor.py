@@ -17,6 +17,7 @@ from sebench.estimate.batch import Batch
 from sebench.estimate.estimate import Estimate
 from sebench.metrics.agreement import lcc, mae
 from sebench.models.input_statistics import measure_inputs
+from sebench.predictors.base import Predictor
 from sebench.training.checkpoint import load_weights
 from sebench.training.data import Batches, whole_row
 from sebench.training.device import autocast

@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import AgreementColumn, ComplexityColumn, Row, RowCell, ScoreColumn
+from sebench.config.columns import AgreementColumn, ScoreColumn
+from sebench.config.tables import Row, RowCell
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet
-from sebench.metrics.agreement import lcc, mae
-from sebench.statistics.agreement import agreement_interval
-from sebench.statistics.bootstrap import DECIMALS, mean_interval, mean_of_groups
-from sebench.tables.table import Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,92 +143,6 @@ class Reader:
         if not predicted:
             return "no test set of this row is there"
         return pd.DataFrame(predicted).sort_index(), pd.DataFrame(measured).sort_index()
-
-
-def score_value(reader: Reader, row: Row, column: ScoreColumn, paper: float | None) -> Value:
-    """A value with its uncertainty.
-
-    Ours is the mean over seeds of the mean over conditions of the mean over scored utterances; the interval
-    resamples scenes with the seeds as they are, the standard deviation is over seeds.
-    """
-    import pandas as pd
-
-    if column.group and column.group not in row.groups:
-        return Value(paper=paper)  # the table has nothing there
-    cells = [reader.cell(cell, column) for cell in row.cells_of(column)]
-    there = [cell.values for cell in cells if cell.values is not None]
-    n_ok, n = sum(cell.n_ok for cell in cells), sum(cell.n for cell in cells)
-    reasons = list(dict.fromkeys(cell.reason for cell in cells if cell.reason))
-    reason = "; ".join(reasons)
-    if not there:
-        return Value(paper=paper, n_ok=n_ok, n=n, reason=reason or row.absent or "no cell in this row")
-    without = len(cells) - len(there)
-    if without:
-        reason = f"{without} of {len(cells)} seeds without a value: {reason}"
-    means = [mean_of_groups(values.to_numpy()) for values in there]
-    mean = sum(means) / len(means)
-    spread = (sum((m - mean) ** 2 for m in means) / (len(means) - 1)) ** 0.5 if len(means) > 1 else None
-    interval = mean_interval(pd.concat(there, axis=1).to_numpy())
-    return Value(
-        ours=round(mean, DECIMALS),
-        paper=paper,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        sd=None if spread is None else round(spread, DECIMALS),
-        seeds=len(means),
-        n_ok=n_ok,
-        n=n,
-        reason=reason,
-    )
-
-
-def agreement_value(reader: Reader, row: Row, column: AgreementColumn, paper: float | None) -> Value:
-    """MAE or LCC over all utterances of the row's conditions that have both scores; the mean over seeds.
-
-    The interval, which resamples scenes, is that of a single seed: with several the spread over them is told.
-    """
-    pairs = [reader.pairs(cell, column) for cell in row.cells]
-    there = [pair for pair in pairs if isinstance(pair, tuple)]
-    if not there:
-        reasons = dict.fromkeys(pair for pair in pairs if isinstance(pair, str))
-        return Value(paper=paper, reason="; ".join(reasons) or "no predictor in this row")
-    n = sum(predicted.size for predicted, _ in there)
-    n_ok = sum(int((predicted + measured).notna().to_numpy().sum()) for predicted, measured in there)
-    found = [(mae if column.statistic == "mae" else lcc)(p.to_numpy(), m.to_numpy()) for p, m in there]
-    values = [value for value in found if value is not None]
-    if not values:
-        return Value(
-            paper=paper, n_ok=n_ok, n=n, reason="not defined: fewer than two pairs, or scores that do not vary"
-        )
-    mean = sum(values) / len(values)
-    spread = (sum((v - mean) ** 2 for v in values) / (len(values) - 1)) ** 0.5 if len(values) > 1 else None
-    interval = None
-    if len(there) == 1:
-        predicted, measured = there[0]
-        interval = agreement_interval(predicted.to_numpy("float64"), measured.to_numpy("float64"), column.statistic)
-    return Value(
-        ours=round(mean, DECIMALS),
-        paper=paper,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        sd=None if spread is None else round(spread, DECIMALS),
-        seeds=len(values),
-        n_ok=n_ok,
-        n=n,
-        reason="" if len(there) == len(pairs) else f"{len(pairs) - len(there)} of {len(pairs)} seeds without a value",
-    )
-
-
-def complexity_value(reader: Reader, row: Row, column: ComplexityColumn, paper: float | None) -> Value:
-    """A number of the complexity file; dots in the key lead into nested mappings."""
-    content: Any = reader.complexity(row.complexity)
-    if content is None:
-        return Value(paper=paper, reason=NOT_COMPUTED)
-    for part in column.key.split("."):
-        content = content.get(part) if isinstance(content, Mapping) else None
-    if not isinstance(content, (int, float)):
-        return Value(paper=paper, reason=f"complexity.json has no number {column.key!r}")
-    return Value(ours=float(content), paper=paper)
 
 
 def paired(reader: Reader, places: Sequence[tuple[Row, ScoreColumn]]) -> list[NDArray[np.float64] | None]:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import AgreementColumn, ClaimLayout, ComplexityColumn, Published, ScoreColumn, TableSpec
-from sebench.config.tables import Column as ColumnSpec
+from sebench.config import items
+from sebench.config.columns import Column as ColumnSpec
+from sebench.config.columns import ComplexityColumn, ScoreColumn
+from sebench.config.facts import COLUMN
+from sebench.config.tables import ClaimLayout, Published, Row, TableSpec
 from sebench.corpora.align import aligned_pairs
 from sebench.files import read_json, write_text
 from sebench.statistics.bootstrap import RESAMPLES
 from sebench.statistics.claims import judge, judge_numbers
 from sebench.tables import csv_, json_, latex, markdown
-from sebench.tables.aggregate import Reader, agreement_value, complexity_value, paired, score_value
-from sebench.tables.table import Column, Grid, JudgedClaim, Table
+from sebench.tables.aggregate import Reader, paired
+from sebench.tables.table import Column, Grid, JudgedClaim, Table, Value
 
 WRITERS = {"table.json": json_.write, "table.md": markdown.write, "table.csv": csv_.write, "table.tex": latex.write}
 
@@ -60,12 +63,7 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
         for column in spec.columns:
             entry = printed.get((row.label, column.name))
             paper = entry.value if entry is not None else None
-            if isinstance(column, ScoreColumn):
-                values.append(score_value(reader, row, column, paper))
-            elif isinstance(column, AgreementColumn):
-                values.append(agreement_value(reader, row, column, paper))
-            else:
-                values.append(complexity_value(reader, row, column, paper))
+            values.append(_value(reader, row, column, paper))
         grid.values.append(values)
     return Table(
         title=spec.title,
@@ -78,15 +76,22 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
     )
 
 
+def _value(reader: Reader, row: Row, column: ColumnSpec, paper: float | None) -> Value:
+    found: Value = items.imported(items.get(COLUMN, column.kind))().value(reader, row, column, paper)
+    return found
+
+
 def _column(column: ColumnSpec) -> Column:
-    if isinstance(column, ScoreColumn):
-        metric, conditions, style = column.metric, tuple(column.conditions), "plain"
-    elif isinstance(column, AgreementColumn):
-        metric, conditions, style = column.metric, (), "plain"
-    else:
-        metric, conditions, style = column.key, (), column.style
-    note = "" if isinstance(column, ComplexityColumn) else column.note
-    return Column(column.name, metric, conditions, column.higher_is_better, column.unit, column.digits, style, note)
+    return Column(
+        column.name,
+        getattr(column, "metric", getattr(column, "key", "")),
+        tuple(column.conditions) if isinstance(column, ScoreColumn) else (),
+        column.higher_is_better,
+        column.unit,
+        column.digits,
+        getattr(column, "style", "plain"),
+        "" if isinstance(column, ComplexityColumn) else column.note,
+    )
 
 
 def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
@@ -98,8 +103,7 @@ def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
         first, second = paired(reader, ((better, column), (worse, other)))
         verdict = judge(first, second, column.higher_is_better)
     else:
-        assert isinstance(column, ComplexityColumn)
-        numbers = [complexity_value(reader, row, column, None).ours for row in (better, worse)]
+        numbers = [_value(reader, row, column, None).ours for row in (better, worse)]
         verdict = judge_numbers(numbers[0], numbers[1], column.higher_is_better)
     return JudgedClaim(claim.text, claim.better, claim.worse, claim.column, claim.source, verdict, claim.worse_column)
 

@@ -12,9 +12,9 @@ import pytest
 
 from sebench.artefacts import Store
 from sebench.config import own_code, yaml_lines
+from sebench.config.columns import COMPLEXITY_KEYS
 from sebench.config.items import build
 from sebench.config.load import load_config
-from sebench.config.tables import COMPLEXITY_KEYS
 from sebench.errors import LISTED, ConfigError, choices
 from sebench.models.complexity import complexity
 from sebench.plan.build import build_plan, plan_from_settings

@@ -10,8 +10,9 @@ import pydantic
 import pytest
 
 from sebench.config import items, mixing, schema
+from sebench.config.columns import MetricColumn, NumberColumn
 from sebench.config.facts import FIGURE
-from sebench.config.tables import ClaimLayout, MetricColumn, NumberColumn, PredictorRow, TableLayout
+from sebench.config.tables import ClaimLayout, PredictorRow, TableLayout
 
 README = Path(__file__).parents[2] / "config" / "README.md"
 

@@ -6,8 +6,12 @@ import importlib.util
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from sebench.config.entries import SECTIONS
+from sebench.config.yaml_lines import load
+from sebench.files import read_json
 from sebench.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +35,26 @@ def test_what_is_committed_is_what_is_generated(file: str) -> None:
     assert generate.generated(text, generate.PARTS[file]) == text, "make docs"
 
 
+@pytest.mark.parametrize("file", generate.FILES)
+def test_a_schema_that_is_committed_is_that_of_the_code(file: str) -> None:
+    assert (ROOT / file).read_text(encoding="utf-8") == generate.FILES[file](), "make docs"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_editors_accept_what_is_shipped(section: str) -> None:
+    schema = read_json(ROOT / f"config/schema/{section}.json")
+    for path in (ROOT / "config" / section).glob("*.yaml"):
+        jsonschema.validate(load(path).data, schema)
+
+
+def test_editors_refuse_a_key_that_is_none_and_a_word_for_a_number() -> None:
+    schema = read_json(ROOT / "config/schema/scales.json")
+    scale = load(ROOT / "config/scales/scales.yaml").data["smoke"]
+    for wrong in ({"stepz": 3}, {"steps": "3"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({"smoke": {**scale, **wrong}}, schema)
+
+
 def test_a_part_that_is_missing_is_named() -> None:
     parts = {"x": lambda: iter(["new"])}
     assert generate.generated("a\n# generated: x\nold\n# end of x\nb\n", parts) == (
@@ -43,7 +67,9 @@ def test_a_part_that_is_missing_is_named() -> None:
 def test_every_kind_has_its_step_and_its_rule() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "workflow" / "rules").glob("*.smk")]
     rules = {name for text in texts for name in re.findall(r"^(?:rule|use rule \w+ as) (\w+)", text, re.MULTILINE)}
-    assert {kind.rule for kind in KINDS.values()} <= rules
+    assert {kind.rule for kind in KINDS.values() if kind.rule} == rules
+    assert {name for kind in KINDS.values() for name in kind.batches} == {k.name for k in KINDS.values() if k.batch}
+    assert all(bool(kind.rule) != bool(kind.batches) for kind in KINDS.values())
     for kind in KINDS.values():
         module, _, function = (kind.whole or f"{kind.step}:run").partition(":")
         for name, called in ((module, function), (kind.step, "run")):

@@ -13,8 +13,8 @@ import yaml
 from sebench.artefacts import Store
 from sebench.config.load import load_config
 from sebench.errors import ConfigError
+from sebench.plan.batches import family
 from sebench.plan.build import build_plan
-from sebench.plan.groups import group
 from sebench.plan.plan import Plan
 from sebench.plan.summary import summarise
 from sebench.run.gc import unneeded
@@ -79,8 +79,8 @@ def test_it_is_enhanced_and_scored_as_every_row(folder: Path, monkeypatch: pytes
         assert dict(node.parents) == {"set": plan.conditions[name].node.key}
         assert row.scores[name].parents["enhanced"] == node.key
         assert node.name.startswith("onnx_gain_6b86b2-")  # SHA-256 of "1"
-        assert group(node, plan.nodes.by_key.__getitem__) == ("evaluation", "evaluation-6b86b273ff")
-        assert group(row.scores[name], plan.nodes.by_key.__getitem__) == ("evaluation", "evaluation-6b86b273ff")
+        assert family(node, plan.nodes.by_key.__getitem__)[:2] == ("evaluation", row.item["sha256"])
+        assert family(row.scores[name], plan.nodes.by_key.__getitem__)[:2] == ("evaluation", row.item["sha256"])
     (table,) = plan.tables.values()
     assert [shown["label"] for shown in table.spec["rows"]] == ["Noisy", "Theirs", "Ours"]
     assert set(table.spec["rows"][1]["cells"][0]["scores"].values()) == {node.key for node in row.scores.values()}

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import MetricFacts, Row, RowCell
+from sebench.config.columns import MetricFacts
+from sebench.config.tables import Row, RowCell
 from sebench.files import write_json, write_parquet
 
 CONDITIONS = ["-5 dB", "5 dB"]

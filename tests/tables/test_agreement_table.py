@@ -13,7 +13,8 @@ import pytest
 import scipy.stats
 
 from sebench.artefacts import Node, Store
-from sebench.config.tables import ClaimLayout, MetricFacts, Row, RowCell, TableLayout, parents_read, table_spec
+from sebench.config.columns import MetricFacts
+from sebench.config.tables import ClaimLayout, Row, RowCell, TableLayout, parents_read, table_spec
 from sebench.errors import DataError
 from sebench.files import write_parquet
 from sebench.metrics.agreement import lcc, mae

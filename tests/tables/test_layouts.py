@@ -8,8 +8,9 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from sebench.config.columns import MetricFacts
 from sebench.config.published import read_published
-from sebench.config.tables import ClaimLayout, MetricFacts, Row, TableLayout, TableSpec, table_spec
+from sebench.config.tables import ClaimLayout, Row, TableLayout, TableSpec, table_spec
 from sebench.errors import DataError
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published"

@@ -223,8 +223,13 @@ def rules_in(log: str) -> list[str]:
     return [name for name in found if name != "all"]
 
 
+def made_by(done: Done) -> list[str]:
+    """Kinds of the artefacts that a `sebench run` says it made, in order."""
+    return re.findall(r"^\[ *\d+ s\] \d+/\d+ (\w+) \S+-[0-9a-f]{10}$", done.out, re.MULTILINE)
+
+
 #: Written by a run without being determined by it: live state, logs, leases, and what says when and where.
-_VARYING = re.compile(r"^(state|logs|frozen|locations)/|provenance\.json$|^driver\.json$")
+_VARYING = re.compile(r"^(state|logs|frozen|locations|jobs)/|provenance\.json$|^driver\.json$")
 
 
 def contents(store: Store) -> dict[str, bytes]:

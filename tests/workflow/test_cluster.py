@@ -11,7 +11,7 @@ import yaml
 from repo import ROOT, Repo
 
 from sebench.errors import SebenchError
-from sebench.plan.summary import MEMBERS
+from sebench.kinds import KINDS
 from sebench.process import cluster
 
 
@@ -32,11 +32,12 @@ def test_without_a_client_nothing_is_submitted(repo: Repo, tmp_path: Path) -> No
     assert "no Slurm here: sbatch" in refused.text
     assert "leave out `--profile slurm`" in refused.text
     assert "rule score" not in refused.text
+    assert "rule evaluate" not in refused.text
 
 
-def test_the_plan_counts_as_the_profile_groups() -> None:
+def test_the_profile_speaks_of_rules_that_there_are() -> None:
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8"))
-    assert {entry.partition("=")[2] for entry in profile["group-components"]} == {str(MEMBERS)}
+    assert {*profile["set-threads"], *profile["set-resources"]} <= {kind.rule for kind in KINDS.values()}
     assert profile["slurm-jobname-prefix"] == cluster.PREFIX
 
 

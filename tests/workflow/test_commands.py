@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import soundfile
 from repo import ROWS, Done, Repo, contents
 
 from sebench.cli import main
+from sebench.kinds import KINDS
 
 Command = Callable[..., Done]
 
@@ -40,9 +42,9 @@ def test_plan_of_a_finished_study(finished: Repo, command: Command) -> None:
     done = command(finished, "plan")
     assert done.code == 0
     assert "cells: 0 new, 2 done, 0 shared" in done.out
-    for rule, count in {"corpus": 1, "render": 4, "train": 2, "enhance": 4, "score": 6, "table": 2}.items():
-        assert any(line.split()[:5] == [rule, "0", "to", "do", "of"] for line in done.out.splitlines())
-        assert f" of {count} " in next(line for line in done.out.splitlines() if line.split()[:1] == [rule])
+    for kind, count in {"corpus": 1, "set": 4, "run": 2, "enhanced": 4, "scores": 6, "table": 2}.items():
+        assert re.search(rf"^  {KINDS[kind].word} +0 to do of {count} ", done.out, re.MULTILINE), done.out
+    assert "jobs: 0; submissions: 0 on a cluster" in done.out
     assert command(finished, "plan", "--why").out == "no cell is new: every run is there\n"
 
 
@@ -184,7 +186,7 @@ def test_gc_takes_what_no_study_needs_and_nothing_else(repo: Repo, command: Comm
     assert not repo.store.folder(joint.run).exists()
     assert not repo.store.state(joint.run).exists()
     assert all(repo.store.complete(node) for node in repo.nodes("run") if node.id != repo.plan().cells[1].run.id)
-    assert sorted(repo.jobs()) == sorted(["train", *["enhance"] * 2, *["score"] * 2, "table", "table", "publish"])
+    assert sorted(repo.jobs()) == sorted(["train", "evaluate", "table", "table", "publish"])
     assert "0 files and folders" in command(repo, "gc", "--dry-run").out
 
 

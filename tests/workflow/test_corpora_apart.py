@@ -95,7 +95,7 @@ def test_a_run_of_another_study_is_not_tested_on_what_it_was_trained_on(apart: R
     share(repo)  # makes another corpus of it, and another test set
     assert "train" not in repo.jobs()
     assert repo.sebench("run", "-c", "2").code == 1
-    assert {"enhance", "train", "table"}.isdisjoint(repo.done_jobs())
+    assert {"evaluate", "train", "table"}.isdisjoint(repo.done_jobs())
     assert sorted(trained(repo)) == before
     assert repo.sebench("plan").err.count("what is tested was given to training by another corpus") == 1
 

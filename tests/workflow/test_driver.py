@@ -132,7 +132,9 @@ def test_without_a_terminal_silence_is_broken(
 ) -> None:
     monkeypatch.setattr(driver, "QUIET_SECONDS", 0.0)
     node = Node("complexity", "stage1", {"model": {}})
-    log = store.root / "logs" / "complexity" / f"{node.stem}.log"
+    batch = Node("sizes", "models", {"pieces": [node.key], "generation": 0})
+    store.freeze(batch)
+    log = store.root / "logs" / "complexity" / f"{batch.stem}.log"
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         moments = iter(range(100))
 
@@ -154,7 +156,7 @@ def test_without_a_terminal_silence_is_broken(
         f"1 artefacts to make; starting Snakemake, whose log is {store.root}/logs/snakemake.log",
         "0/1 at work: Snakemake plans",
         "0/1 at work: Snakemake plans",
-        f"0/1 at work: complexity {node.stem}",
+        f"0/1 at work: complexity {batch.stem}",
         f"1/1 complexity {node.stem}",
     ]
 

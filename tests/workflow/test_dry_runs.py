@@ -23,7 +23,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 def test_dry_run(clone: Repo, study: str, scale: str) -> None:
     done = clone.snakemake("-n", "--config", f"study={study}", f"scale={scale}", "corpus=builtin")
     assert done.code == 0, done.text
-    assert {"corpus", "render_test", "render", "train", "enhance", "score", "score_noisy", "table", "publish"} <= set(
+    assert {"corpus", "render_test", "render", "train", "evaluate", "score_noisy", "table", "publish"} <= set(
         rules_in(done.text)
     )
     assert not (clone.folder / "results").exists()

@@ -19,14 +19,14 @@ def test_an_external_row(repo: Repo, tmp_path: Path) -> None:
     assert f"left out: {LABEL}: the file of the external model 'nsnet2' is not there" in plan
     assert "or the variable SEBENCH_NSNET2" in plan
     done = repo.run()
-    assert {"train", "enhance", "score"}.isdisjoint(repo.done_jobs())
+    assert {"train", "evaluate"}.isdisjoint(repo.done_jobs())
     assert "nsnet2-20ms-baseline.onnx" in done.out
 
     repo.environment["SEBENCH_NSNET2"] = str(write_gain(tmp_path / "net.onnx", slope=1.0, offset=3.0))
-    assert sorted(set(repo.jobs())) == ["enhance", "publish", "score", "table"]
+    assert sorted(set(repo.jobs())) == ["evaluate", "publish", "table"]
     done = repo.run()
     jobs = repo.done_jobs()
-    assert (jobs.count("enhance"), jobs.count("score"), jobs.count("train")) == (2, 2, 0)
+    assert (jobs.count("evaluate"), jobs.count("train")) == (1, 0)
     markdown = (repo.place / "quality.md").read_text()
     line = next(line for line in markdown.splitlines() if line.startswith(f"| {LABEL} "))
     assert any(character.isdigit() for character in line.removeprefix(f"| {LABEL} "))

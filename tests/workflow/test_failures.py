@@ -34,7 +34,7 @@ def test_a_loss_that_is_not_a_number(repo: Repo) -> None:
     cleared = repo.sebench("retry", run.name)
     assert cleared.code == 0, cleared.text
     assert not run.exists()
-    assert sorted(repo.jobs()) == sorted(["train", "enhance", "score", "table", "publish"])
+    assert sorted(repo.jobs()) == sorted(["train", "evaluate", "table", "publish"])
     (other,) = repo.folder.glob("results/runs/stage1-mag_mse-*")
     refused = repo.sebench("retry", other.name)
     assert refused.code == 1

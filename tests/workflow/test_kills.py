@@ -15,9 +15,10 @@ import pytest
 from repo import Repo, assert_same, contents, kill, kill_session, session_members, wait_until
 
 from sebench.files import write_json
+from sebench.kinds import KINDS
 from sebench.run.driver import MARK, DriverBusy, claim, end_orphans, orphans, process_start, release
 
-PHASES = ("corpus", "mixtures", "set", "run", "enhanced", "scores", "complexity", "table", "figure", "publication")
+PHASES = tuple(kind.name for kind in KINDS.values() if kind.rule)
 
 
 def test_a_killed_driver_in_mid_training(extended: Repo, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ NEW = ("Stage1(both)", "Stage1(entry point)", "Stage1(path)")
 def test_only_the_cells_of_the_new_losses_are_computed(extended: Repo, finished: Repo) -> None:
     jobs = extended.done_jobs()
     assert {rule: jobs.count(rule) for rule in sorted(set(jobs))} == {
-        **{"train": 3, "enhance": 3, "score": 3, "table": 1, "publish": 1}
+        **{"train": 3, "evaluate": 3, "table": 1, "publish": 1}
     }
     before, after = contents(finished.store), contents(extended.store)
     kept = [name for name in before if not name.startswith("tables/tiny-")]
@@ -44,7 +44,7 @@ def test_outside_code_is_identified_by_what_it_does(extended: Repo, tmp_path: Pa
     repo.edit("outside/outside_losses.py", '"""Mean squared error of waveforms."""', '"""Words."""\n    # and more')
     assert repo.jobs() == []
     repo.edit("outside/outside_losses.py", ".abs())", ".abs() * 1.5)")
-    assert sorted(repo.jobs()) == sorted(["train", "enhance", "score", "table", "publish"])
+    assert sorted(repo.jobs()) == sorted(["train", "evaluate", "table", "publish"])
     why = repo.sebench("plan", "--why").out
     assert "Stage1(path)" in why
     assert "loss.item.code:" in why

@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from repo import Repo, assert_same, contents
+from repo import Repo, assert_same, contents, made_by
+
+from sebench.plan.batches import batches
 
 
 def test_touched_files(repo: Repo) -> None:
@@ -67,8 +69,9 @@ def test_deleted_run_and_score_come_back_alone(repo: Repo) -> None:
     shutil.rmtree(repo.store.state(stage1.run))
     shutil.rmtree(repo.store.folder(stage1.scores["snr0"]))
     shutil.rmtree(repo.store.root / "state" / "score-parts")
-    repo.run()
-    assert sorted(repo.done_jobs()) == ["score", "train"]
+    done = repo.run()
+    assert sorted(repo.done_jobs()) == ["evaluate", "train"]
+    assert sorted(made_by(done)) == ["run", "scores"]
     assert_same(contents(repo.store), before)
     assert repo.store.state(stage1.run).is_dir()
 
@@ -82,8 +85,9 @@ def test_deleted_audio_comes_back_where_it_is_needed(repo: Repo) -> None:
     assert repo.jobs() == []
     shutil.rmtree(repo.store.folder(cell.scores["snr10"]))
     shutil.rmtree(repo.store.root / "state" / "score-parts")
-    repo.run()
-    assert repo.done_jobs() == ["score"]
+    done = repo.run()
+    assert repo.done_jobs() == ["evaluate"]
+    assert made_by(done) == ["scores"]
     assert_same(contents(repo.store), before)
     assert len(list(repo.store.root.glob("state/set-*"))) == 1, "no other set was needed"
 
@@ -102,8 +106,9 @@ def test_deleted_generated_corpus_comes_back_where_it_is_needed(tmp_path: Path) 
     for node in (stage1.enhanced["snr0"], repo.plan().conditions["snr0"].node):
         shutil.rmtree(repo.store.state(node))
     shutil.rmtree(repo.store.folder(stage1.enhanced["snr0"]))
-    repo.run()
-    assert repo.done_jobs() == ["enhance"]
+    done = repo.run()
+    assert repo.done_jobs() == ["evaluate"]
+    assert made_by(done) == ["enhanced"]
     assert_same(contents(repo.store), before)
 
 
@@ -126,5 +131,29 @@ def test_a_change_back_shows_the_old_tables_again(repo: Repo) -> None:
 
 def test_a_new_snr_computes_only_that_condition(repo: Repo) -> None:
     repo.change_study(conditions={"snr_db": [0, 5, 10]})
-    new = ["mixtures", "render_test", "score_noisy", "enhance", "enhance", "score", "score"]
-    assert sorted(repo.jobs()) == sorted([*new, "table", "publish"])
+    jobs = sorted(["render_test", "score_noisy", "evaluate", "evaluate", "table", "publish"])
+    assert sorted(repo.jobs()) == jobs
+    new = {node.key: node.kind for node in repo.store.missing(repo.plan().nodes.by_key.values())}
+    wanted = ["mixtures", "set", "scores", "enhanced", "enhanced", "scores", "scores", "table", "publication"]
+    assert sorted(new.values()) == sorted(wanted)
+
+
+@pytest.mark.slow
+def test_what_is_deleted_again_is_made_again(repo: Repo) -> None:
+    """The marker of the first time is no reason not to: neither in this driver's store nor with an old one there."""
+    score = repo.cell("Stage1(MSE)").scores["snr0"]
+    path = repo.store.outputs(score)["scores.parquet"]
+    data = path.read_bytes()
+    for _ in range(2):
+        path.unlink()
+        assert made_by(repo.run()) == ["scores"]
+        assert path.read_bytes() == data
+        assert not (repo.store.root / "jobs").exists()
+    path.unlink()
+    (batch,) = batches([score], repo.plan().nodes.by_key.__getitem__, repo.store).values()
+    for marker in repo.store.outputs(batch).values():  # as a cluster's job of a driver that was killed leaves it
+        marker.parent.mkdir(parents=True)
+        marker.write_text("{}")
+    assert repo.jobs() == ["evaluate"]
+    assert made_by(repo.run()) == ["scores"]
+    assert path.read_bytes() == data

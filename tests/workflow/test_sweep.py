@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 from built_once import built_once
 from repo import Repo
+
+from sebench.kinds import KINDS
 
 LOSSES = """\
 mixed:
@@ -65,7 +68,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 
 def test_each_member_is_trained_and_the_ends_and_the_best_are_scored(swept: Repo) -> None:
     jobs = swept.done_jobs()
-    assert (jobs.count("train"), jobs.count("choose"), jobs.count("enhance"), jobs.count("score")) == (3, 1, 3, 3)
+    assert (jobs.count("train"), jobs.count("choose"), jobs.count("evaluate")) == (3, 1, 3)
     assert swept.jobs() == []
 
 
@@ -100,11 +103,9 @@ def test_one_changed_value_is_one_run_and_what_follows(swept: Repo, tmp_path: Pa
     """`sebench plan` and `snakemake -n` agree."""
     repo = swept.copy(tmp_path / "repo")
     repo.edit("config/losses/mixed.yaml", "0.4", "0.6")
-    assert sorted(repo.jobs()) == sorted(
-        ["train", "choose", "enhance", "score", "table", "figure", "figure", "publish"]
-    )
+    assert sorted(repo.jobs()) == sorted(["train", "choose", "evaluate", "table", "figure", "figure", "publish"])
     told = repo.sebench("plan").out
     assert "cells: 1 new, 2 done" in told
-    for rule, count in {"train": 1, "choose": 1, "enhance": 1, "score": 1, "table": 1, "figure": 2}.items():
-        (line,) = (line for line in told.splitlines() if line.split()[:1] == [rule])
-        assert line.split()[1] == str(count)
+    for kind, count in {"run": 1, "choice": 1, "enhanced": 1, "scores": 1, "table": 1, "figure": 2}.items():
+        assert re.search(rf"^  {KINDS[kind].word} +{count} to do of ", told, re.MULTILINE), told
+    assert "jobs: 7; submissions: 2 on a cluster" in told

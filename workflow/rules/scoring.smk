@@ -1,60 +1,47 @@
-# Enhancement, scores, and what trained predictors say. The unprocessed mixtures are a rule of their own, for its priority.
+# Enhancement, scores, and what trained predictors say: all conditions of a run by one job. The unprocessed mixtures are
+# a job of their own, for its priority.
 
 
-use rule corpus as enhance with:
+use rule corpus as evaluate with:
     input:
-        dag.inputs("enhanced"),
+        dag.inputs("evaluation"),
     output:
-        dag.outputs("enhanced"),
+        dag.outputs("evaluation"),
     log:
-        dag.log("enhanced"),
-    priority: KINDS["enhanced"].priority
-    group:
-        dag.group("enhanced")
-    threads: dag.threads("enhanced")
+        dag.log("evaluation"),
+    priority: KINDS["evaluation"].priority
+    threads: dag.threads("evaluation")
     resources:
-        **dag.resources("enhanced"),
+        **dag.resources("evaluation"),
     params:
-        kind="enhanced",
+        kind="evaluation",
 
 
-use rule corpus as score with:
+use rule corpus as score_noisy with:
     input:
-        dag.inputs("scores"),
+        dag.inputs("noisy"),
     output:
-        dag.outputs("scores"),
+        dag.outputs("noisy"),
     log:
-        dag.log("scores"),
-    wildcard_constraints:
-        stem=r"(?!noisy-)[^/]+-[0-9a-f]{10}",
-    priority: KINDS["scores"].priority
-    group:
-        dag.group("scores")
-    threads: dag.threads("scores")
+        dag.log("noisy"),
+    priority: KINDS["noisy"].priority
+    threads: dag.threads("noisy")
     resources:
-        **dag.resources("scores"),
+        **dag.resources("noisy"),
     params:
-        kind="scores",
-
-
-use rule score as score_noisy with:
-    wildcard_constraints:
-        stem=r"noisy-[^/]+-[0-9a-f]{10}",
-    priority: 100
+        kind="noisy",
 
 
 use rule corpus as predict with:
     input:
-        dag.inputs("predictions"),
+        dag.inputs("prediction"),
     output:
-        dag.outputs("predictions"),
+        dag.outputs("prediction"),
     log:
-        dag.log("predictions"),
-    priority: KINDS["predictions"].priority
-    group:
-        dag.group("predictions")
-    threads: dag.threads("predictions")
+        dag.log("prediction"),
+    priority: KINDS["prediction"].priority
+    threads: dag.threads("prediction")
     resources:
-        **dag.resources("predictions"),
+        **dag.resources("prediction"),
     params:
-        kind="predictions",
+        kind="prediction",

@@ -20,10 +20,9 @@ rule corpus:
         **dag.resources("corpus"),
     params:
         kind="corpus",
-        node=dag.name,
-        results=dag.root,
+        results=dag.root(),
     shell:
-        "python -m sebench step {params.kind:q} {params.node:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
+        "python -m sebench step {params.kind:q} {wildcards.stem:q} --results {params.results:q} --threads {threads:q} >> {log:q} 2>&1"
 
 
 use rule corpus as separate with:
@@ -41,43 +40,31 @@ use rule corpus as separate with:
         kind="separation",
 
 
-use rule corpus as mixtures with:
+use rule corpus as render_test with:
     input:
-        dag.inputs("mixtures"),
+        dag.inputs("test_data"),
     output:
-        dag.outputs("mixtures"),
+        dag.outputs("test_data"),
     log:
-        dag.log("mixtures"),
-    priority: KINDS["mixtures"].priority
-    group:
-        dag.group("mixtures")
-    threads: dag.threads("mixtures")
+        dag.log("test_data"),
+    priority: KINDS["test_data"].priority
+    threads: dag.threads("test_data")
     resources:
-        **dag.resources("mixtures"),
+        **dag.resources("test_data"),
     params:
-        kind="mixtures",
+        kind="test_data",
 
 
 use rule corpus as render with:
     input:
-        dag.inputs("set"),
+        dag.inputs("data"),
     output:
-        dag.outputs("set"),
+        dag.outputs("data"),
     log:
-        dag.log("set"),
-    wildcard_constraints:
-        stem=r"[^/]+-(train|valid)[^/]+-[0-9a-f]{10}",
-    priority: KINDS["set"].priority
-    group:
-        dag.group("set")
-    threads: dag.threads("set")
+        dag.log("data"),
+    priority: KINDS["data"].priority
+    threads: dag.threads("data")
     resources:
-        **dag.resources("set"),
+        **dag.resources("data"),
     params:
-        kind="set",
-
-
-use rule render as render_test with:
-    wildcard_constraints:
-        stem=r"[^/]+-test[^/]+-[0-9a-f]{10}",
-    priority: 80
+        kind="data",

@@ -51,12 +51,12 @@ use rule corpus as publish with:
     input:
         dag.inputs("publication"),
     output:
-        f"{RESULTS}/tables/{{place}}/.current-{{id}}",
+        f"{RESULTS}/tables/{{place}}/.current-{{stem}}",
     log:
-        f"{RESULTS}/logs/publish/{{place}}-{{id}}.log",
+        f"{RESULTS}/logs/publish/{{place}}-{{stem}}.log",
     wildcard_constraints:
         place=r"[^/]+",
-        id=r"[0-9a-f]{10}",
+        stem=r"[0-9a-f]{10}",
     priority: KINDS["publication"].priority
     localrule: KINDS["publication"].local
     threads: dag.threads("publication")

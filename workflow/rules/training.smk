@@ -13,7 +13,7 @@ use rule corpus as train with:
     threads: dag.threads("run")
     resources:
         **dag.resources("run"),
-        gpu=dag.devices,
+        gpu=dag.devices(),
         nodes=1,
     params:
         kind="run",
@@ -21,19 +21,17 @@ use rule corpus as train with:
 
 use rule corpus as complexity with:
     input:
-        dag.inputs("complexity"),
+        dag.inputs("sizes"),
     output:
-        dag.outputs("complexity"),
+        dag.outputs("sizes"),
     log:
-        dag.log("complexity"),
-    priority: KINDS["complexity"].priority
-    group:
-        dag.group("complexity")
-    threads: dag.threads("complexity")
+        dag.log("sizes"),
+    priority: KINDS["sizes"].priority
+    threads: dag.threads("sizes")
     resources:
-        **dag.resources("complexity"),
+        **dag.resources("sizes"),
     params:
-        kind="complexity",
+        kind="sizes",
 
 
 use rule corpus as choose with:

@@ -1,0 +1,1 @@
+"""Kinds of columns of tables, one a file."""
