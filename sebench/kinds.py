@@ -11,8 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 #: What stands in for lengths that only the recordings tell, where the space of audio is estimated.
-_SECONDS_PER_UTTERANCE, _SAMPLE_RATE, _BYTES_PER_SAMPLE = 4.0, 16000, 4
-_SIGNAL = _SECONDS_PER_UTTERANCE * _SAMPLE_RATE * _BYTES_PER_SAMPLE
+_SECONDS_PER_UTTERANCE, _BYTES_PER_SAMPLE = 4.0, 4
+#: Hz; what `unit_bytes` of audio is for.
+SAMPLE_RATE = 16000
+_SIGNAL = _SECONDS_PER_UTTERANCE * SAMPLE_RATE * _BYTES_PER_SAMPLE
 
 _Content = Mapping[str, Any]
 

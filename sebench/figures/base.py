@@ -38,7 +38,11 @@ class Showable(Protocol):
 
     @property
     def sets(self) -> Mapping[str, str]:
-        """Header of a condition -> its rendered set."""
+        """Header of a condition -> its rendered set, at the highest rate."""
+
+    @property
+    def rates(self) -> Mapping[str, int]:
+        """Sample rate of each rendered set, in Hz."""
 
     @property
     def choices(self) -> Mapping[str, str]:
@@ -58,6 +62,9 @@ class Showable(Protocol):
 
     def enhanced(self, condition: str) -> Mapping[str, str]:
         """Row -> the enhanced set of its first seed in a condition."""
+
+    def set_of(self, enhanced: str) -> str:
+        """The rendered set that an enhanced set was made from."""
 
     def runs(self) -> Mapping[str, str]:
         """Row -> the run of its first seed, of those that end in a stage of whole epochs."""

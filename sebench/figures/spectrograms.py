@@ -81,7 +81,8 @@ def make(node: Node, store: Store, spec: SpectrogramsSpec) -> tuple[Figure, str]
 
     set_node = store.parent(node, "set")
     index = read_parquet(store.outputs(set_node)["index.parquet"])
-    position, remark = choose(index, spec.select)
+    rate = int(set_node.spec["sample_rate"])
+    position, remark = choose(index, spec.select, rate)
     row = index.iloc[position]
     signals = AudioStore.open(store, set_node).row(position)
     panels = []
@@ -94,12 +95,11 @@ def make(node: Node, store: Store, spec: SpectrogramsSpec) -> tuple[Figure, str]
     kind = str(row["noise_kind"] or "noise").replace("_", " ")
     snr_db = _snr_db(row).replace("-", "\N{MINUS SIGN}")
     title = f"{spec.title}\n{kind}{f' at {snr_db} dB' if snr_db else ''}{remark}"
-    figure = draw(title, panels, int(set_node.spec["sample_rate"]))
-    rate = int(set_node.spec["sample_rate"])
+    figure = draw(title, panels, rate)
     return figure, _numbers(spec, panels, row, signals.get("clean"), rate)
 
 
-def choose(index: pd.DataFrame, select: Select) -> tuple[int, str]:
+def choose(index: pd.DataFrame, select: Select, sample_rate: int = 16000) -> tuple[int, str]:
     """Position of the mixture that is shown, and what the title must say about the choice.
 
     Raises:
@@ -114,7 +114,7 @@ def choose(index: pd.DataFrame, select: Select) -> tuple[int, str]:
     if wanted and kind != select.noise_kind:
         remark = f" (the set has no {select.noise_kind} noise)"
     candidates = index if kind is None else index[index["noise_kind"] == kind]
-    distance = (candidates["samples"] / 16000 - select.seconds).abs()
+    distance = (candidates["samples"] / sample_rate - select.seconds).abs()
     order = sorted(range(len(candidates)), key=lambda i: (distance.iloc[i], int(candidates["index"].iloc[i])))
     return list(index.index).index(candidates.index[order[0]]), remark
 
@@ -256,18 +256,25 @@ class Spectrograms(FigureKind[SpectrogramsLayout, SpectrogramsSpec]):
     make = staticmethod(make)
 
     def mistakes(self, layout: SpectrogramsLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
-        """A condition or rows that the study does not have."""
+        """A condition or rows that the study does not have, and rows at another sample rate than the first."""
         yield from unknown(("condition",), "condition", layout.condition, there.sets)
         if layout.condition in there.sets:
-            sources = ("clean", "noisy", *there.enhanced(layout.condition), *there.external_absent)
+            sets = {row: there.set_of(key) for row, key in there.enhanced(layout.condition).items()}
+            shown = next((sets[panel.source] for panel in layout.panels if panel.source in sets), None)
+            others = ("clean", "noisy", *there.external_absent)
             for i, panel in enumerate(layout.panels):
-                yield from unknown(("panels", i, "source"), "row", panel.source, sources)
+                yield from unknown(("panels", i, "source"), "row", panel.source, (*others, *sets))
+                if panel.source in sets:
+                    alike = [row for row, its in sets.items() if its == shown]
+                    what = f"row at {there.rates[str(shown)]} Hz, as the first panel's is,"
+                    yield from unknown(("panels", i, "source"), what, panel.source, (*others, *alike))
 
     def resolve(self, layout: SpectrogramsLayout, there: Showable) -> tuple[SpectrogramsSpec, Mapping[str, str]]:
-        """Its parents are the condition's set and the enhanced sets of its rows."""
+        """Its parents are the condition's set, at the rate of its rows, and their enhanced sets."""
         enhanced = there.enhanced(layout.condition)
         shown = [panel for panel in layout.panels if panel.source not in there.external_absent]
         panels = [PanelLayout(label=p.label, source=enhanced.get(p.source, p.source)) for p in shown]
         read = [enhanced[panel.source] for panel in shown if panel.source in enhanced]
         spec = SpectrogramsSpec(title=layout.title, panels=panels, select=layout.select)
-        return spec, {"set": there.sets[layout.condition], **{key: key for key in read}}
+        rendered = there.set_of(read[0]) if read else there.sets[layout.condition]
+        return spec, {"set": rendered, **{key: key for key in read}}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from sebench.errors import DataError, SebenchError
 from sebench.files import sha256_of
@@ -72,9 +72,9 @@ class Metric:
     the distribution that computes the metric, `install` the command that installs it where plain `pip install` does
     not, `model_files` the files of the package that hold trained weights (paths as in its list of files).
 
-    A value beyond `bounds` is refused. `other_rates` says how files at another rate than `sample_rate` are scored,
+    A value beyond `bounds` is refused. `other_rates` says how signals at another rate than `sample_rate` are scored,
     where the definition says how: "own" (at their own rate), "down" (higher rates are resampled) or "" (not at all);
-    `own_rates` are rates that it is defined at beside `sample_rate`. Sets of a study have `sample_rate`.
+    `own_rates` are rates that it is defined at beside `sample_rate`.
     """
 
     name: ClassVar[str] = ""
@@ -109,18 +109,32 @@ class Metric:
             clean: the reference, `(samples,)`; None where there is none.
             estimate: what is scored, `(samples,)`.
             noisy: the unprocessed mixture, `(samples,)`; None where it is not known.
-            sample_rate: of all of them, in Hz; the metric's.
+            sample_rate: of all of them, in Hz. Where it is not the metric's, what is done is the value's reason: a
+                metric with `other_rates` "own" scores them as they are; one with "down" scores what soxr's very high
+                quality brings to its rate, of higher rates only: a lower one lacks the band that it is about.
 
         Raises:
             MissingPackageError: the metric's package is not installed.
             Unavailable: the machine lacks memory, or a file that the metric reads.
         """
         self.require()
-        if sample_rate != self.sample_rate:
+        way = way_to_score(self, sample_rate)
+        if way is None:
+            lower = ", and a lower rate lacks the band that it scores" if self.other_rates == "down" else ""
             return MetricValue.not_applicable(
-                f"{self.name} is defined here at {self.sample_rate} Hz, not {sample_rate}"
+                f"{self.name} is defined here at {self.sample_rate} Hz, not {sample_rate}{lower}"
             )
-        return self.compute_at(clean=clean, estimate=estimate, noisy=noisy, sample_rate=sample_rate)
+        told = {"": "", "own": f"scored at {sample_rate} Hz", "down": f"resampled from {sample_rate} Hz"}[way]
+        given = {"clean": clean, "noisy": noisy}
+        if way == "down":
+            estimate = _resampled(estimate, sample_rate, self.sample_rate)
+            brought = {role: signal for role, signal in given.items() if signal is not None}
+            given |= {role: _resampled(signal, sample_rate, self.sample_rate) for role, signal in brought.items()}
+            sample_rate = self.sample_rate
+        found = self.compute_at(estimate=estimate, sample_rate=sample_rate, **given)
+        if found.value is None or not told:
+            return found
+        return MetricValue(found.value, "; ".join(filter(None, (told, found.reason))))
 
     def compute_at(
         self, *, clean: Signal | None, estimate: Signal, noisy: Signal | None, sample_rate: int
@@ -182,6 +196,41 @@ class Metric:
         """
         if not installed(self.package):
             raise missing_package(self.name, self.package, self.install)
+
+
+class _Rates(Protocol):
+    """What a metric says of sample rates: the class, or its facts."""
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def other_rates(self) -> Literal["", "own", "down"]: ...
+    @property
+    def own_rates(self) -> tuple[int, ...]: ...
+
+
+def way_to_score(metric: _Rates, sample_rate: int) -> Literal["", "own", "down"] | None:
+    """How a metric scores signals of a rate: "" at its own, "own" at theirs, "down" resampled; None: not at all."""
+    if sample_rate == metric.sample_rate:
+        return ""
+    if metric.other_rates == "own" or sample_rate in metric.own_rates:
+        return "own"
+    return "down" if metric.other_rates == "down" and sample_rate > metric.sample_rate else None
+
+
+def rates_in_words(metric: _Rates) -> str:
+    """At which rates a metric is defined."""
+    rates = " or ".join(str(rate) for rate in sorted({metric.sample_rate, *metric.own_rates}))
+    return "any rate" if metric.other_rates == "own" else rates + " Hz" + (" or more" * (metric.other_rates == "down"))
+
+
+def _resampled(signal: Signal, source: int, target: int) -> Signal:
+    import numpy as np
+    import soxr
+
+    if not signal.size or not np.isfinite(signal).all():
+        return signal  # the metric says what is wrong with it
+    return np.asarray(soxr.resample(np.asarray(signal, np.float64), source, target, quality="VHQ"))
 
 
 def _tolerance(bound: float) -> float:

@@ -9,7 +9,7 @@ from statistics import median
 
 from sebench.artefacts import Node, Store
 from sebench.files import read_json
-from sebench.kinds import KINDS
+from sebench.kinds import KINDS, SAMPLE_RATE
 
 #: Before a job's own clock starts: Python and its imports; those that compute with torch take longer.
 START_SECONDS, START_WITH_TORCH = 2.0, 4.0
@@ -113,4 +113,5 @@ def _like(node: Node) -> str:
 
 def disk_bytes(node: Node) -> float:
     """Estimated bytes of a node: audio counts, the rest is small."""
-    return KINDS[node.kind].unit_bytes * units(node) or SMALL_BYTES
+    rate = node.spec.get("sample_rate", node.hints.get("sample_rate", SAMPLE_RATE))
+    return KINDS[node.kind].unit_bytes * units(node) * rate / SAMPLE_RATE or SMALL_BYTES

@@ -19,7 +19,7 @@ def degradation_specs(config: Config, mixing: Named, sample_rate: int) -> list[d
     """A mixing's degradations as complete descriptions: item, probability, and versions of the packages behind it.
 
     Args:
-        sample_rate: of the set, in Hz.
+        sample_rate: of the set, in Hz; of several the lowest.
 
     Raises:
         ConfigError: a frequency that the set cannot have, or a package that is not installed.

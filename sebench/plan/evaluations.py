@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any
 
 from sebench.artefacts import Node
+from sebench.config import items
 from sebench.config.entries import Config
+from sebench.config.facts import EXTERNAL
 from sebench.plan import nodes as make
 from sebench.plan.choices import choice_nodes
 from sebench.plan.external import ExternalMissing, check_labels, external_item
@@ -24,6 +26,7 @@ from sebench.plan.plan import (
     Trained,
 )
 from sebench.plan.predictions import planned_predictors
+from sebench.plan.rates import rate_of
 from sebench.plan.resolve import metric_items
 
 
@@ -33,10 +36,9 @@ def plan_runs(config: Config, sets: Sets) -> Runs:
     Raises:
         ConfigError: a choice has nothing to choose from.
     """
-    data = {role: {use: drawn.node for use, drawn in uses.items()} for role, uses in sets.training.items()}
     trained = []
     for cell in sets.grid:
-        chain = make.run_nodes(config, cell, sets.amounts, sets.study.entry.select.by, data, sets.changes)
+        chain = make.run_nodes(config, cell, sets.amounts, sets.study.entry.select.by, sets.training, sets.changes)
         trained.append(Trained(cell, tuple(chain), make.complexity_node(chain[-1].spec["model"])))
     runs = {each.run.key: each for each in trained}
     chosen = {
@@ -57,14 +59,17 @@ def plan_evaluations(config: Config, runs: Runs) -> Evaluations:
     nothing = Evaluated({}, {})
     cells = []
     for each in runs.trained:
-        made = evaluated(partial(make.enhanced_node, each.run)) if each.cell.tested else nothing
+        rate = rate_of(each.run.spec["model"])
+        made = evaluated(rate, partial(make.enhanced_node, each.run)) if each.cell.tested else nothing
         cells.append(PlannedCell(**vars(made), **vars(each)))
     choices = {
         label: PlannedChoice(
             chosen.node,
             chosen.complexity,
             {
-                seed: evaluated(partial(make.enhanced_node, chosen.node, seed=seed))
+                seed: evaluated(
+                    rate_of(chosen.complexity.spec["model"]), partial(make.enhanced_node, chosen.node, seed=seed)
+                )
                 for seed in chosen.node.spec["seeds"]
             },
         )
@@ -79,7 +84,9 @@ def plan_evaluations(config: Config, runs: Runs) -> Evaluations:
         except ExternalMissing as missing:
             excluded.append(Excluded(label, missing.reason, missing.hint))
         else:
-            external[label] = PlannedExternal(**vars(evaluated(partial(make.external_node, item, file))), item=item)
+            rate = items.get(EXTERNAL, item["type"]).facts.sample_rate
+            made = evaluated(rate, partial(make.external_node, item, file))
+            external[label] = PlannedExternal(**vars(made), item=item)
     return runs.to(
         Evaluations,
         excluded=excluded,
@@ -90,12 +97,14 @@ def plan_evaluations(config: Config, runs: Runs) -> Evaluations:
     )
 
 
-def _evaluated(sets: Sets, metrics: list[dict[str, Any]], enhancer: Callable[[Node], Node]) -> Evaluated:
+def _evaluated(sets: Sets, metrics: list[dict[str, Any]], rate: int, enhancer: Callable[[Node], Node]) -> Evaluated:
     """Enhanced sets and scores of one system.
 
     Args:
+        rate: at which it works, in Hz.
         enhancer: rendered set -> enhanced set.
     """
-    enhanced = {name: enhancer(condition.node) for name, condition in sets.conditions.items()}
-    scores = {name: make.scores_node(metrics, sets.conditions[name].node, node) for name, node in enhanced.items()}
+    rendered = {name: condition.drawn.at(rate) for name, condition in sets.conditions.items()}
+    enhanced = {name: enhancer(node) for name, node in rendered.items()}
+    scores = {name: make.scores_node(metrics, rendered[name], node) for name, node in enhanced.items()}
     return Evaluated(enhanced, scores)

@@ -56,6 +56,7 @@ class Showable:
     def __init__(self, config: Config, plan: Evaluations, tables: Mapping[str, Node]) -> None:
         self._config, self._plan = config, plan
         self.sets = {condition.header: condition.node.key for condition in plan.conditions.values()}
+        self.rates = {node.key: int(node.spec["sample_rate"]) for node in plan.nodes.of_kind("set")}
         self.choices = {label: choice.node.key for label, choice in plan.choices.items()}
         self.tables = {name: node.spec for name, node in tables.items()}
         self.external_absent = set(plan.study.entry.external) - set(plan.external)
@@ -74,6 +75,10 @@ class Showable:
                 if plan.conditions[name].header == condition:
                     keys.setdefault(label, node.key)
         return keys
+
+    def set_of(self, enhanced: str) -> str:
+        """What an enhanced set was made from."""
+        return self._plan.nodes[enhanced].parents["set"]
 
     def runs(self) -> dict[str, str]:
         """Row -> the run of its first seed, of those that end in a stage of whole epochs."""

@@ -14,10 +14,10 @@ from typing import Any
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf
-from sebench.config.facts import STAGE, StageFacts
+from sebench.config.facts import METRIC, STAGE, StageFacts
 from sebench.config.schema import SCHEDULE_KEYS
 from sebench.config.tables import parents_read
-from sebench.metrics.base import metric_name
+from sebench.metrics.base import metric_name, way_to_score
 from sebench.plan.plan import Evaluations
 
 
@@ -46,6 +46,7 @@ def footer(plan: Evaluations, spec: Mapping[str, Any], left_out: Iterable[str]) 
         "predictors hear": _alternatives(filter(None, (_heard(run.spec["stage"]) for run in shown.of_kind("run")))),
         "utterances": _lengths(shown),
         "degradations": "; ".join(_degradations(shown)),
+        "sample rates": "; ".join(_rates_of_rows(shown, spec)),
         "test SNRs": ", ".join(f"{snr_db:g} dB" for snr_db in _test_snrs(shown)),
         "sweeps": _sweeps(shown),
         "external models": "; ".join(_external(shown, spec)),
@@ -284,6 +285,27 @@ def _lengths(shown: Shown) -> str:
 def _test_snrs(shown: Shown) -> list[float]:
     snrs = (shown.mixtures(key).spec["snr_db"] for key in shown.sets("set", "scores", "predictions"))
     return [snr_db for snr_db in dict.fromkeys(snrs) if snr_db is not None]
+
+
+def _rates_of_rows(shown: Shown, spec: Mapping[str, Any]) -> Iterator[str]:
+    """At which rate each row was scored, and by which metrics at another, where one is not at 16 kHz."""
+    rows: dict[int, dict[str, None]] = defaultdict(dict)
+    metrics: dict[str, None] = {}
+    for row in spec["rows"]:
+        for cell in itertools.chain(row["cells"], *row["groups"].values()):
+            for node in (shown.nodes[key] for key in cell["scores"].values() if key in shown.nodes):
+                rate = int(shown.nodes[node.parents["set"]].spec["sample_rate"])
+                rows[rate][row["label"]] = None
+                metrics.update({text: None for item in node.spec["metrics"] for text in _other_rate(item, rate)})
+    if set(rows) - {16000}:
+        yield from (f"{rate} Hz: {', '.join(labels)}" for rate, labels in rows.items())
+        yield from metrics
+
+
+def _other_rate(item: Mapping[str, Any], rate: int) -> Iterator[str]:
+    facts = items.get(METRIC, item["type"]).facts
+    if way_to_score(facts, rate) == "down":
+        yield f"{metric_name(item)} of signals at {rate} Hz: resampled to {facts.sample_rate} Hz"
 
 
 def _degradations(shown: Shown) -> Iterator[str]:

@@ -11,7 +11,7 @@ from sebench.artefacts import Node, Store, candidate, canonical
 from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf
 from sebench.config.entries import SECTION_OF, Config, Named
-from sebench.config.facts import CORPUS, EXTERNAL, LOSS, METRIC, MODEL, NETWORKS, ExternalFacts, Kind, ModelFacts
+from sebench.config.facts import CORPUS, LOSS, METRIC, NETWORKS
 from sebench.config.schema import Amounts, Optimiser, StageAmounts, StageEntry, StudyAmounts
 from sebench.config.versions import version
 from sebench.corpora.separation import USES
@@ -19,6 +19,8 @@ from sebench.errors import ConfigError, Problem, SebenchError, nearest
 from sebench.files import expanded
 from sebench.names import in_path
 from sebench.plan.grid import Cell, length, warmup
+from sebench.plan.plan import Drawn
+from sebench.plan.rates import rate_of
 from sebench.plan.resolve import identity, metric_identity, resolve_loss
 
 #: Bytes of what a name says of one item, and of a run's network and loss: the rest of a name still fits.
@@ -285,13 +287,13 @@ def run_nodes(
     cell: Cell,
     amounts: Amounts,
     select_by: str,
-    data: Mapping[str, Mapping[str, Node]],
+    data: Mapping[str, Mapping[str, Drawn]],
     changes: StudyAmounts,
 ) -> list[Node]:
     """The chain of runs that a cell ends in, first stage first.
 
     Args:
-        data: role that a stage trains on -> {"train": set node, "valid": set node}.
+        data: role that a stage trains on -> its sets "train" and "valid", at every rate that is needed.
         changes: what the study changes at this scale.
     """
     chain: dict[str, Node] = {}
@@ -303,7 +305,8 @@ def run_nodes(
                 section = SECTION_OF[mark.kind]
                 changed = getattr(changes, section, {}).get(entry)
                 networks[name] = identity(mark.kind, config.get(section, entry).entry, changed)
-        sets = data[stage.data or next(iter(data))]
+        drawn = data[stage.data or next(iter(data))]
+        sets = {use: drawn[use].at(rate_of(networks["model"])) for use in ("train", "valid")}
         parents = {"train": sets["train"].key, "valid": sets["valid"].key}
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
         settings = stage_spec(config, stage, amounts, select_by, changes, sets["train"].hints["count"])
@@ -365,7 +368,8 @@ def enhanced_node(run: Node, rendered: Node, seed: int | None = None) -> Node:
         spec["seed"] = seed
         # any of them can be the one whose weights are read
         parents |= {role: run.parents[role] for role in (candidate(v, seed) for v in run.spec["values"])}
-    return Node("enhanced", name, spec, parents, {"threads": 1, "count": rendered.hints["count"]})
+    hints = {"threads": 1, "count": rendered.hints["count"], "sample_rate": rendered.spec["sample_rate"]}
+    return Node("enhanced", name, spec, parents, hints)
 
 
 def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
@@ -377,13 +381,16 @@ def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
     """
     name = f"{in_path(_slug(item), PART)}_{item['sha256'][:6]}-{rendered.name.partition('-test')[2] or rendered.name}"
     spec = {"version": version("enhanced"), "external": dict(item)}
-    hints = {"threads": 1, "count": rendered.hints["count"], "file": str(file)}
+    rate = rendered.spec["sample_rate"]
+    hints = {"threads": 1, "count": rendered.hints["count"], "sample_rate": rate, "file": str(file)}
     return Node("enhanced", name, spec, {"set": rendered.key}, hints)
 
 
 def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: Node | None) -> Node:
     """The scores of an enhanced set, or of the unprocessed mixtures; each metric once."""
-    distinct = {canonical(metric): metric for metric in metrics}.values()
+    rate = rendered.spec["sample_rate"]
+    scored = (_at(metric, rate) for metric in metrics)
+    distinct = {canonical(metric): metric for metric in scored}.values()
     ordered = sorted(distinct, key=lambda metric: (str(metric["type"]), str(metric.get("name", ""))))
     parents = {"set": rendered.key}
     if enhanced is not None:
@@ -396,27 +403,13 @@ def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: 
     return Node("scores", name, {"version": version("scores"), "metrics": ordered}, parents, hints)
 
 
+def _at(metric: Mapping[str, Any], sample_rate: int) -> dict[str, Any]:
+    """A metric of signals of a rate: said where it is not the metric's own, as it is scored in another way there."""
+    own = items.get(METRIC, metric["type"]).facts.sample_rate == sample_rate
+    return dict(metric) if own else {**metric, "sample_rate": sample_rate}
+
+
 def complexity_node(model: Mapping[str, Any]) -> Node:
     """Parameters and operations of a model."""
     name = str(model["type"]).rpartition(":")[2]
     return Node("complexity", name, {"version": version("complexity"), "model": dict(model)}, hints={"threads": 1})
-
-
-def one_sample_rate(config: Config, study: Named, cells: Iterable[Cell]) -> int:
-    """The sample rate of a study's models: its test sets are rendered once.
-
-    Raises:
-        ConfigError: the models differ.
-    """
-    rates: dict[int, str] = {}
-    used: list[tuple[Kind[ModelFacts | ExternalFacts], str, str]]
-    used = [(MODEL, "models", cell.model) for cell in cells]
-    used += [(EXTERNAL, "external", name) for name in study.entry.external.values()]
-    for kind, section, name in used:
-        rates.setdefault(items.get(kind, config.get(section, name).entry.type).facts.sample_rate, name)
-    if len(rates) > 1:
-        found = ", ".join(f"{model} works at {rate} Hz" for rate, model in rates.items())
-        raise ConfigError(
-            [Problem(study.where("grid"), f"{study.name}.grid", found, "models of one sample rate per study")]
-        )
-    return next(iter(rates), 16000)

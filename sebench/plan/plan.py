@@ -43,15 +43,28 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Mixtures that are drawn from a corpus, and the set that they are rendered to."""
+    """Mixtures that are drawn from a corpus, and what they are rendered to.
+
+    Args:
+        rendered: sample rate in Hz -> the set, the highest first.
+    """
 
     corpus: Node
     mixtures: Node
-    node: Node
+    rendered: Mapping[int, Node]
+
+    @property
+    def node(self) -> Node:
+        """The set of the highest rate, which holds all that is heard at any."""
+        return next(iter(self.rendered.values()))
+
+    def at(self, sample_rate: int) -> Node:
+        """The set of a rate."""
+        return self.rendered[sample_rate]
 
     def in_order(self) -> Iterator[Node]:
         """Its nodes, parents first."""
-        yield from (self.corpus, self.mixtures, self.node)
+        yield from (self.corpus, self.mixtures, *self.rendered.values())
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ class Condition:
         name: "snr-5", "reverberant-snr0".
         header: what tables call it.
         set_name: the test set that it is of; "" where the study has only one.
-        noisy: scores of its unprocessed mixtures.
+        noisy: scores of its unprocessed mixtures, at the highest rate.
     """
 
     name: str
@@ -73,7 +86,7 @@ class Condition:
 
     @property
     def node(self) -> Node:
-        """The rendered set."""
+        """The rendered set of the highest rate."""
         return self.drawn.node
 
 

@@ -12,6 +12,7 @@ from sebench.config.versions import version
 from sebench.errors import ConfigError, Problem, choices, nearest
 from sebench.plan import nodes as make
 from sebench.plan.plan import Asked, Condition, Judged, PlannedPredictor, Runs, Sets
+from sebench.plan.rates import rate_of
 from sebench.plan.resolve import metric_items
 
 
@@ -56,7 +57,9 @@ def _by_seed(
     for each in runs.trained:
         if each.cell.recipe == wanted.recipe and each.cell.seed not in found:
             run = each.chain[places[wanted.stage]]
-            judged = {one.name: _judged(run, _enhancer_of(run, each.chain), one.node, metrics) for one in conditions}
+            rate = rate_of(run.spec["model"])
+            enhancer = _enhancer_of(run, each.chain)
+            judged = {one.name: _judged(run, enhancer, one.drawn.at(rate), metrics) for one in conditions}
             found[each.cell.seed] = PlannedPredictor(run, judged)
     return found
 

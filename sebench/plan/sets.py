@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from sebench.artefacts import Node, Store
@@ -11,6 +11,7 @@ from sebench.errors import Problem
 from sebench.plan import nodes as make
 from sebench.plan.degradations import degradation_specs, noise_problems
 from sebench.plan.plan import Asked, Condition, Drawn, Sets
+from sebench.plan.rates import scoring_problems, tested_rates, trained_rates
 from sebench.plan.resolve import metric_items, raise_problems
 from sebench.plan.test_sets import tested
 
@@ -19,12 +20,13 @@ def plan_sets(config: Config, asked: Asked, store: Store) -> Sets:
     """All sets of a study.
 
     Raises:
-        ConfigError: the models have several rates, or the test axis cannot be.
+        ConfigError: a metric cannot score at a rate that is needed, or the test axis cannot be.
         CorpusMissing: a corpus is not where it should be.
     """
-    sample_rate = make.one_sample_rate(config, asked.study, asked.grid)
+    raise_problems(list(scoring_problems(config, asked)))
+    rates = list(tested_rates(config, asked))
     corpora = {name: make.corpus_node(config, store, name) for name in dict.fromkeys(asked.corpora.values())}
-    draw = partial(_drawn, config, asked, corpora, sample_rate)
+    draw = partial(_drawn, config, asked, corpora)
     amounts = asked.amounts.utterances
     tests = list(tested(config, asked.study, asked.corpora, asked.changes.snr_db))
     metrics = list(metric_items(config, asked.study.entry.metrics).values())
@@ -38,11 +40,14 @@ def plan_sets(config: Config, asked: Asked, store: Store) -> Sets:
             raise_problems(
                 [Problem(asked.study.where(*keys), ".".join((asked.study.name, *keys)), what, "another name")]
             )
-        drawn = draw(test.role, "test", amounts.test, test.snr_db, test.mixing, test.part)
+        drawn = draw(rates, test.role, "test", amounts.test, test.snr_db, test.mixing, test.part)
         noisy = make.scores_node(metrics, drawn.node, None)
         conditions[test.name] = Condition(test.name, test.header, test.set_name, drawn, noisy)
     training = {
-        role: {"train": draw(role, "train", amounts.train), "valid": draw(role, "valid", amounts.valid)}
+        role: {
+            use: draw(list(trained_rates(config, asked, role)), role, use, count)
+            for use, count in (("train", amounts.train), ("valid", amounts.valid))
+        }
         for role in _trained_on(config, asked)
     }
     raise_problems(list(noise_problems(config, asked, training)))
@@ -72,7 +77,7 @@ def _drawn(
     config: Config,
     asked: Asked,
     corpora: dict[str, Node],
-    sample_rate: int,
+    rates: Sequence[int],
     role: str,
     split: str,
     count: int,
@@ -80,10 +85,11 @@ def _drawn(
     own_mixing: str | None = None,
     part: str | None = None,
 ) -> Drawn:
-    """One set.
+    """One set of mixtures.
 
     Args:
         corpora: by name.
+        rates: at which they are rendered, in Hz, the highest first.
         role: of the corpus.
         snr_db: see `nodes.mixtures_node`.
         own_mixing: name of a mixing; None: the role's.
@@ -94,11 +100,11 @@ def _drawn(
     by_role = asked.study.entry.mixing
     named = config.get("mixing", own_mixing or by_role.get(role, by_role.get("")))
     mixing = named.entry.model_dump(mode="json", exclude={"description", "degradations"})
-    degradations = [] if published else degradation_specs(config, named, sample_rate)
+    degradations = [] if published else degradation_specs(config, named, rates[-1])
     longest = asked.changes.max_seconds
     if longest is not None:
         mixing["max_seconds"] = min(longest, mixing["max_seconds"] or longest)
     if snr_db is not None:  # the training SNRs say nothing about a test set
         mixing["snr_db"] = snr_db
     mixtures = make.mixtures_node(corpora[corpus], mixing, split, count, snr_db, part, degradations)
-    return Drawn(corpora[corpus], mixtures, make.set_node(mixtures, sample_rate, published))
+    return Drawn(corpora[corpus], mixtures, {rate: make.set_node(mixtures, rate, published) for rate in rates})

@@ -16,7 +16,6 @@ from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, choices, nearest
 from sebench.files import replacing
 from sebench.metrics.base import Metric, MetricValue, Unavailable, awaited, time_limit, told_implementation
-from sebench.metrics.rates import score_at_any_rate
 from sebench.plan.resolve import described_metric
 from sebench.process.isolated import IsolatedPool
 from sebench.process.workers import start_worker
@@ -218,7 +217,13 @@ def _start(metrics: list[Metric | None]) -> None:
 def _value(position: int, signals: Mapping[str, Signal | None], sample_rate: int) -> MetricValue:
     metric = _metrics[position]
     assert metric is not None
-    return score_at_any_rate(metric, signals, sample_rate)
+    return _computed(metric, signals, sample_rate)
+
+
+def _computed(metric: Metric, signals: Mapping[str, Signal | None], sample_rate: int) -> MetricValue:
+    estimate = signals["estimate"]
+    assert estimate is not None
+    return metric.compute(clean=signals["clean"], estimate=estimate, noisy=signals["noisy"], sample_rate=sample_rate)
 
 
 def _scored(
@@ -255,7 +260,7 @@ def _scored(
                 limit = time_limit(len(estimate), rate)
                 value = awaited(each.name, pool.submit(limit, _value, position, given, rate))
             else:
-                value = score_at_any_rate(each.metric, given, rate)
+                value = _computed(each.metric, given, rate)
         except Unavailable as error:  # the other metrics have their values
             value = MetricValue.failed(str(error))
         if told and value.value is not None:

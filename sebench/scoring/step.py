@@ -200,10 +200,8 @@ def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame | Unavailable]:
     """One part frame per metric, rows in the index's order, or why this machine cannot compute it. Always in processes
     of their own: native code that crashes or never returns costs one value.
     """
-    from sebench.synthesis.plan import RATE
-
     count = len(scorer.index)
-    limits = [time_limit(samples, RATE) for samples in scorer.index["samples"]]
+    limits = [time_limit(samples, scorer.sample_rate) for samples in scorer.index["samples"]]
     frames: list[pd.DataFrame | Unavailable] = []
     with IsolatedPool(min(threads, count), _start, (scorer,)) as pool:
         asked = [[pool.submit(limits[row], _value, row, i) for i in range(len(scorer.items))] for row in range(count)]

@@ -25,7 +25,7 @@ from sebench.artefacts import Node, Store
 from sebench.errors import RestartNeeded
 from sebench.files import read_parquet, sha256_of, write_bytes, write_parquet
 from sebench.process.workers import start_worker
-from sebench.synthesis.mixture import COMPONENTS, complete, render_components, render_mixture
+from sebench.synthesis.mixture import COMPONENTS, at_rate, complete, render_components, render_mixture
 from sebench.synthesis.plan import RATE
 from sebench.synthesis.responses import Responses
 from sebench.synthesis.store import shard_bytes, shard_name
@@ -97,7 +97,7 @@ def is_whole(node: Node, store: Store) -> bool:
     path = state / INDEX
     if not path.exists():
         return False
-    sizes = shard_bytes(read_parquet(path), int(node.spec.get("sample_rate", RATE)))
+    sizes = shard_bytes(read_parquet(path))
     return all(_size(state / shard_name(shard)) == size for shard, size in sizes.items())
 
 
@@ -128,7 +128,8 @@ def _render(
     parts = [read_parquet(state / shard.part).drop(columns="shard_sha256") for shard in shards]
     measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     held.check()
-    write_parquet(state / INDEX, pd.concat([plan.reset_index(drop=True), measured.drop(columns="mixture")], axis=1))
+    counted = plan.reset_index(drop=True).assign(samples=[at_rate(count, sample_rate) for count in plan["samples"]])
+    write_parquet(state / INDEX, pd.concat([counted, measured.drop(columns="mixture")], axis=1))
     for attempt in (held.attempt_folder, *held.previous_attempts()):
         shutil.rmtree(attempt, ignore_errors=True)
 

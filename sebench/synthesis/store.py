@@ -11,7 +11,7 @@ import numpy as np
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_parquet, replacing
-from sebench.synthesis.mixture import COMPONENTS, Signals, at_rate, complete
+from sebench.synthesis.mixture import COMPONENTS, Signals, complete
 from sebench.synthesis.plan import RATE
 from sebench.targets import check_target
 
@@ -26,12 +26,12 @@ def shard_name(shard: int) -> str:
     return f"shard-{shard:05d}.f32"
 
 
-def shard_bytes(index: pd.DataFrame, sample_rate: int = RATE) -> dict[int, int]:
+def shard_bytes(index: pd.DataFrame) -> dict[int, int]:
     """Size that each shard of an index has in bytes."""
     starts = np.max(list(_offsets(index).values()), axis=0)
     sizes: dict[int, int] = {}
     for shard, start, samples in zip(index["shard"].tolist(), starts.tolist(), index["samples"].tolist(), strict=True):
-        sizes[shard] = max(sizes.get(shard, 0), (start + at_rate(samples, sample_rate)) * BYTES)
+        sizes[shard] = max(sizes.get(shard, 0), (start + samples) * BYTES)
     return sizes
 
 
@@ -57,7 +57,7 @@ class AudioStore:
         self.index = index.reset_index(drop=True)
         self.state = Path(state)
         self.sample_rate = sample_rate
-        self.lengths = np.array([at_rate(samples, sample_rate) for samples in index["samples"]], dtype=np.int64)
+        self.lengths = self.index["samples"].to_numpy(np.int64)
         self._shard = self.index["shard"].to_numpy(np.int64)
         self._offsets = _offsets(self.index)
         self._maps: dict[int, np.ndarray] = {}

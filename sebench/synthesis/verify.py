@@ -54,9 +54,16 @@ def measure(row: Mapping[str, Any], signals: Signals, sample_rate: int = RATE) -
 
 
 def check_mixture(
-    row: Mapping[str, Any], signals: Signals, scaled_by: float, sample_rate: int = RATE
+    row: Mapping[str, Any],
+    signals: Signals,
+    scaled_by: float,
+    sample_rate: int = RATE,
+    samples: int | None = None,
 ) -> dict[str, float]:
     """Measure one mixture and compare it with its row; published mixtures are only compared in length.
+
+    Args:
+        samples: that it must have; None: those of the plan's row.
 
     Returns:
         As `measure`.
@@ -65,7 +72,8 @@ def check_mixture(
         DataError: with the mixture's name and all that is wrong.
     """
     measured = measure(row, signals, sample_rate)
-    problems = list(_shape_problems(row, signals, sample_rate))
+    expected = at_rate(row["samples"], sample_rate) if samples is None else samples
+    problems = list(_shape_problems(signals, expected))
     if not row["paired_path"]:
         problems += _level_problems(row, signals, measured, scaled_by)
     if problems:
@@ -100,7 +108,7 @@ def verify_set(index: pd.DataFrame, state: Path, sample_rate: int = RATE) -> Non
     audio = AudioStore(index, state, sample_rate)
     for position, item in enumerate(index.to_dict("records")):
         row = {str(name): value for name, value in item.items()}
-        measured = check_mixture(row, audio.row(position), row["scaled_by"], sample_rate)
+        measured = check_mixture(row, audio.row(position), row["scaled_by"], sample_rate, row["samples"])
         for name, value in measured.items():
             # NaN and -inf are equal to themselves here: `not >` would let NaN pass, equality would refuse it.
             same = value == row[name] or (math.isnan(value) and math.isnan(row[name]))
@@ -111,8 +119,7 @@ def verify_set(index: pd.DataFrame, state: Path, sample_rate: int = RATE) -> Non
                 )
 
 
-def _shape_problems(row: Mapping[str, Any], signals: Signals, sample_rate: int) -> list[str]:
-    expected = at_rate(row["samples"], sample_rate)
+def _shape_problems(signals: Signals, expected: int) -> list[str]:
     problems = []
     for name, signal in signals.items():
         if len(signal) != expected:
