@@ -177,10 +177,10 @@ class Workflow:
         found = {made.key: made for made in (self._made_in.get(node.key, node) for node in nodes)}
         return [path for node in found.values() for path in self._outputs(node)]
 
-    def root(self) -> str | Callable[[Any], str]:
-        """The store's folder, as the steps are told; by a function where Snakemake would see wildcards in it."""
+    def root(self) -> Callable[[Any], str]:
+        """The store's folder, as the steps are told: by a function, since Snakemake would see wildcards in braces."""
         root = str(self.store.root)
-        return _told(lambda wildcards: root) if BRACES & set(root) else root
+        return _told(lambda wildcards: root)
 
     def threads(self, kind: str) -> Callable[[Any], int]:
         """Thread function: what the node's own settings ask for."""
