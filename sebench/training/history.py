@@ -110,11 +110,11 @@ class History:
 
     @classmethod
     def from_json(cls, higher_is_better: bool, value: dict[str, Any]) -> History:
-        """Back from a checkpoint."""
-        return cls(
-            higher_is_better,
-            value["rows"],
-            value["best_scores"],
-            value["sums"],
-            value["counts"],
-        )
+        """Back from a checkpoint, of the days too when steps told a loss and a norm and nothing else."""
+        sums, counts = value.get("sums"), value.get("counts")
+        if sums is None or counts is None:
+            given = (("loss", "loss_sum", "count"), ("grad_norm", "norm_sum", "norm_count"))
+            counts = {name: value.get(key, value["count"]) for name, _, key in given}
+            sums = {name: value[key] for name, key, _ in given if counts[name]}
+            counts = {name: counts[name] for name in sums}
+        return cls(higher_is_better, value["rows"], value["best_scores"], sums, counts)

@@ -36,3 +36,12 @@ def test_means_are_over_the_steps_that_told_it() -> None:
     history.close(3, 0.1, Validation(0.0, 1, 1))
     assert history.rows[1]["loss"] is None
     assert "loss/a" not in history.rows[1]
+
+
+def test_a_history_of_older_days_goes_on() -> None:
+    rows = [{"step": 2, "loss": 1.0, "valid": 0.5}]
+    old = {"rows": rows, "best_scores": [0.5], "loss_sum": 3.0, "norm_sum": 0.0, "count": 2, "norm_count": 0}
+    history = History.from_json(True, old)
+    history.add({"loss": 6.0}, {"grad_norm": 7.0})
+    history.close(5, 0.1, Validation(0.6, 1, 1))
+    assert (history.rows[0], history.rows[1]["loss"], history.rows[1]["grad_norm"]) == (rows[0], 3.0, 7.0)
