@@ -58,6 +58,7 @@ def test_ordinary_names_are_names(name: str) -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_is_checked_once_with_its_line(folder: Path, section: str) -> None:
+    (folder / section).mkdir(exist_ok=True)
     (folder / section / "mine.yaml").write_text('# first\n"rn$(touch X)": { label: x }\n')
     (found,) = problems(folder)
     assert all(part in found for part in ("mine.yaml:2", "'rn$(touch X)'", "`label`"))
@@ -88,6 +89,7 @@ def test_a_table_and_a_figure_do_not_share_a_name(folder: Path) -> None:
 def test_hidden_files_are_not_read(folder: Path) -> None:
     before = load_config(folder).sections
     for section in SECTIONS:
+        (folder / section).mkdir(exist_ok=True)
         (folder / section / "._x.yaml").write_bytes(b"\x00\x05\x16\x07" + bytes(range(256)))
         (folder / section / ".#x.yaml").symlink_to("ada@host.4711:1700000000")
         (folder / section / "x.yaml~").write_text("mine: {}\n")
