@@ -231,26 +231,51 @@ def run(plans: Sequence[Plan], store: Store, settings: dict[str, str], cores: st
                 marker.unlink(missing_ok=True)
     log = _log(store)
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
     command = snakemake_command(plans, settings, cores, extra)
     try:
-        with log.open("w", encoding="utf-8") as sink:
-            environment = {**os.environ, MARK: mark(store), "PYTHONUTF8": "1"}
-            environment.pop("PYTHONIOENCODING", None)  # the terminal's; the log is UTF-8
-            process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
-            try:
-                with _passing_on_sigterm(process):
-                    _watch(process, todo, store)
-            except KeyboardInterrupt:
-                print("interrupted: the jobs save their state and stop; the same command goes on from there")
-                process.send_signal(signal.SIGINT)
-                process.wait()
-        if process.returncode < 0:  # Snakemake itself was killed: the lock that it left is ours to remove
+        while True:
+            since = time.time()
+            status, interrupted = _snakemake(command, todo, store, log)
+            left = missing(plans, store)
+            # What waited for a job that made all that it should but one piece can go on without that one.
+            if status <= 0 or interrupted or len(left) == len(todo) or not _possible(plans, left, store, since):
+                break
+            print("some could not be made, and are told of at the end: going on with what does not need them")
+            todo = left
+        if status < 0:  # Snakemake itself was killed: the lock that it left is ours to remove
             unlock(settings)
     finally:
         release(store)
-    if process.returncode:
+    if status:
         _explain(log)
-    return process.returncode
+    return status
+
+
+def _snakemake(command: list[str], todo: list[Node], store: Store, log: Path) -> tuple[int, bool]:
+    """Run Snakemake to its end. Returns its exit status, and whether it was interrupted."""
+    interrupted = False
+    with log.open("a", encoding="utf-8") as sink:
+        environment = {**os.environ, MARK: mark(store), "PYTHONUTF8": "1"}
+        environment.pop("PYTHONIOENCODING", None)  # the terminal's; the log is UTF-8
+        process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, env=environment)
+        try:
+            with _passing_on_sigterm(process):
+                _watch(process, todo, store)
+        except KeyboardInterrupt:
+            interrupted = True
+            print("interrupted: the jobs save their state and stop; the same command goes on from there")
+            process.send_signal(signal.SIGINT)
+            process.wait()
+    return process.returncode, interrupted
+
+
+def _possible(plans: Sequence[Plan], left: Sequence[Node], store: Store, since: float) -> bool:
+    """Whether something could be made now that no job of this run has tried to make."""
+    absent = {node.key for node in left}
+    tried = {key for _, pieces in _tried(store, since) for key in pieces}
+    waits = {node.key for plan in plans for node in left if getattr(plan.waits_for(node), "key", "") in absent}
+    return any(node.key not in tried | waits and absent.isdisjoint(node.parents.values()) for node in left)
 
 
 @contextlib.contextmanager
@@ -297,17 +322,19 @@ def _watch(process: subprocess.Popen[bytes], todo: list[Node], store: Store) -> 
 def _at_work(nodes: Iterable[Node], store: Store, since: float) -> list[str]:
     """Jobs of these nodes that have a log from this run: begun, and not done."""
     keys = {node.key for node in nodes}
+    return [job for job, pieces in _tried(store, since) if not keys.isdisjoint(pieces)]
+
+
+def _tried(store: Store, since: float) -> Iterator[tuple[str, Sequence[str]]]:
+    """Jobs that have a log from this run, and the keys of what they make."""
     kinds = {kind.rule: kind for kind in KINDS.values()}
-    found = []
     for path in sorted((store.root / "logs").glob("*/*.log")):
         kind = kinds.get(path.parent.name)
         if kind is None or path.stat().st_mtime < since:
             continue
         key = f"{kind.name}:{path.stem.rpartition('-')[2]}"
         pieces = store.load(key).spec["pieces"] if kind.batch and store.knows(key) else [key]
-        if not keys.isdisjoint(pieces):
-            found.append(f"{path.parent.name} {path.stem}")
-    return found
+        yield f"{path.parent.name} {path.stem}", pieces
 
 
 def _log(store: Store) -> Path:

@@ -220,11 +220,12 @@ def test_a_chunk_behind_an_odd_number_of_bytes_may_lack_its_padding(tmp_path: Pa
 
 
 def test_only_one_module_opens_audio_for_reading():
-    """`soundfile.write`, and `SoundFile` in a mode for writing, are what others may use."""
+    """`soundfile.write`, and `SoundFile` in a mode for writing, are what others may use; a codec reads in memory what it
+    has written itself."""
     package = Path(sebench.__file__).parent
     found = []
     for path in package.rglob("*.py"):
-        if path == package / "corpora/audio.py":
+        if path in (package / "corpora/audio.py", package / "degradations/codec.py"):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):

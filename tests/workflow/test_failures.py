@@ -72,3 +72,24 @@ def test_a_recording_that_changed_after_the_manifest(repo: Repo) -> None:
     repo.run()
     assert repo.done_jobs() == ["table", "publish"]
     assert not (repo.place / "partial").exists()
+
+
+def test_one_test_set_that_cannot_be_made_costs_its_condition_alone(repo: Repo) -> None:
+    """Test sets are made by one job: what waits for it goes on without the one that it could not make."""
+    repo.change_study(conditions={"snr_db": [0, 5, 7]})
+    conditions = repo.plan().conditions
+    in_the_way = repo.store.folder(conditions["snr5"].node)
+    in_the_way.write_text("no folder")
+    done = repo.sebench("run", "-c", "2")
+    assert done.code != 0
+    assert in_the_way.name in done.err
+    assert "Traceback" not in done.text
+    scores = repo.cell("Stage1(MSE)").scores
+    assert repo.store.complete(scores["snr7"])
+    assert not repo.store.complete(scores["snr5"])
+    again = repo.sebench("run", "-c", "2")
+    assert again.code != 0
+    assert "going on" not in again.text, "nothing was made: there is nothing to go on with"
+    in_the_way.unlink()
+    repo.run()
+    assert repo.store.complete(scores["snr5"])
