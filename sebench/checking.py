@@ -1,14 +1,16 @@
-"""`sebench check loss`, `model` and `degradation`: an entry, or an item without one, held to its contract."""
+"""`sebench check loss`, `model`, `degradation` and `stage`: an entry, or an item without one, held to its contract."""
 
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from sebench.config import drawn, items
 from sebench.config.entries import ITEM_SECTIONS, Config
-from sebench.config.facts import DEGRADATION
+from sebench.config.facts import DEGRADATION, STAGE
 from sebench.contracts.base import ContractBroken, Verdict, from_outside, line
 from sebench.errors import SebenchError
 from sebench.sections import ONE
@@ -82,6 +84,28 @@ def check_degradation(config: Config, name: str) -> Iterator[str]:
         _built("degradation", name, build, Degradation)
         yield name + (f" ({', '.join(f'{key}={value}' for key, value in params.items())})" if params else "")
         for verdict in verdicts(build):
+            broken += not verdict[1]
+            yield line(verdict)
+    _end(name, broken)
+
+
+def check_stage(name: str) -> Iterator[str]:
+    """Lines of the verdicts on a kind of stage, with its defaults: it trains tiny networks in a temporary folder.
+
+    Raises:
+        SebenchError: there is no such kind.
+        ContractBroken: at the end, if something does not hold.
+    """
+    from sebench.training.contract import Subject, verdicts
+
+    try:
+        items.get(STAGE, name)
+    except items.ItemError as error:
+        raise SebenchError(f"{name}: cannot be checked as a kind of stage: {error}") from None
+    yield name
+    broken = 0
+    with tempfile.TemporaryDirectory(prefix="sebench-check-") as folder:
+        for verdict in verdicts(Subject(name, Path(folder))):
             broken += not verdict[1]
             yield line(verdict)
     _end(name, broken)

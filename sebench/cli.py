@@ -405,6 +405,19 @@ def check_model(
         print(line)
 
 
+@check_app.command(name="stage")
+def check_stage(
+    name: Annotated[str, typer.Argument(help="a registered kind of stage, or package.module:Class")],
+    config_dir: ConfigDir = CONFIG,
+) -> None:
+    """Hold a kind of stage to the contract of all: resumed = uninterrupted, what is frozen stays, what is published."""
+    from sebench import checking
+
+    _load(config_dir, None)  # its `python_path` says where packages from outside are
+    for line in checking.check_stage(name):
+        print(line)
+
+
 @corpus_app.command()
 def fetch(
     name: Annotated[str, typer.Argument(help="corpus, as in config/corpora")],

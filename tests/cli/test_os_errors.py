@@ -41,6 +41,8 @@ WORDS = {
     "check set": "{set}",
     "check loss": "mag_mse",
     "check model": "stage1",
+    "check degradation": "gain_steps",
+    "check stage": "supervised",
 }
 
 

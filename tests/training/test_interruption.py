@@ -48,11 +48,13 @@ def child(store: Store, node: Node, blow: Blow | None = None, save_seconds: floa
     return process.exitcode
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGKILL, marks=pytest.mark.slow), signal.SIGTERM, signal.SIGINT]
+)
 def test_every_step(number: signal.Signals, plain: tuple[Store, Node, dict[str, bytes]], tmp_path: Path) -> None:
     _, node, expected = plain
     steps = range(node.spec["stage"]["steps"])
-    for step in steps[:: 4 if number == signal.SIGINT else 1]:  # handled as SIGTERM is
+    for step in steps[:: 1 if number == signal.SIGKILL else 4]:
         store = Store(tmp_path / str(step))
         assert make_run(store).id == node.id
         code = child(store, node, Blow(number, step), save_seconds=0.0 if step % 2 else 20.0)

@@ -16,7 +16,8 @@ from tiny_runs import contents, item, make_run, weights_path
 from sebench.artefacts import Node, Store
 from sebench.errors import DataError
 from sebench.files import read_json
-from sebench.training import kinds, stages, step
+from sebench.stages import supervised
+from sebench.training import kinds, step
 from sebench.training import team as parallel
 from sebench.training.checkpoint import read
 
@@ -37,13 +38,13 @@ def two(store: Store, **changes: object) -> Node:
 
 def test_the_mean_gradient_is_that_of_the_joined_batch(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[torch.Tensor]] = []
-    norm_of = stages.norm_of
+    norm_of = supervised.norm_of
 
     def keeping(parameters: list[torch.nn.Parameter], clip_norm: float | None) -> float:
         seen.append([parameter.grad.clone() for parameter in parameters if parameter.grad is not None])
         return norm_of(parameters, clip_norm)
 
-    monkeypatch.setattr(stages, "norm_of", keeping)
+    monkeypatch.setattr(supervised, "norm_of", keeping)
     step.run(two(store, model=item("TinyPlain")), store)
     together, seen[:] = list(seen), []
     step.run(make_run(store, steps=STEPS, batch_size=4, model=item("TinyPlain")), store)

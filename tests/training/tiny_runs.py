@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from sebench.artefacts import Node, Store
 from sebench.estimate.batch import Batch
 from sebench.estimate.estimate import Estimate
-from sebench.files import write_parquet
 from sebench.losses.base import Loss
 from sebench.metrics.base import MetricValue, Unscorable
 from sebench.metrics.si_sdr import SiSdr
 from sebench.models.base import Model
 from sebench.models.input_statistics import InputStatistics
-from sebench.seeding import generator
+from sebench.training.contract import rendered as make_set
 
 RATE = 16000
 
@@ -136,6 +134,12 @@ class Lacking(SiSdr):
         return super().score(clean, estimate, noisy, sample_rate)
 
 
+class OneRate(SiSdr):
+    """SI-SDR, defined at 16 kHz alone."""
+
+    other_rates = ""
+
+
 def item(cls: str, **params: Any) -> dict[str, Any]:
     return {"type": f"tiny_runs:{cls}", "params": params}
 
@@ -143,38 +147,6 @@ def item(cls: str, **params: Any) -> dict[str, Any]:
 def accuracy(**params: Any) -> dict[str, Any]:
     """The metric that runs are validated by, as a plan describes it."""
     return {**item("Accuracy", **params), "implementation": "sebench tiny_runs:Accuracy"}
-
-
-def make_set(store: Store, name: str, count: int, seed: int, bad: int | None = None) -> Node:
-    """A rendered set of tones in noise; row `bad` holds an infinite sample."""
-    node = Node("set", name, {"version": 1, "sample_rate": RATE, "seed": seed, "count": count, "bad": bad})
-    random = generator("tiny", seed)
-    rows, pieces, position = [], [], 0
-    for i in range(count):
-        samples = 1600 + 320 * i
-        time = np.arange(samples) / RATE
-        speech = 0.3 * np.sin(2 * np.pi * (200 + 100 * i) * time) * np.sin(2 * np.pi * 4 * time)
-        noise = 0.1 * random.standard_normal(samples)
-        if i == bad:
-            noise[samples // 2 :] = np.inf
-        pieces += [speech.astype("<f4"), noise.astype("<f4")]
-        rows.append(
-            {
-                "mixture": f"{name}-{i}",
-                "index": i,
-                "samples": samples,
-                "shard": 0,
-                "speech_offset": position,
-                "noise_offset": position + samples,
-                "dry_offset": -1,
-            }
-        )
-        position += 2 * samples
-    store.state(node).mkdir(parents=True, exist_ok=True)
-    np.concatenate(pieces).tofile(store.state(node) / "shard-00000.f32")
-    write_parquet(store.outputs(node)["index.parquet"], pd.DataFrame(rows))
-    store.freeze(node)
-    return node
 
 
 def make_run(
