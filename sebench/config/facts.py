@@ -87,6 +87,12 @@ class ExtractorFacts(Facts):
     sample_rate: int = 16000
 
 
+#: Columns of every run's history.json, whatever its stage tells.
+LOOP_COLUMNS = ("step", "loss", "lr", "grad_norm", "valid", "valid_scored", "valid_total")
+#: What the names of the parts of a loss begin with there.
+LOSS_PART = "loss/"
+
+
 @dataclass(frozen=True)
 class StageFacts(Facts):
     """Of a kind of stage; `sebench.training.stage.Stage` says what each means."""
@@ -105,6 +111,12 @@ class StageFacts(Facts):
     devices: bool = True
     augments: bool = True
     whole_epochs: bool = False
+    tells: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of its runs' history.json, but for the parts of a loss."""
+        return (*LOOP_COLUMNS, *self.tells)
 
 
 @dataclass(frozen=True)

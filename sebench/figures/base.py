@@ -6,7 +6,7 @@ A kind's file is read when a study is planned: at its top it imports neither tor
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from sebench.artefacts import Node, Store
@@ -68,6 +68,9 @@ class Showable(Protocol):
 
     def runs(self) -> Mapping[str, str]:
         """Row -> the run of its first seed, of those that end in a stage of whole epochs."""
+
+    def columns(self, row: str) -> Sequence[str]:
+        """Columns of the history.json of a row's run, but for the parts of a loss."""
 
     def predicted(self, table: str) -> str | None:
         """How tables call the metric that is predicted in a table of agreement; None for any other table."""

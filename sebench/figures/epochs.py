@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from sebench.artefacts import Node, Store
 from sebench.config.base import ByLabel, Text
+from sebench.config.facts import LOSS_PART
 from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.errors import DataError, choices, nearest
 from sebench.figures.base import FigureKind, Mistaken, Showable
 from sebench.figures.style import MARKERS, STYLE
 from sebench.files import read_json
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 #: Quantities that are in units of the metric that is predicted.
 ON_THE_SCALE = {"measured", "predicted", "mae"}
-Quantity = Literal["valid_loss", "mae", "lcc", "measured", "predicted"]
 
 
 class EpochsLayout(FigureLayout):
@@ -30,7 +31,9 @@ class EpochsLayout(FigureLayout):
     rows: ByLabel = Field(
         min_length=1, description="label -> row of the study, or a list of rows; each ends in an alternating stage"
     )
-    quantities: dict[Quantity, Text] = Field(min_length=1, description="column of history.json -> its label")
+    quantities: dict[Text, Text] = Field(
+        min_length=1, description="column of history.json, such as valid_loss, mae or loss/PART -> its label"
+    )
 
 
 class EpochsSpec(FigureSpec):
@@ -41,10 +44,22 @@ class EpochsSpec(FigureSpec):
 
 
 def make(node: Node, store: Store, spec: EpochsSpec) -> tuple[Figure, str]:
-    """The figure and its numbers as CSV."""
+    """The figure and its numbers as CSV.
+
+    Raises:
+        DataError: no run has a column of that name.
+    """
     histories = {
         label: read_json(store.outputs(store.parent(node, role))["history.json"]) for label, role in spec.curves.items()
     }
+    there = {column: None for rows in histories.values() for row in rows for column in row}
+    for name in spec.quantities if there else ():
+        if name not in there:
+            near = nearest(name, there)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise DataError(
+                f"figure {node.stem}: no column {name!r} in history.json; accepted: {choices(there, name)}{hint}"
+            )
     return draw(spec.title, spec.quantities, histories), _numbers(spec.quantities, histories)
 
 
@@ -103,10 +118,17 @@ class Epochs(FigureKind[EpochsLayout, EpochsSpec]):
     make = staticmethod(make)
 
     def mistakes(self, layout: EpochsLayout, there: Showable, unknown: Mistaken) -> Iterator[Any]:
-        """Rows that do not end in an alternating stage."""
+        """Rows that do not end in a stage of whole epochs, and columns that none of them has.
+
+        The parts of a loss are known when there is a history.
+        """
         what, runs = "row that ends in a stage of whole epochs", there.runs()
         for place, (label, row) in enumerate(layout.rows.items()):
             yield from unknown(("rows", label), what, row, runs, place)
+        columns = {name: None for row in layout.rows.values() if row in runs for name in there.columns(row)}
+        for name in layout.quantities if columns else ():
+            if not name.startswith(LOSS_PART):
+                yield from unknown(("quantities", name), "column of history.json", name, columns)
 
     def resolve(self, layout: EpochsLayout, there: Showable) -> tuple[EpochsSpec, Mapping[str, str]]:
         """Its parents are runs."""

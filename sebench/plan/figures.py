@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sebench.artefacts import Node
 from sebench.config import items
@@ -87,6 +87,11 @@ class Showable:
             if items.get(STAGE, planned.run.spec["stage"]["kind"]).facts.whole_epochs:
                 keys.setdefault(planned.cell.label, planned.run.key)
         return keys
+
+    def columns(self, row: str) -> Sequence[str]:
+        """Columns of the history.json of a row's run, but for the parts of a loss."""
+        run = next(planned.run for planned in self._plan.cells if planned.cell.label == row)
+        return items.get(STAGE, run.spec["stage"]["kind"]).facts.columns
 
     def predicted(self, table: str) -> str | None:
         """How tables call the metric that is predicted in a table of agreement; None for any other table."""

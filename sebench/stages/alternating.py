@@ -64,6 +64,9 @@ class Alternating(WithPredictor):
     compares_every = 2
     compared = "those after the model's own epochs"
     whole_epochs = True
+    tells = (
+        "epoch", "valid_loss", "predicted", "measured", "labels", "unlabelled", "mae", "lcc", "mae_noisy", "lcc_noisy",
+    )  # fmt: skip
     source = "Xu, Strake, Fingscheidt, arXiv 2111.03847, sec. IV-C"
 
     validates_first = True

@@ -24,6 +24,7 @@ class PredictorTraining(WithPredictor):
     takes_loss = False
     measure = "squared error"
     augments = False
+    tells = ("mae", "lcc", "mae_noisy", "lcc_noisy", "unlabelled")
     source = "Xu, Strake, Fingscheidt, arXiv 2111.03847, sec. IV-B"
 
     def start(self, context: Context) -> None:

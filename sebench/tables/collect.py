@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import shutil
 import tempfile
@@ -113,13 +114,18 @@ def _sweeps(path: Path) -> dict[str, str]:
 
 
 def _curves(plan: Plan, store: Store) -> dict[str, str]:
-    """Cell -> CSV of its last stage: step, running loss, validation."""
+    """Cell -> CSV of its last stage: step, running loss, validation, and then all else that its history has."""
     found = {}
     for planned in plan.cells:
-        rows = ["step,loss,valid"]
-        for row in read_json(store.outputs(planned.run)["history.json"]):
-            rows.append(",".join("" if row[key] is None else f"{row[key]:.10g}" for key in ("step", "loss", "valid")))
+        history = read_json(store.outputs(planned.run)["history.json"])
+        columns = list(dict.fromkeys(["step", "loss", "valid", *(name for row in history for name in row)]))
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(columns)
+        for row in history:
+            values = (row.get(name) for name in columns)
+            writer.writerow("" if value is None else f"{value:.10g}" for value in values)
         label = planned.cell.label
         seeds = {other.cell.seed for other in plan.cells}
-        found[label if len(seeds) == 1 else f"{label} seed {planned.cell.seed}"] = "\n".join(rows) + "\n"
+        found[label if len(seeds) == 1 else f"{label} seed {planned.cell.seed}"] = buffer.getvalue()
     return found

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sebench.artefacts import Node, Store
 from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf
-from sebench.config.facts import DISCRIMINATOR, LOSS, STAGE, StageFacts
+from sebench.config.facts import DISCRIMINATOR, LOSS, LOSS_PART, STAGE, StageFacts
 from sebench.contracts.base import ContractBroken, Verdict, judged
 from sebench.errors import RestartNeeded, SebenchError
 from sebench.estimate.batch import Batch
@@ -415,9 +415,20 @@ def check_not_finite(subject: Subject) -> str:
     return ""
 
 
+def check_history(subject: Subject) -> str:
+    """Its history has the columns that `tells` names, those of the loop, and parts of a loss, and no others."""
+    store, node = subject.trained
+    found = {name: None for row in read_json(store.outputs(node)["history.json"]) for name in row}
+    known = subject.item.facts.columns
+    more = [name for name in found if name not in known and not name.startswith(LOSS_PART)]
+    _require(not more, f"`tells` does not name {', '.join(more)}")
+    return ""
+
+
 CHECKS: tuple[Check, ...] = (
     check_parameters,
     check_published,
+    check_history,
     check_interruption,
     check_frozen,
     check_not_finite,

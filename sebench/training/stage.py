@@ -119,6 +119,8 @@ class Stage(ABC):
         devices: whether several can train one run.
         augments: whether its batches can be augmented.
         whole_epochs: whether it is made of epochs over whole utterances and needs them.
+        tells: terms, norms and results of a validation that its history has a column for, beside the loop's own
+            (`config.facts.LOOP_COLUMNS`) and the parts of a loss.
         source: where it is from.
 
     Keywords of `__init__` are keys of a recipe's stage, read from the source text and checked like a loss's
@@ -151,6 +153,7 @@ class Stage(ABC):
     devices: ClassVar[bool] = True
     augments: ClassVar[bool] = True
     whole_epochs: ClassVar[bool] = False
+    tells: ClassVar[tuple[str, ...]] = ()
     source: ClassVar[str] = ""
 
     team: Team

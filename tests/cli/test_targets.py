@@ -101,7 +101,7 @@ def study(tmp_path: Path) -> tuple[Plan, Store]:
     for name, path in store.outputs(table).items():
         empty: dict[str, Any] = {"columns": [{"name": "c"}], "rows": ["A"], "values": [[{"ours": 1.0}]]}
         write_json(path, empty) if name == "table.json" else write_text(path, name)
-    write_json(store.outputs(run)["history.json"], [{"step": 1, "loss": 0.5, "valid": None}])
+    write_json(store.outputs(run)["history.json"], [{"step": 1, "loss": 0.5, "lr": 0.1, "valid": None, "loss/a,b": 2}])
     cell = SimpleNamespace(run=run, cell=SimpleNamespace(label="A", seed=0))
     name = SimpleNamespace(name="s")
     return cast("Plan", SimpleNamespace(tables={"t": table}, figures={}, cells=[cell], study=name)), store
@@ -118,6 +118,7 @@ def test_collect_writes_all_or_nothing_and_replaces_only_its_own(study: tuple[Pl
     assert set(before) == {f"tables/t.{suffix}" for suffix in ("json", "md", "csv", "tex")} | {
         "metrics.json", "curves/A.csv",
     }  # fmt: skip
+    assert before["curves/A.csv"] == 'step,loss,valid,"loss/a,b",lr\n1,0.5,,2,0.1\n', "every term that was told"
     assert json.loads(before["metrics.json"]) == {"t": {"A": {"c": 1.0}}}
     with pytest.raises(DataError, match="tables: is there already; --force replaces it"):
         collect(*study, folder)

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from sebench.artefacts import Node, Store
+from sebench.errors import DataError
 from sebench.figures import epochs, scatter
 from sebench.figures.epochs import EpochsSpec
 from sebench.figures.scatter import ScatterPanelSpec, ScatterSpec
@@ -143,6 +144,18 @@ def test_numbers_of_the_epochs(alternated) -> None:
         {"row": "alpha=1", "epoch": "1", "valid_loss": "3", "lcc": "0.1"},
     ]
     assert store.outputs(node)["figure.png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_parts_of_a_loss_are_drawn_and_a_wrong_one_is_named(alternated) -> None:
+    store, node = alternated
+    run = store.parent(node, next(iter(node.spec["curves"].values())))
+    write_json(store.outputs(run)["history.json"], [{**row, "loss/mag_mse": 2.5} for row in HISTORY])
+    spec = spec_of(EpochsSpec, node)
+    quantities = {"loss/mag_mse": "MSE"}
+    _, told = epochs.make(node, store, spec.model_copy(update={"quantities": quantities}))
+    assert told.splitlines()[:2] == ["row,epoch,loss/mag_mse", "alpha=0,0,2.5"]
+    with pytest.raises(DataError, match=r"no column 'loss/mag_mes'.*did you mean 'loss/mag_mse'"):
+        epochs.make(node, store, spec.model_copy(update={"quantities": {"loss/mag_mes": "MSE"}}))
 
 
 def test_what_the_epochs_draw(alternated) -> None:

@@ -181,6 +181,18 @@ def test_tables_of_agreement_read_predictors_on_their_own_enhancer(folder: Path)
     assert list(rows[0]["cells"][0]["predictions"]) == ["wsj0 0 dB", "wsj0 5 dB", "wsj0 10 dB"]
 
 
+def test_every_column_of_a_history_can_be_shown(folder: Path) -> None:
+    quantities = "{ loss/predicted_score: PESQNet, unlabelled: without a label, grad_norm: norm }"
+    path = folder / "studies" / "pesqnet.yaml"
+    replace(
+        path,
+        "{ valid_loss: loss (9), mae: MAE of PESQNet, measured: measured PESQ, predicted: predicted PESQ }",
+        quantities,
+    )
+    shown = plan(folder).figures["epochs"].spec["quantities"]
+    assert list(shown) == ["loss/predicted_score", "unlabelled", "grad_norm"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -204,6 +216,11 @@ def test_tables_of_agreement_read_predictors_on_their_own_enhancer(folder: Path)
             "alpha=0: FCRN/PESQNet alpha=0,",
             "alpha=0: FCRN,",
             ["figures.epochs", "ends in a stage of whole epochs 'FCRN'", "alpha=0.5"],
+        ),
+        (
+            "mae: MAE of PESQNet",
+            "maee: MAE of PESQNet",
+            ["figures.epochs.quantities.maee", "no column of history.json 'maee'", "did you mean 'mae'"],
         ),
         (
             "data: wsj0, snr_db",

@@ -69,6 +69,16 @@ class Unchecked(Supervised):
         pass
 
 
+class Telling(Supervised):
+    '''It tells what it does not announce.'''
+
+    name = "telling"
+
+    def step(self, number):
+        found = super().step(number)
+        return type(found)({**found.terms, "adversary": 1.0}, found.norms)
+
+
 class Blind(Supervised):
     '''It does not look at what it computes.'''
 
@@ -104,6 +114,7 @@ def test_a_predictor_that_hears_noisy_speech_too(kind: str, tmp_path: Path) -> N
         ("Remembering", contract.check_interruption, "interrupted after step 2, another "),
         ("Forgetting", contract.check_published, "its predictor"),
         ("Unchecked", contract.check_parameters, "parameter 'anything' takes"),
+        ("Telling", contract.check_history, "`tells` does not name adversary"),
         ("Blind", contract.check_not_finite, "infinite samples in the set 'valid': status ok"),
     ],
 )
