@@ -220,8 +220,7 @@ def test_a_chunk_behind_an_odd_number_of_bytes_may_lack_its_padding(tmp_path: Pa
 
 
 def test_only_one_module_opens_audio_for_reading():
-    """`soundfile.write`, and `SoundFile` in a mode for writing, are what others may use; a codec reads in memory what it
-    has written itself."""
+    """Others may use `soundfile.write`, and `SoundFile` in a mode for writing; a codec reads what it wrote."""
     package = Path(sebench.__file__).parent
     found = []
     for path in package.rglob("*.py"):

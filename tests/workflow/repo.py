@@ -228,8 +228,9 @@ def made_by(done: Done) -> list[str]:
     return re.findall(r"^\[ *\d+ s\] \d+/\d+ (\w+) \S+-[0-9a-f]{10}$", done.out, re.MULTILINE)
 
 
-#: Written by a run without being determined by it: live state, logs, leases, and what says when and where.
-_VARYING = re.compile(r"^(state|logs|frozen|locations|jobs)/|provenance\.json$|^driver\.json$")
+#: Written by a run without being determined by it: live state, logs, leases, what says when and where, and what a
+#: driver that was killed at its start has left.
+_VARYING = re.compile(r"^(state|logs|frozen|locations|jobs)/|provenance\.json$|^driver\.json$|^\.driver-")
 
 
 def contents(store: Store) -> dict[str, bytes]:
