@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sebench.columns.base import ColumnKind
 from sebench.config.columns import AgreementColumn, MetricColumn
-from sebench.config.tables import Row
+from sebench.config.table_spec import Row
 from sebench.metrics.agreement import lcc, mae
 from sebench.statistics.agreement import agreement_interval
 from sebench.statistics.bootstrap import DECIMALS

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from sebench.config.tables import Row
+    from sebench.config.table_spec import Row
     from sebench.tables.aggregate import Reader
     from sebench.tables.table import Value
 

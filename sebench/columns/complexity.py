@@ -7,7 +7,7 @@ from typing import Any
 
 from sebench.columns.base import ColumnKind
 from sebench.config.columns import ComplexityColumn, NumberColumn
-from sebench.config.tables import Row
+from sebench.config.table_spec import Row
 from sebench.tables.aggregate import NOT_COMPUTED, Reader
 from sebench.tables.table import Value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sebench.columns.base import ColumnKind
 from sebench.config.columns import MetricColumn, ScoreColumn
-from sebench.config.tables import Row
+from sebench.config.table_spec import Row
 from sebench.statistics.bootstrap import DECIMALS, mean_interval, mean_of_groups
 from sebench.tables.aggregate import Reader
 from sebench.tables.table import Value

@@ -11,17 +11,8 @@ from sebench.config.columns import COMPLEXITY_KEYS, MetricFacts, NumberColumn
 from sebench.config.entries import Config
 from sebench.config.facts import METRIC
 from sebench.config.published import read_published
-from sebench.config.tables import (
-    ClaimLayout,
-    LayoutMistake,
-    LayoutMistakes,
-    NothingToShow,
-    Row,
-    RowCell,
-    TableLayout,
-    parents_read,
-    table_spec,
-)
+from sebench.config.table_spec import Row, RowCell
+from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.config.versions import version
 from sebench.errors import DataError, Problem, choices, nearest
 from sebench.metrics.base import metric_name
@@ -30,6 +21,8 @@ from sebench.plan.figures import figure_nodes
 from sebench.plan.footer import footer
 from sebench.plan.plan import Evaluations, Plan
 from sebench.plan.resolve import metric_in_use, metric_items, raise_problems
+from sebench.plan.table_mistakes import LayoutMistake, LayoutMistakes
+from sebench.plan.tables import NothingToShow, parents_read, table_spec
 
 #: What a cell of a table of agreement reads, as `Judged` and `RowCell` call it.
 AGREEMENT_ROLES = ("scores", "predictions", "noisy_scores", "noisy_predictions")

@@ -16,9 +16,9 @@ from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf
 from sebench.config.facts import METRIC, STAGE, StageFacts
 from sebench.config.schema import SCHEDULE_KEYS
-from sebench.config.tables import parents_read
 from sebench.metrics.base import metric_name, way_to_score
 from sebench.plan.plan import Evaluations
+from sebench.plan.tables import parents_read
 
 
 def footer(plan: Evaluations, spec: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
 from sebench.config.columns import AgreementColumn, ScoreColumn
-from sebench.config.tables import Row, RowCell
+from sebench.config.table_spec import Row, RowCell
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet
 

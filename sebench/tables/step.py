@@ -13,7 +13,8 @@ from sebench.config import items
 from sebench.config.columns import Column as ColumnSpec
 from sebench.config.columns import ComplexityColumn, ScoreColumn
 from sebench.config.facts import COLUMN
-from sebench.config.tables import ClaimLayout, Published, Row, TableSpec
+from sebench.config.table_spec import Published, Row, TableSpec
+from sebench.config.tables import ClaimLayout
 from sebench.corpora.align import aligned_pairs
 from sebench.files import read_json, write_text
 from sebench.statistics.bootstrap import RESAMPLES

@@ -8,7 +8,7 @@ import pytest
 
 from sebench.artefacts import Node, Store
 from sebench.config.columns import MetricFacts
-from sebench.config.tables import Row, RowCell
+from sebench.config.table_spec import Row, RowCell
 from sebench.files import write_json, write_parquet
 
 CONDITIONS = ["-5 dB", "5 dB"]
@@ -74,7 +74,7 @@ class Study:
         self.rows.append(Row(label=label, cells=cells, complexity=f"complexity:{label}"))
 
     def node(self, spec: dict) -> Node:
-        from sebench.config.tables import parents_read
+        from sebench.plan.tables import parents_read
 
         node = Node("table", "toy", spec, {role: self.parents[role] for role in parents_read(spec)})
         self.store.freeze(node)

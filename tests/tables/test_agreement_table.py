@@ -14,10 +14,12 @@ import scipy.stats
 
 from sebench.artefacts import Node, Store
 from sebench.config.columns import MetricFacts
-from sebench.config.tables import ClaimLayout, Row, RowCell, TableLayout, parents_read, table_spec
+from sebench.config.table_spec import Row, RowCell
+from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import DataError
 from sebench.files import write_parquet
 from sebench.metrics.agreement import lcc, mae
+from sebench.plan.tables import parents_read, table_spec
 from sebench.statistics.agreement import agreement_interval
 from sebench.tables.step import build_table, run
 

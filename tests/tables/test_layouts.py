@@ -10,8 +10,10 @@ import pytest
 
 from sebench.config.columns import MetricFacts
 from sebench.config.published import read_published
-from sebench.config.tables import ClaimLayout, Row, TableLayout, TableSpec, table_spec
+from sebench.config.table_spec import Row, TableSpec
+from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import DataError
+from sebench.plan.tables import table_spec
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published"
 SNRS = ["-5 dB", "0 dB", "5 dB", "10 dB", "15 dB"]

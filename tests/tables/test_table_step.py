@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sebench.config.tables import ClaimLayout, TableLayout, table_spec
+from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, write_json
+from sebench.plan.tables import table_spec
 from sebench.tables import json_
 from sebench.tables.csv_ import HEADER
 from sebench.tables.step import WRITERS, build_table, provenance_footer, run, write_partial

@@ -55,11 +55,10 @@ def submitted(slurm: Slurm, local: Repo, tmp_path_factory: pytest.TempPathFactor
     repo = Repo.create(tmp_path_factory.mktemp("submitted") / "repo")
     outside.extend(repo)
     repo.environment["SEBENCH_DEVICE"] = "cpu"  # the GPUs are null devices
-    told = repo.sebench("plan").out
-    (line,) = (line for line in told.splitlines() if line.startswith("submissions:"))
+    (told,) = re.findall(r"^jobs: .* submissions: (\d+) on a cluster", repo.sebench("plan").out, re.MULTILINE)
     done = repo.command(*SUBMIT, timeout=600)
     assert done.code == 0, done.text
-    return repo, done, int(line.split()[1])
+    return repo, done, int(told)
 
 
 def number_of(record: dict[str, str], key: str) -> int:
