@@ -60,6 +60,7 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     except StopIteration:
         raise DataError(f"{path}: is empty; accepted: a first line with the columns {', '.join(COLUMNS)}") from None
     _check_header(path, header)
+    line = 0
     for line, fields in numbered:
         if len(fields) != len(header):
             raise DataError(
@@ -67,6 +68,8 @@ def _entries(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 'within a field needs quotes: "a, b")'
             )
         yield line, dict(zip(header, fields, strict=True))
+    if not line:
+        raise DataError(f"{path}: has a first line and no number; accepted: a line for each printed number")
 
 
 def _text(path: Path) -> str:

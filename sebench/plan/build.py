@@ -67,10 +67,16 @@ def plan_asked(config: Config, study_name: str, scale: str, corpus: str | None) 
     """
     asked = "command line or config.yaml"
     raise_problems(blocking(config, study_name, scale, corpus))
-    study = config.get("studies", study_name, asked, "study")
-    config.get("scales", scale, asked, "scale")
-    if corpus is not None:
-        config.get("corpora", corpus, asked, "corpus")
+    problems: list[Problem] = []
+    named = (("studies", "study", study_name), ("scales", "scale", scale), ("corpora", "corpus", corpus))
+    for section, key, name in named:
+        try:
+            if name is not None:
+                config.get(section, name, asked, key)
+        except ConfigError as error:
+            problems += error.problems
+    raise_problems(problems)
+    study = config.get("studies", study_name)
     amounts, changes = amounts_of(config, study, scale)
     cells, excluded = expand(config, study, amounts.seeds, changes.sweeps)
     raise_problems(

@@ -36,6 +36,7 @@ def lines(*rows: str) -> str:
     ("text", "parts"),
     [
         ("", ["is empty", "row, column, value"]),
+        ("row,column,value\n", ["has a first line and no number"]),
         ("row,column\n", ["x.csv:1", "needs the columns value"]),
         ("row;column;value\nNoisy;PESQ;2\n", ["x.csv:1", "separated by commas"]),
         ("row,column,value,value\n", ["x.csv:1", "'value' stands twice"]),

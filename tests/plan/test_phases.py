@@ -11,6 +11,7 @@ import pytest
 from sebench.artefacts import Store
 from sebench.config.entries import Config
 from sebench.config.load import load_config
+from sebench.errors import ConfigError
 from sebench.plan.build import plan_asked
 from sebench.plan.displays import plan_shown
 from sebench.plan.evaluations import plan_evaluations, plan_runs
@@ -61,3 +62,10 @@ def test_a_phase_is_finished_when_it_exists(phases: list[Asked]) -> None:
         for field in fields(phase):
             with pytest.raises(FrozenInstanceError):
                 setattr(phase, field.name, None)
+
+
+def test_all_wrong_names_that_are_asked_for_are_told_at_once(config: Config) -> None:
+    with pytest.raises(ConfigError) as error:
+        plan_asked(config, "two_stag", "smok", "builtn")
+    found = [(problem.key, problem.nearest) for problem in error.value.problems]
+    assert found == [("study", "two_stage"), ("scale", "smoke"), ("corpus", "builtin")]
