@@ -146,7 +146,9 @@ def _composed(config: Config, named: Named) -> Iterator[tuple[str, str]]:
 
 def _fields(entry: Any) -> Iterator[tuple[str, str]]:
     for name, value in entry.model_dump(exclude_defaults=True).items():
-        if name not in ("label", "description"):
+        if name == "stages":
+            yield from ((f"stage {each.pop('name')}", str(each)) for each in value)
+        elif name not in ("label", "description"):
             yield name, str(value)
 
 

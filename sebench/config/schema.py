@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
-    PlainValidator,
+    SerializeAsAny,
     Tag,
     TypeAdapter,
     ValidationError,
+    WrapValidator,
     create_model,
     model_validator,
 )
@@ -279,6 +281,9 @@ M = TypeVar("M", EntryOf, OptimiserOf)
 class StageEntry(Strict):
     """One training phase of a recipe. A kind's own parameters are keys too: `stage_model` has the schema of each."""
 
+    # Editors: a kind's own parameters stand beside these.
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("additionalProperties"))
+
     #: Its subclasses are its forms, for what is said of an unknown key.
     forms: ClassVar[bool] = True
 
@@ -386,7 +391,7 @@ def _own_value(param: Param, value: Any) -> Any:
         raise Mistake(f"found {shown(value)}", accepted=str(error)) from None
 
 
-def _of_its_kind(value: Any) -> Any:
+def _of_its_kind(value: Any, _: Any) -> Any:
     """A stage by the schema of its kind."""
     kind = value.get("kind", "supervised") if isinstance(value, dict) else None
     if not isinstance(kind, str):
@@ -416,7 +421,7 @@ def _of_its_kind(value: Any) -> Any:
 class RecipeEntry(Entry):
     """A chain of stages."""
 
-    stages: list[Annotated[StageEntry, PlainValidator(_of_its_kind)]] = Field(min_length=1)
+    stages: list[Annotated[SerializeAsAny[StageEntry], WrapValidator(_of_its_kind)]] = Field(min_length=1)
 
 
 class Utterances(Strict):
