@@ -8,11 +8,11 @@ from sebench.config.table_spec import Row
 from sebench.metrics.agreement import lcc, mae
 from sebench.statistics.agreement import agreement_interval
 from sebench.statistics.bootstrap import DECIMALS
-from sebench.tables.aggregate import Reader
+from sebench.tables.aggregate import TableReader
 from sebench.tables.table import Value
 
 
-def value(reader: Reader, row: Row, column: AgreementColumn, paper: float | None) -> Value:
+def value(reader: TableReader, row: Row, column: AgreementColumn, paper: float | None) -> Value:
     """MAE or LCC over all utterances of the row's conditions that have both scores; the mean over seeds.
 
     The interval, which resamples scenes, is that of a single seed: with several the spread over them is told.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 if TYPE_CHECKING:
     from sebench.config.table_spec import Row
-    from sebench.tables.aggregate import Reader
+    from sebench.tables.aggregate import TableReader
     from sebench.tables.table import Value
 
 L = TypeVar("L")
@@ -41,7 +41,7 @@ class ColumnKind(ABC, Generic[L, S]):
         raise NotImplementedError(f"a column of kind {self.name!r} has no layout")
 
     @abstractmethod
-    def value(self, reader: Reader, row: Row, column: S, paper: float | None) -> Value:
+    def value(self, reader: TableReader, row: Row, column: S, paper: float | None) -> Value:
         """The value of a row, from the files of the table's parents.
 
         Args:

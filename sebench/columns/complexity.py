@@ -8,11 +8,11 @@ from typing import Any
 from sebench.columns.base import ColumnKind
 from sebench.config.columns import ComplexityColumn, NumberColumn
 from sebench.config.table_spec import Row
-from sebench.tables.aggregate import NOT_COMPUTED, Reader
+from sebench.tables.aggregate import NOT_COMPUTED, TableReader
 from sebench.tables.table import Value
 
 
-def value(reader: Reader, row: Row, column: ComplexityColumn, paper: float | None) -> Value:
+def value(reader: TableReader, row: Row, column: ComplexityColumn, paper: float | None) -> Value:
     """A number of the complexity file; dots in the key lead into nested mappings."""
     content: Any = reader.complexity(row.complexity)
     if content is None:

@@ -6,11 +6,11 @@ from sebench.columns.base import ColumnKind
 from sebench.config.columns import MetricColumn, ScoreColumn
 from sebench.config.table_spec import Row
 from sebench.statistics.bootstrap import DECIMALS, mean_interval, mean_of_groups
-from sebench.tables.aggregate import Reader
+from sebench.tables.aggregate import TableReader
 from sebench.tables.table import Value
 
 
-def value(reader: Reader, row: Row, column: ScoreColumn, paper: float | None) -> Value:
+def value(reader: TableReader, row: Row, column: ScoreColumn, paper: float | None) -> Value:
     """A value with its uncertainty.
 
     Ours is the mean over seeds of the mean over conditions of the mean over scored utterances; the interval

@@ -194,7 +194,7 @@ def read(path: Path, sample_rate: int = 16000) -> npt.NDArray[np.float32]:
     return resample(mono, reader.sample_rate, sample_rate)
 
 
-class Reader:
+class SoundFileReader:
     """A sound file that is read from its beginning to its end, and counted: what comes is compared with its header.
 
     Args:
@@ -260,7 +260,7 @@ class Reader:
 
 
 @contextlib.contextmanager
-def opened(path: Path, data: bytes | None = None) -> Iterator[Reader]:
+def opened(path: Path, data: bytes | None = None) -> Iterator[SoundFileReader]:
     """A sound file to read block by block, by the one function that everything reads audio through.
 
     Args:
@@ -273,7 +273,7 @@ def opened(path: Path, data: bytes | None = None) -> Iterator[Reader]:
     with contextlib.ExitStack() as stack:
         raw = stack.enter_context(_raw(path) if data is None else io.BytesIO(data))
         source = path if data is None else io.BytesIO(data)
-        yield Reader(path, stack.enter_context(_sound_file(path, source)), raw)
+        yield SoundFileReader(path, stack.enter_context(_sound_file(path, source)), raw)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import soxr
 import torch
 from numpy.typing import NDArray
 
-from sebench.corpora.audio import Reader, opened
+from sebench.corpora.audio import SoundFileReader, opened
 from sebench.enhancement.load import CHECKPOINT, load_model
 from sebench.errors import DataError
 from sebench.estimate.batch import Batch
@@ -81,7 +81,7 @@ def enhance_file(
     return target
 
 
-def _finite(reader: Reader, source: Path) -> Iterator[Block]:
+def _finite(reader: SoundFileReader, source: Path) -> Iterator[Block]:
     """All that decodes, in chunks of `CHUNK_SECONDS`, `(samples, channels)`; refused where a sample is not finite."""
     for block in reader.blocks(max(1, round(CHUNK_SECONDS * reader.sample_rate))):
         if not np.isfinite(block).all():

@@ -28,7 +28,7 @@ _MESSAGE = re.compile(r"^\s*message: (.+?)(?:For further error details.*)?$")
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedJob:
     """One job that failed, or a group of them.
 
     Args:
@@ -42,9 +42,9 @@ class Failure:
     logs: tuple[Path, ...]
 
 
-def failures(text: str) -> list[Failure]:
+def failures(text: str) -> list[FailedJob]:
     """Each job once, as its last try left it, without those that a later try finished."""
-    found: dict[str, Failure] = {}
+    found: dict[str, FailedJob] = {}
     healed = set(_FINISHED.findall(text))
     for kind, name, block in _blocks(text.splitlines()):
         if healed & {match[1] for match in map(_JOB.match, block) if match}:
@@ -59,11 +59,11 @@ def failures(text: str) -> list[Failure]:
         if known is not None and not logs:  # the same job once more, in fewer words
             what, logs = known.what, known.logs
             messages = messages or [known.message]
-        found[key] = Failure(what, messages[0] if messages else "", logs)
+        found[key] = FailedJob(what, messages[0] if messages else "", logs)
     return list(found.values())
 
 
-def describe(found: Iterable[Failure], tail_lines: int = 0) -> Iterator[str]:
+def describe(found: Iterable[FailedJob], tail_lines: int = 0) -> Iterator[str]:
     """Lines for a person.
 
     Args:

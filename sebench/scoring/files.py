@@ -30,7 +30,7 @@ MEAN = "mean"
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedMetric:
     """A metric that was asked for, under the name that was typed."""
 
     name: str
@@ -39,7 +39,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredFile:
     """One file's values, in the order of the metrics, and by how many samples it was longer (+) or shorter (-) than the
     reference that it was made as long as; 0 where it was not."""
 
@@ -48,7 +48,7 @@ class Scored:
     aligned: int = 0
 
 
-def asked_metrics(config: Config, store: Store, names: Sequence[str]) -> list[Asked]:
+def asked_metrics(config: Config, store: Store, names: Sequence[str]) -> list[AskedMetric]:
     """Metrics by name: entries, registered ones, package.module:Class, or PREDICTOR:RUN for a trained predictor.
 
     Raises:
@@ -60,7 +60,7 @@ def asked_metrics(config: Config, store: Store, names: Sequence[str]) -> list[As
     return [_asked(config, store, name) for name in names]
 
 
-def _asked(config: Config, store: Store, name: str) -> Asked:
+def _asked(config: Config, store: Store, name: str) -> AskedMetric:
     head, _, run = name.partition(":")
     predictor = config.lookup("predictors", head)
     if predictor is not None:
@@ -69,7 +69,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
         from sebench.scoring.predicted_metric import predicted_score
 
         trained, by = predicted_score(store, predictor.entry.type, run, name)
-        return Asked(name, trained, by)
+        return AskedMetric(name, trained, by)
     if config.lookup("metrics", name) is None and not config.faults("metrics", name) and not items.find("metric", name):
         metrics, judged = config.names("metrics"), [f"{known}:RUN" for known in config.names("predictors")]
         near = nearest(head if run else name, [*metrics, *judged])
@@ -78,7 +78,7 @@ def _asked(config: Config, store: Store, name: str) -> Asked:
     described = described_metric(config.get("metrics", name).entry)
     metric: Metric = items.build(described, "metric")
     metric.require()
-    return Asked(name, metric, told_implementation(described))
+    return AskedMetric(name, metric, told_implementation(described))
 
 
 def audio_in(places: Sequence[Path]) -> dict[str, Path]:
@@ -170,12 +170,12 @@ def files_read(estimates: Mapping[str, Path], *references: Path | None) -> Itera
 
 
 def score_files(
-    asked: Sequence[Asked],
+    asked: Sequence[AskedMetric],
     estimates: Mapping[str, Path],
     clean: Path | None,
     noisy: Path | None,
     align: Align | None = None,
-) -> Iterator[Scored]:
+) -> Iterator[ScoredFile]:
     """Score files one after the other; a metric says where it is defined at another rate than theirs, or what was done.
 
     Metrics are computed in a process of their own, so that native code that crashes or never returns costs one score.
@@ -227,16 +227,16 @@ def _computed(metric: Metric, signals: Mapping[str, Signal | None], sample_rate:
 
 
 def _scored(
-    asked: Sequence[Asked],
+    asked: Sequence[AskedMetric],
     name: str,
     path: Path,
     references: Mapping[str, References],
     align: Align | None,
     pool: IsolatedPool,
-) -> Scored:
+) -> ScoredFile:
     estimate, rate, fault = _read(path)
     if estimate is None:
-        return Scored(name, (MetricValue.failed(fault),) * len(asked))
+        return ScoredFile(name, (MetricValue.failed(fault),) * len(asked))
     signals: dict[str, Signal | None] = {"clean": None, "noisy": None}
     faults: dict[str, str] = {}
     for role, reference in references.items():
@@ -267,7 +267,7 @@ def _scored(
             value = replace(value, reason="; ".join(part for part in (told, value.reason) if part))
             differences += [len(estimate) - len(signal) for signal in compared.values()]
         values.append(value)
-    return Scored(name, tuple(values), max(differences, key=abs))
+    return ScoredFile(name, tuple(values), max(differences, key=abs))
 
 
 def _fitted(signals: Mapping[str, Signal], align: Align | None) -> tuple[Mapping[str, Signal], str]:
@@ -302,7 +302,7 @@ def _read(path: Path) -> tuple[Signal | None, int, str]:
     return decoded.samples, decoded.probe.sample_rate, ""
 
 
-def means(asked: Sequence[Asked], scored: Sequence[Scored]) -> Iterator[tuple[float | None, int]]:
+def means(asked: Sequence[AskedMetric], scored: Sequence[ScoredFile]) -> Iterator[tuple[float | None, int]]:
     """Of each metric the mean over the files that have a score, and how many these are."""
     for i in range(len(asked)):
         values = [row.values[i].value for row in scored]
@@ -310,7 +310,7 @@ def means(asked: Sequence[Asked], scored: Sequence[Scored]) -> Iterator[tuple[fl
         yield (sum(there) / len(there) if there else None), len(there)
 
 
-def write_scores(path: Path, asked: Sequence[Asked], scored: Sequence[Scored]) -> None:
+def write_scores(path: Path, asked: Sequence[AskedMetric], scored: Sequence[ScoredFile]) -> None:
     """One line per file and metric, and of each metric one with the mean."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -325,7 +325,7 @@ def write_scores(path: Path, asked: Sequence[Asked], scored: Sequence[Scored]) -
             writer.writerow([MEAN, each.name, number, status, told, each.implementation])
 
 
-def in_lines(asked: Sequence[Asked], scored: Sequence[Scored]) -> Iterator[str]:
+def in_lines(asked: Sequence[AskedMetric], scored: Sequence[ScoredFile]) -> Iterator[str]:
     """A table for the terminal: files, means with how many files they are of, reasons of holes as footnotes."""
     notes: dict[str, str] = {}
     rows = [["file", *(each.name for each in asked)]]
@@ -355,6 +355,6 @@ def _cell(value: MetricValue, notes: dict[str, str]) -> str:
     return f"- [{notes.setdefault(value.reason, letter(len(notes)))}]"
 
 
-def _facts(each: Asked) -> str:
+def _facts(each: AskedMetric) -> str:
     direction = "higher is better" if each.metric.higher_is_better else "lower is better"
     return ", ".join(part for part in (each.metric.unit, direction, f"by {each.implementation}") if part)

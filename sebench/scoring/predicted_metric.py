@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sebench.metrics.base import Signal
 
 
-class PredictedScore(Metric):
+class TrainedPredictorMetric(Metric):
     """What a trained predictor says of a whole utterance, without a reference.
 
     Args:
@@ -54,7 +54,7 @@ class PredictedScore(Metric):
             return float(self._predictor.of_waveform(signal).item())
 
 
-def predicted_score(store: Store, predictor: str, run: str, name: str) -> tuple[PredictedScore, str]:
+def predicted_score(store: Store, predictor: str, run: str, name: str) -> tuple[TrainedPredictorMetric, str]:
     """The metric, and what computes it in words.
 
     Args:
@@ -71,7 +71,7 @@ def predicted_score(store: Store, predictor: str, run: str, name: str) -> tuple[
         what = f"its predictor is of type {found!r}" if found else "it trained no predictor"
         there = ", ".join(_runs_of(store, predictor)) or f"none in {store.root}"
         raise SebenchError(f"{name}: run {node.stem}: {what}; runs with a {predictor}: {there}")
-    return PredictedScore(store, node, name), f"{predictor} of run {node.stem}"
+    return TrainedPredictorMetric(store, node, name), f"{predictor} of run {node.stem}"
 
 
 def _runs_of(store: Store, predictor: str) -> Iterator[str]:

@@ -43,7 +43,7 @@ class CellScores:
         return f"{count} of {self.n} utterances: {reason}{rest}"
 
 
-class Reader:
+class TableReader:
     """Parents' files of a table node, each read once.
 
     Args:
@@ -145,7 +145,7 @@ class Reader:
         return pd.DataFrame(predicted).sort_index(), pd.DataFrame(measured).sort_index()
 
 
-def paired(reader: Reader, places: Sequence[tuple[Row, ScoreColumn]]) -> list[NDArray[np.float64] | None]:
+def paired(reader: TableReader, places: Sequence[tuple[Row, ScoreColumn]]) -> list[NDArray[np.float64] | None]:
     """Scores of several places on the same scenes: each averaged over seeds, `(scenes, conditions)`; None for a hole.
 
     Args:

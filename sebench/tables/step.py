@@ -20,7 +20,7 @@ from sebench.files import read_json, write_text
 from sebench.statistics.bootstrap import RESAMPLES
 from sebench.statistics.claims import judge, judge_numbers
 from sebench.tables import csv_, json_, latex, markdown
-from sebench.tables.aggregate import Reader, paired
+from sebench.tables.aggregate import TableReader, paired
 from sebench.tables.table import Column, Grid, JudgedClaim, Table, Value
 
 WRITERS = {"table.json": json_.write, "table.md": markdown.write, "table.csv": csv_.write, "table.tex": latex.write}
@@ -55,7 +55,7 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
         DataError: a parent's file is missing and `partial` is false.
     """
     spec = TableSpec.model_validate(dict(node.spec))
-    reader = Reader(node, store, partial)
+    reader = TableReader(node, store, partial)
     printed = {(entry.row, entry.column): entry for entry in spec.published}
     columns = tuple(_column(column) for column in spec.columns)
     grid = Grid(columns, spec.second_best)
@@ -77,7 +77,7 @@ def build_table(node: Node, store: Store, partial: bool = False) -> Table:
     )
 
 
-def _value(reader: Reader, row: Row, column: ColumnSpec, paper: float | None) -> Value:
+def _value(reader: TableReader, row: Row, column: ColumnSpec, paper: float | None) -> Value:
     found: Value = items.imported(items.get(COLUMN, column.kind))().value(reader, row, column, paper)
     return found
 
@@ -95,7 +95,7 @@ def _column(column: ColumnSpec) -> Column:
     )
 
 
-def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
+def _judged(reader: TableReader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
     rows = {row.label: row for row in spec.rows}
     columns = {column.name: column for column in spec.columns}
     column, other = columns[claim.column], columns[claim.worse_column or claim.column]
@@ -109,7 +109,7 @@ def _judged(reader: Reader, spec: TableSpec, claim: ClaimLayout) -> JudgedClaim:
     return JudgedClaim(claim.text, claim.better, claim.worse, claim.column, claim.source, verdict, claim.worse_column)
 
 
-def _footer(spec: TableSpec, reader: Reader) -> list[str]:
+def _footer(spec: TableSpec, reader: TableReader) -> list[str]:
     lines = []
     for key, value in spec.footer.items():
         if key == "notes" or value in ("", [], {}, None):
@@ -138,7 +138,7 @@ def _footer(spec: TableSpec, reader: Reader) -> list[str]:
     return lines + _printed_notes(spec.published) + [str(note) for note in spec.footer.get("notes", ())]
 
 
-def _said_of_files(reader: Reader) -> list[str]:
+def _said_of_files(reader: TableReader) -> list[str]:
     """How many pairs the corpora made equally long, how many files they left out, and where these are listed."""
     lines = []
     store = reader.store

@@ -14,7 +14,7 @@ from sebench.errors import DataError
 from sebench.files import write_json, write_parquet
 from sebench.plan.nodes import separation_node
 from sebench.plan.summary import said_of_files
-from sebench.tables.aggregate import Reader
+from sebench.tables.aggregate import TableReader
 from sebench.tables.step import _said_of_files
 
 
@@ -42,11 +42,11 @@ def test_said_of_files_are_counted_with_the_place_of_the_list(store: Store):
     store.freeze(mixtures)
     store.freeze(table)
     assert store.ancestors(table, "corpus") == sorted([whole, lossy], key=lambda node: node.key)
-    assert _said_of_files(Reader(table, store, partial=True)) == [
+    assert _said_of_files(TableReader(table, store, partial=True)) == [
         f"Left out of {lossy.stem}: 3 files, listed with reasons in corpora/{lossy.stem}/rejected.json"
     ]
     write_json(place, [{"path": "a.wav", "reason": "silent"}])
-    (line,) = _said_of_files(Reader(table, store, partial=True))
+    (line,) = _said_of_files(TableReader(table, store, partial=True))
     assert line.startswith(f"Left out of {lossy.stem}: 1 file, listed")
 
 
