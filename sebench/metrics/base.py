@@ -303,6 +303,7 @@ def installed(package: str) -> bool:
         return False
 
 
+@functools.cache
 def implementation(package: str, type_name: str, model_files: tuple[str, ...] = ()) -> str:
     """What computes a metric, for ids and score files: "pesq 0.0.4", "speechmos 0.0.1.1 (model_v8.onnx 9246480c)" with
     the start of the SHA-256 of trained weights, or "sebench si_sdr" for code without a package. Imports nothing.
