@@ -51,13 +51,20 @@ _NAMESPACE = {
 
 @dataclass(frozen=True)
 class Param:
-    """One keyword of an item's `__init__`."""
+    """One keyword of an item's `__init__`.
+
+    Args:
+        annotation: its type.
+        text: the annotation as it stands in the source.
+        meaning: what the docstring of its class or of a base says of it, under `Args:`.
+    """
 
     name: str
     annotation: Any
     text: str
     default: Any = None
     required: bool = False
+    meaning: str = ""
 
     def validate(self, value: Any) -> Any:
         """The value as its type, JSON-able.
@@ -83,6 +90,11 @@ class Param:
     def mark(self) -> EntryOf | OptimiserOf | None:
         """Of a parameter that is more than its value."""
         return next((mark for mark in _marks(self.text) if isinstance(mark, (EntryOf, OptimiserOf))), None)
+
+    @property
+    def type(self) -> Any:
+        """Its type, with the marks of `Annotated`."""
+        return _evaluated(self.text)
 
     @property
     def words(self) -> str:

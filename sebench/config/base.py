@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from sebench.config.keys import Words
 from sebench.config.source import SourceError
 from sebench.errors import Mistake
 
@@ -148,6 +149,14 @@ ByLabel = Annotated[dict[Text, Text], BeforeValidator(by_label, json_schema_inpu
 Count = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Seconds = Annotated[float, Field(ge=0.01, le=3600)]
+#: Names of entries, and what else a key may name.
+ModelName = Annotated[Text, Words("model")]
+LossName = Annotated[Text, Words("loss")]
+RecipeName = Annotated[Text, Words("recipe")]
+MetricName = Annotated[Text, Words("metric")]
+RowName = Annotated[Text, Words("row")]
+Label = Annotated[Text, Words("label")]
+ItemType = Annotated[Text, Words("name or dotted path")]
 MOST_RATE = 10.0
 Rate = Annotated[float, Field(gt=0, le=MOST_RATE)]
 SnrDb = Annotated[float, Field(ge=-60, le=100)]

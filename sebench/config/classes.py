@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -100,13 +101,15 @@ def describe(kind: Kind[F], module_name: str, cls: str, *, builtin: bool, type_n
     name = cls
     facts = kind.facts()
     params: dict[str, Param] = {}
+    meanings: dict[str, str] = {}
     for owner, statement in reversed(list(_ancestry(found[0], found[1]))):
         literals = _literals(statement)
         name = str(literals.get("name", name))
         facts = _with(kind, facts, literals, f"{owner.name}:{statement.name}")
         init = next((s for s in statement.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
         if init is not None:
-            params = _params(init, f"{owner.name}:{statement.name}")
+            meanings |= _meanings(ast.get_docstring(statement) or "")
+            params = _params(init, f"{owner.name}:{statement.name}", meanings)
     return Item(
         kind=kind,
         type=type_name or name if builtin or type_name else f"{module_name}:{cls}",
@@ -177,7 +180,16 @@ def _literals(statement: ast.ClassDef) -> dict[str, Any]:
     return values
 
 
-def _params(init: ast.FunctionDef, where: str) -> dict[str, Param]:
+def _meanings(doc: str) -> dict[str, str]:
+    """What a docstring says of each parameter under `Args:`."""
+    section = re.search(r"^Args:\n((?:[ ]+.*\n?)+)", doc, re.MULTILINE)
+    found: dict[str, str] = {}
+    for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n     .*)*)", section[1] if section else "", re.MULTILINE):
+        found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return found
+
+
+def _params(init: ast.FunctionDef, where: str, meanings: Mapping[str, str]) -> dict[str, Param]:
     arguments = init.args
     if len(arguments.args) + len(arguments.posonlyargs) > 1 or arguments.vararg or arguments.kwarg:
         raise ItemError(f"{where}: parameters must be keyword-only (after `*`), without *args and **kwargs")
@@ -196,7 +208,9 @@ def _params(init: ast.FunctionDef, where: str) -> dict[str, Param]:
             value = None if default is None else ast.literal_eval(default)
         except ValueError:
             raise ItemError(f"{where}: default of {argument.arg!r} is not a literal") from None
-        found[argument.arg] = Param(argument.arg, annotation, text, _plain(value), required=default is None)
+        found[argument.arg] = Param(
+            argument.arg, annotation, text, _plain(value), default is None, meanings.get(argument.arg, "")
+        )
     return found
 
 

@@ -11,24 +11,30 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from sebench.config.base import EachOnce, OfAKind, OptionalText, Spec, Strict, Text
+from sebench.config.base import EachOnce, MetricName, OfAKind, OptionalText, Spec, Strict, Text
 from sebench.config.facts import COLUMN
+from sebench.config.keys import Words
 
 
 def _as_column(value: Any) -> Any:
     return {"metric": value} if isinstance(value, str) else value
 
 
-NamesOnce = Annotated[list[Text], EachOnce]
+#: Test sets or conditions that are averaged.
+Over = Annotated[list[Annotated[Text, Words("test set or condition")]], EachOnce]
 
 
 class MetricColumn(Strict):
     """A column with one metric, averaged over all conditions."""
 
-    metric: Text = Field(description="a metric of the study")
-    column: OptionalText = Field(default="", description="header; the metric's label if empty")
-    digits: int | None = Field(default=None, ge=0, le=6, description="decimals; 3 for metrics between -1 and 1, else 2")
-    over: NamesOnce = Field(default=[], description="test sets, or conditions, that are averaged; all if empty")
+    metric: MetricName = Field(description="one of the study's")
+    column: Annotated[OptionalText, Words(default="the metric's label")] = Field(default="", description="header")
+    digits: Annotated[int | None, Words(default="3 for metrics between -1 and 1, else 2")] = Field(
+        default=None, ge=0, le=6, description="decimals"
+    )
+    over: Annotated[Over, Words("list of test sets or conditions", "the table's")] = Field(
+        default=[], description="what is averaged"
+    )
 
 
 #: What `sebench.models.complexity` counts.
@@ -52,20 +58,28 @@ class ColumnLayout(OfAKind):
     attribute = "layout"
     default_type = "complexity"
 
-    type: Text = Field(default="complexity", description="kind of column, or package.module:Class")
+    type: Annotated[Text, Words("kind of column, or `package.module:Class`")] = Field(
+        default="complexity", description="`complexity`: a number of `complexity.json`"
+    )
     column: Text = Field(description="header")
 
 
 class NumberColumn(ColumnLayout):
     """A column with one number of complexity.json."""
 
-    key: Text = Field(description="key of complexity.json")
-    style: Literal["si", "plain"] = Field(default="si", description="si: 16.4K, 2.1M; plain: with `digits` decimals")
-    digits: int = Field(default=1, ge=0, le=6)
-    unit: str = ""
+    key: Text = Field(description=f"key of `complexity.json`: {', '.join(f'`{key}`' for key in COMPLEXITY_KEYS)}")
+    style: Literal["si", "plain"] = Field(default="si", description="16.4K, or plain digits")
+    digits: int = Field(default=1, ge=0, le=6, description="decimals")
+    unit: str = Field(default="", description="in brackets behind the header")
 
 
-MetricColumns = list[Annotated[MetricColumn, BeforeValidator(_as_column, json_schema_input_type=MetricColumn | Text)]]
+MetricColumns = list[
+    Annotated[
+        MetricColumn,
+        BeforeValidator(_as_column, json_schema_input_type=MetricColumn | Text),
+        Words("metric column"),
+    ]
+]
 
 
 class ScoreColumn(Spec):

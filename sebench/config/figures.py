@@ -5,8 +5,13 @@ What the figures of one kind say besides stands with that kind, a file of `seben
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from sebench.config.base import OfAKind, Prose, Spec, Text
 from sebench.config.facts import FIGURE
+from sebench.config.keys import Words
 
 
 class FigureLayout(OfAKind):
@@ -16,8 +21,13 @@ class FigureLayout(OfAKind):
     attribute = "layout"
     default_type = "spectrograms"
 
-    title: Prose
-    type: Text = "spectrograms"
+    title: Prose = Field(description="stands above it")
+    type: Annotated[Text, Words("kind of figure, or `package.module:Class`")] = Field(
+        "spectrograms",
+        description="`spectrograms`: one mixture through several rows; `sweep`: validation over the values of sweeps; "
+        "`distributions`: densities of noisy spectra; `scatter`: predicted over measured scores; `epochs`: what "
+        "alternating runs measured after each epoch",
+    )
 
 
 class FigureSpec(Spec):

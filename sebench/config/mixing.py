@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from sebench.config.base import Strict, Text
+from sebench.config.base import ItemType, Strict, Text
+from sebench.config.keys import Words
 from sebench.errors import Mistake
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def _tuple(value: Any) -> Any:
 class Uniform(Strict):
     """`{uniform: [low, high]}`: any value between the two."""
 
-    uniform: Annotated[tuple[float, float], BeforeValidator(_tuple)] = Field(description="Lowest and highest value.")
+    uniform: Annotated[tuple[float, float], BeforeValidator(_tuple)] = Field(description="lowest and highest value")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -43,7 +44,7 @@ class Uniform(Strict):
 class OneOf(Strict):
     """`{choice: [a, b, c]}`: each value equally often."""
 
-    choice: Annotated[tuple[float, ...], BeforeValidator(_tuple)] = Field(min_length=1, description="The values.")
+    choice: Annotated[tuple[float, ...], BeforeValidator(_tuple)] = Field(min_length=1, description="the values")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -77,6 +78,7 @@ Distribution = Annotated[
         custom_error_type="distribution",
         custom_error_message="a number, { uniform: [lowest, highest] }, or { choice: [values] }",
     ),
+    Words("distribution"),
 ]
 
 
@@ -92,41 +94,44 @@ def bounds(distribution: float | Uniform | OneOf) -> tuple[float, float]:
     return distribution.bounds
 
 
+_SIDE = Words("distribution, 1 to 100 m")
+
+
 class Reverberation(Strict):
     """Which mixtures are reverberant, and in what rooms. Defaults: seed 001 (FACTS C.5)."""
 
     probability: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="Share of the mixtures whose speech is reverberant."
+        default=0.5, description="share of mixtures with reverberant speech"
     )
     source: Literal["simulated", "measured"] = Field(
         default="simulated",
-        description="simulated: image-source rooms (pyroomacoustics); measured: the corpus's impulse responses.",
+        description="image-source rooms, or the corpus's impulse responses",
     )
     target: Literal["dry", "reverberant"] = Field(
         default="dry",
-        description="What training and scores compare with: the direct path of the same room, or the speech as it is "
-        "in the mixture.",
+        description="what training and scores compare with: the direct path of the same room, or the speech as mixed",
     )
-    room_x: Distribution = Field(default=Uniform(uniform=(3, 10)), description="Length of a simulated room in m.")
-    room_y: Distribution = Field(default=Uniform(uniform=(3, 10)), description="Width in m.")
-    room_z: Distribution = Field(default=Uniform(uniform=(2.5, 3.5)), description="Height in m.")
-    absorption: Distribution = Field(
-        default=Uniform(uniform=(0.1, 0.3)), description="Energy absorption coefficient of all surfaces."
+    room_x: Annotated[Distribution, _SIDE] = Field(
+        default=Uniform(uniform=(3, 10)),
+        description="length of a simulated room (this and the next five: `source: simulated` alone)",
     )
-    distance: Distribution = Field(
+    room_y: Annotated[Distribution, _SIDE] = Field(default=Uniform(uniform=(3, 10)), description="width")
+    room_z: Annotated[Distribution, _SIDE] = Field(default=Uniform(uniform=(2.5, 3.5)), description="height")
+    absorption: Annotated[Distribution, Words("distribution, 0.02 to 1")] = Field(
+        default=Uniform(uniform=(0.1, 0.3)), description="energy absorption coefficient of all surfaces"
+    )
+    distance: Annotated[Distribution, Words("distribution, from 0.02 m to half the smallest room")] = Field(
         default=Uniform(uniform=(0.1, 1)),
-        description="From the source to the microphone in m. The microphone is at the room's centre, the direction is "
-        "uniform on the sphere.",
+        description="from source to microphone, which is at the room's centre; the direction is uniform on the sphere",
     )
     image_decay_db: Annotated[float, Field(ge=10, le=80)] = Field(
         default=40.0,
-        description="Images are followed for as many reflections as sound has on average while it decays by so many dB "
-        "(Sabine); computing time grows with the third power.",
+        description="images are followed while sound decays by so much (Sabine); computing time grows with the third "
+        "power",
     )
     direct_ms: Annotated[float, Field(gt=0, le=50)] = Field(
         default=2.5,
-        description="Measured responses: what comes up to so long after the main peak is the direct path (the dry "
-        "target).",
+        description="measured responses: the direct path ends so long after the main peak",
     )
 
     @model_validator(mode="after")
@@ -153,58 +158,70 @@ class Reverberation(Strict):
 class DegradationEntry(Strict):
     """A degradation with its parameters, as an entry or in its place in a mixing."""
 
-    description: str = ""
-    type: Text = Field(description="A registered degradation, or package.module:Class.")
+    description: str = Field(default="", description="shown by `sebench list` and `sebench show`")
+    type: ItemType = Field(description="a registered degradation")
     params: dict[str, Any] = Field(
-        default={}, description="Its parameters; each may be a distribution, drawn for each mixture."
+        default={},
+        description="its parameters; see `sebench show degradation codec`. Each may be a distribution, drawn for each "
+        "mixture: `{uniform: [low, high]}` (whole numbers where the parameter is one), or `{choice: [a, b]}`, of words "
+        "too",
     )
     probability: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=1.0, description="Share of the mixtures that are degraded."
+        default=1.0, description="share of the mixtures that are degraded so"
     )
+
+
+_LEVEL = Words("distribution, -80 to 0")
 
 
 class Mixing(Strict):
     """One entry of `config/mixing/`."""
 
-    description: str = Field(default="", description="What it is for; shown by `sebench list`.")
-    snr_db: Distribution = Field(
+    description: str = Field(default="", description="shown by `sebench list` and `sebench show`")
+    snr_db: Annotated[Distribution, Words("distribution, -60 to 100")] = Field(
         default=Uniform(uniform=(-5, 15)),
-        description="SNR in training and validation; test conditions state their own.",
+        description="SNR in training and validation; test conditions state their own",
     )
-    speech_level_dbov: Distribution | None = Field(
-        default=-26.0,
-        description="Level of the speech as it is in the mixture, in dB relative to a full-scale RMS of 1.0; null "
-        "where `mixture_level_dbov` is given.",
+    speech_level_dbov: Annotated[Distribution | None, _LEVEL] = Field(
+        default=-26.0, description="level of the speech in the mixture, in dB relative to a full-scale RMS of 1.0"
     )
-    mixture_level_dbov: Distribution | None = Field(
-        default=None, description="RMS of the mixture in dBov, instead of a level of the speech."
+    mixture_level_dbov: Annotated[Distribution | None, _LEVEL] = Field(
+        default=None, description="RMS of the mixture, instead; exactly one of the two is not null"
     )
     speech_level_measure: Measure = Field(
-        default="p56", description="How the level of speech is measured: for `speech_level_dbov` and for the SNR."
+        default="p56", description="how the level of speech is measured, for level and SNR"
     )
     noise_level_measure: Measure = Field(
-        default="rms", description="How the level of noise is measured for the SNR, on the segment that is mixed."
+        default="rms", description="how the level of noise is measured, on the segment that is mixed"
     )
     noise_draw: Literal["files", "kinds"] = Field(
         default="files",
-        description="files: each noise recording as often; kinds: each kind as often, then one of its recordings.",
+        description="`files`: each noise recording as often; `kinds`: each kind as often, then one of its recordings",
     )
-    seconds: Annotated[float, Field(ge=0.1, le=600)] | None = Field(
+    seconds: Annotated[Annotated[float, Field(ge=0.1, le=600)] | None, Words(default="the whole utterance")] = Field(
         default=None,
-        description="Length of a mixture, cut from a random place of the utterance (a shorter utterance keeps its own "
-        "length); null: the whole utterance.",
+        description="length, at most `max_seconds`, cut from a random place (a shorter utterance keeps its own)",
     )
-    max_seconds: Annotated[float, Field(ge=0.1, le=600)] | None = Field(
-        default=None, description="Of a longer utterance only the beginning is used. Published mixtures stay whole."
+    max_seconds: Annotated[Annotated[float, Field(ge=0.1, le=600)] | None, Words(default="the whole utterance")] = (
+        Field(
+            default=None,
+            description="of a longer utterance only the beginning is used, or the first part that is as active as the "
+            "utterance. Published mixtures stay whole",
+        )
     )
-    reverberation: Reverberation | None = Field(default=None, description="Rooms; null: none.")
-    degradations: list[
-        Annotated[
-            Annotated[Text, Tag("by name")] | Annotated[DegradationEntry, Tag("in place")],
-            Discriminator(lambda value: "by name" if isinstance(value, str) else "in place"),
-        ]
+    reverberation: Reverberation | None = Field(default=None, description="rooms")
+    degradations: Annotated[
+        list[
+            Annotated[
+                Annotated[Text, Tag("by name")] | Annotated[DegradationEntry, Tag("in place")],
+                Discriminator(lambda value: "by name" if isinstance(value, str) else "in place"),
+            ]
+        ],
+        Words("list of names or degradations"),
     ] = Field(
-        default=[], description="What happens to the sum of speech and noise, in this order; the target stays as it is."
+        default=[],
+        description="what happens to the sum of speech and noise, in this order: names, or "
+        "[degradations](#degradations) in their place; the target stays as it is",
     )
 
     @model_validator(mode="after")

@@ -29,10 +29,15 @@ from sebench.config.base import (
     MOST_STEPS,
     Count,
     EachOnce,
+    ItemType,
+    Label,
+    LossName,
+    ModelName,
     Names,
     OptionalText,
     Prose,
     Rate,
+    RecipeName,
     Seconds,
     Seed,
     SnrDb,
@@ -43,6 +48,7 @@ from sebench.config.base import (
 from sebench.config.explain import shown
 from sebench.config.facts import STAGE, StageFacts
 from sebench.config.figures import FigureLayout
+from sebench.config.keys import Words
 from sebench.config.source import SourceError
 from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import Mistake, SebenchError, choices
@@ -74,32 +80,37 @@ ByRole = Annotated[
     BeforeValidator(_by_role, json_schema_input_type=dict[str, Text] | Text),
     Field(min_length=1),
 ]
+Submodule = Annotated[str, Words("submodule")]
 SnrsDb = Annotated[list[SnrDb], EachOnce]
-Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
+Weight = Annotated[float, Field(ge=-1e9, le=1e9), Words("weight")]
 PathText = Annotated[Text, AfterValidator(_path)]
-Variable = Annotated[str, AfterValidator(_variable)]
+Variable = Annotated[str, AfterValidator(_variable), Words("name")]
 
 
 class Entry(Strict):
     """What every named entry may say about itself."""
 
-    label: OptionalText = Field("", description="how tables call it; the entry's name if empty")
-    description: str = ""
+    label: Annotated[OptionalText, Words(default="the entry's name")] = Field("", description="how tables call it")
+    description: str = Field("", description="shown by `sebench list` and `sebench show`")
 
 
 class ItemEntry(Entry):
     """A parameterisation of a registered item."""
 
-    type: Text = Field(description="a registered name, or package.module:Class")
-    params: dict[str, Any] = Field({})
+    type: ItemType = Field(description="a registered item of the section's kind")
+    params: dict[str, Any] = Field(
+        {}, description="its parameters (`sebench show`); those not given have their defaults"
+    )
 
 
 class Mix(Strict):
     """Equation (21) of source 002: (1 - beta) * magnitude + beta * complex."""
 
-    magnitude: Text
-    complex: Text
-    beta: float | None = Field(None, ge=0, le=1, description="required, unless it is swept")
+    magnitude: LossName = Field(description="the term of weight 1 - beta")
+    complex: LossName = Field(description="the term of weight beta")
+    beta: Annotated[float | None, Words(default="required, unless it is swept")] = Field(
+        None, ge=0, le=1, description="the share; at 0 and 1 the mix is the pure loss and shares its runs"
+    )
 
 
 #: Values of a sweep: each is a training of its own.
@@ -109,9 +120,9 @@ MOST_POINTS = 1000
 class Range(Strict):
     """Values at equal distances, both ends among them."""
 
-    start: float = Field(alias="from")
-    stop: float = Field(alias="to")
-    step: float = Field(gt=0)
+    start: float = Field(alias="from", description="first value")
+    stop: float = Field(alias="to", description="last value: a whole number of steps above the first")
+    step: float = Field(gt=0, description="from each value to the next")
 
     @model_validator(mode="after")
     def _ends_meet(self) -> Range:
@@ -152,6 +163,7 @@ else:
             custom_error_message="a list of numbers or words, or a range with the keys from, to, step",
         ),
         AfterValidator(_values),
+        Words("list of values, or range"),
     ]
 
 
@@ -163,12 +175,17 @@ def point_name(point: Point) -> str:
 class LossEntry(Entry):
     """A loss: a parameterised item, a weighted sum of other entries, or a mix of two; or a family of such entries."""
 
-    type: Text | None = None
-    params: dict[str, Any] = Field({})
-    sum: dict[str, Weight] | None = None
-    mix: Mix | None = None
-    sweep: dict[str, Points] = Field(
-        {}, max_length=1, description="one parameter (of a mix: beta) -> its values: the entry is a family of entries"
+    type: ItemType | None = Field(None, description="a registered loss")
+    params: dict[str, Any] = Field({}, description="parameters of `type`; those not given have their defaults")
+    sum: dict[Annotated[str, Words("loss")], Weight] | None = Field(
+        None, description="weighted sum of other losses; terms of weight 0 vanish"
+    )
+    mix: Mix | None = Field(None, description="two losses and a share between them")
+    sweep: dict[Annotated[str, Words("parameter")], Points] = Field(
+        {},
+        max_length=1,
+        description="the entry is a family: one entry for each value of one parameter of `type`, or of the `beta` of "
+        "a mix",
     )
 
     @model_validator(mode="after")
@@ -201,39 +218,59 @@ class LossEntry(Entry):
 class MetricEntry(ItemEntry):
     """A metric, and what stands in for it where its package is not installed."""
 
-    instead: str = Field(
-        "", description="metric entry used where this one's package is not installed; tables mark it: another scale"
+    instead: Annotated[str, Words("metric", "none")] = Field(
+        "",
+        description="of a metric: what takes its place where its package is not installed, for labels too. Tables mark "
+        'its columns "other scale" and print no differences there',
     )
 
 
 class CorpusEntry(ItemEntry):
     """A corpus: its adapter, and where it lies."""
 
-    root: Text | None = Field(None, description="folder; relative to the working folder")
-    root_env: Variable | None = Field(None, description="environment variable that holds the folder; wins over root")
-    strict: bool = Field(False, description="stop where any file or pair cannot be used, instead of leaving it out")
+    type: ItemType = Field(description="one of the adapters below, or one from outside")
+    root: Annotated[Text, Words("folder")] | None = Field(
+        None, description="where the files lie; a relative path starts at the working folder"
+    )
+    root_env: Variable | None = Field(
+        None, description="environment variable that holds the folder; where it is set, it wins over `root`"
+    )
+    strict: bool = Field(
+        False,
+        description="stop where any file or published pair cannot be used, instead of leaving it out and listing it in "
+        "`rejected.json`",
+    )
     align: Literal["cut", "pad"] | None = Field(
         None,
-        description="published pairs whose lengths differ by 0.1 s at most: both are cut to the shorter file, or zeros "
-        "follow the shorter one; absent: they are left out",
+        description="of a corpus with published pairs: what is done where the lengths of a pair's files differ by up "
+        "to 0.1 s; without it such a pair is left out",
     )
 
 
 class ExternalEntry(ItemEntry):
     """A model that others trained: how a signal goes through it, and where its file lies."""
 
-    file: Text | None = Field(None, description="the model's file; relative to the working folder")
-    file_env: Variable | None = Field(None, description="environment variable that holds the file; wins over file")
-    address: str = Field("", description="which file it is, and where it is published")
+    type: ItemType = Field(description="how a signal goes through it: `onnx_gain`, or one from outside")
+    file: Annotated[Text, Words("file")] | None = Field(
+        None, description="where it lies; a relative path starts at the working folder"
+    )
+    file_env: Variable | None = Field(
+        None, description="environment variable that holds the file; where it is set, it wins over `file`"
+    )
+    address: str = Field(
+        "", description="which file it is, and where it is published; stands in plans and footers where it is not there"
+    )
 
 
 class Optimiser(Strict):
     """The optimiser of a stage."""
 
-    type: Literal["adamw", "adam"] = "adamw"
-    lr: Rate = 1e-3
-    weight_decay: float = Field(0.0, ge=0, le=10)
-    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field([0.9, 0.999], min_length=2, max_length=2)
+    type: Literal["adamw", "adam"] = Field("adamw", description="the algorithm")
+    lr: Rate = Field(1e-3, description="base rate")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="decoupled for `adamw`, added to the gradient for `adam`")
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
+        [0.9, 0.999], min_length=2, max_length=2, description="decay of the first and second moment"
+    )
 
 
 Warmup = Annotated[int, Field(ge=0, le=MOST_STEPS)]
@@ -251,11 +288,19 @@ SCHEDULE_KEYS = {
 class ScheduleEntry(Strict):
     """The learning rate over the steps of a stage."""
 
-    type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = "constant"
-    warmup_steps: Warmup = 0
-    final_factor: float = Field(0.0, ge=0, le=1, description="cosine and linear_decay: last rate over first")
-    patience: Count = Field(5, description="halve_on_plateau: validations without a better value")
-    stop_lr: Rate | None = Field(None, description="halve_on_plateau: stop below this rate")
+    type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = Field(
+        "constant", description="what the rate does behind the warm-up"
+    )
+    warmup_steps: Warmup = Field(
+        0,
+        description="steps over which the rate rises; at most those of the stage. A scale may set another number "
+        "(`scales`)",
+    )
+    final_factor: float = Field(0.0, ge=0, le=1, description="`cosine`, `linear_decay`: last rate over first")
+    patience: Count = Field(5, description="`halve_on_plateau`: validations without a better value")
+    stop_lr: Rate | None = Field(
+        None, description="`halve_on_plateau`: the stage ends below this rate, which is below the optimiser's `lr`"
+    )
 
     @model_validator(mode="after")
     def _heeded(self) -> ScheduleEntry:
@@ -287,30 +332,44 @@ class StageEntry(Strict):
     #: Its subclasses are its forms, for what is said of an unknown key.
     forms: ClassVar[bool] = True
 
-    name: Text
-    kind: Text = Field("supervised", description="a kind of stage (`sebench list stages`), or package.module:Class")
-    model: Text | None = Field(None, description="a model entry; the cell's if absent")
-    loss: Text | None = Field(None, description="a loss entry; the cell's if absent")
-    data: str = Field("", description="role of the corpus and mixing, where the study names several")
-    init: dict[str, str] = Field(
-        {},
-        description="what starts from an earlier stage of this recipe: a submodule ('' for the whole of what the stage "
-        "trains), the `enhancer` of a predictor stage, the `predictor` of an alternating one",
+    name: Text = Field(description="how later stages of this recipe refer to it; no part of an id")
+    kind: Annotated[Text, Words("kind of stage, or `package.module:Class`")] = Field(
+        "supervised",
+        description="a model by a loss (`supervised`); a predictor on the output of a frozen model (`predictor`); the "
+        "two in turn, epoch by epoch (`alternating`). `sebench list stages` names all",
     )
-    freeze: Annotated[list[Text], EachOnce] = Field([], description="submodules that are not trained")
+    model: Annotated[ModelName | None, Words(default="the cell's")] = Field(
+        None, description="what is trained, or what the predictor listens to"
+    )
+    loss: Annotated[LossName | None, Words(default="the cell's")] = Field(None, description="with what loss")
+    data: Annotated[str, Words(default="the first")] = Field(
+        "", description="role of corpus and mixing, where the study names several"
+    )
+    init: dict[Submodule, Annotated[str, Words("stage")]] = Field(
+        {},
+        description='weights to start from, with the input statistics of a model that has them (`fcrn`); `""` is the '
+        "whole model; the stage must stand earlier. `enhancer`: the frozen model of a stage of kind `predictor`; "
+        '`predictor`: that of an `alternating` one, which needs both `""` and `predictor`',
+    )
+    freeze: Annotated[list[Annotated[Text, Words("submodule")]], EachOnce] = Field(
+        [], description="what is not trained"
+    )
     effort: float = Field(1.0, gt=0, le=1000, description="steps, as a multiple of the scale's")
     epochs: Count | None = Field(
         None, description="length in passes over the training set, each with a validation, instead of the scale's steps"
     )
     utterances: Literal["segments", "whole"] = Field(
-        "segments", description="segments: of the scale's length, from random places; whole: whole utterances, padded"
+        "segments",
+        description="a batch is segments of the scale's length from random places, or whole utterances, padded",
     )
-    optimiser: Optimiser = Optimiser()
-    schedule: ScheduleEntry = ScheduleEntry()
-    clip_norm: float | None = Field(5.0, gt=0, le=1e6)
-    augment: list[Augment] = Field([], description="changes of a batch, in this order; see sebench/training/augment.py")
-    keep: Literal["best", "last"] = "best"
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    optimiser: Optimiser = Field(Optimiser(), description="how the weights are updated; see below")
+    schedule: ScheduleEntry = Field(ScheduleEntry(), description="the learning rate over the steps; see below")
+    clip_norm: float | None = Field(5.0, gt=0, le=1e6, description="largest norm of the gradient; null: no clipping")
+    augment: list[Augment] = Field([], description="changes of a training batch, in this order; see below")
+    keep: Literal["best", "last"] = Field("best", description="which weights are published")
+    precision: Literal["32-true", "bf16-mixed"] = Field(
+        "32-true", description="of the model's forward pass; losses are computed in float32"
+    )
 
     @model_validator(mode="after")
     def _augmented_once(self) -> StageEntry:
@@ -380,7 +439,8 @@ def _stage_model(item: items.Item[StageFacts]) -> type[StageEntry]:
     for name, param in item.params.items():
         of: Any = Annotated[Any, AfterValidator(functools.partial(_own_value, param))]
         of = {EntryOf: Text, OptimiserOf: Optimiser}.get(type(param.mark), of)
-        fields[name] = (of, ...) if param.required else (of, param.default)
+        default = ... if param.required else param.default
+        fields[name] = (of, Field(default, description=param.meaning))
     return create_model(f"{item.cls}Entry", __base__=StageEntry, __module__=__name__, **fields)
 
 
@@ -421,15 +481,17 @@ def _of_its_kind(value: Any, _: Any) -> Any:
 class RecipeEntry(Entry):
     """A chain of stages."""
 
-    stages: list[Annotated[SerializeAsAny[StageEntry], WrapValidator(_of_its_kind)]] = Field(min_length=1)
+    stages: list[Annotated[SerializeAsAny[StageEntry], WrapValidator(_of_its_kind), Words("stage")]] = Field(
+        min_length=1, description="in order, at least one; the last one's run is what the cell ends in"
+    )
 
 
 class Utterances(Strict):
     """Mixtures per split."""
 
-    train: Count
-    valid: Count
-    test: Count
+    train: Count = Field(description="of the training set")
+    valid: Count = Field(description="of the validation set")
+    test: Count = Field(description="per test condition")
 
 
 #: The largest machines have some 500.
@@ -439,62 +501,96 @@ Cores = Annotated[int, Field(ge=1, le=1024)]
 class Amounts(Strict):
     """What a scale sets."""
 
-    utterances: Utterances
-    steps: Count
-    batch_size: Annotated[int, Field(ge=1, le=65536)]
-    segment_seconds: Seconds
-    validations: Count = Field(description="how often validation runs during a stage")
-    warmup_steps: Warmup | None = Field(
-        None, description="of the stages whose schedule has a warm-up, instead of theirs"
+    utterances: Utterances = Field(
+        description="mixtures: `train` and `valid` in each set for training and validation, `test` per condition"
     )
-    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(description="runs per cell")
-    threads: Cores = Field(1, description="intra-op threads of a run: part of its identity")
-    devices: Cores = Field(1, description="GPUs (on the CPU: processes) that train one run: part of its identity")
+    steps: Count = Field(description="training steps of a stage of `effort` 1")
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = Field(description="segments per step")
+    segment_seconds: Seconds = Field(description="length of a training segment")
+    validations: Count = Field(description="how often validation runs in a stage; at most its steps")
+    warmup_steps: Annotated[Warmup | None, Words(default="the recipe's")] = Field(
+        None,
+        description="steps over which the rate rises, in stages whose schedule has a warm-up; at most the steps of "
+        "each of them",
+    )
+    seeds: Annotated[int, Field(ge=1, le=1000)] = Field(description="runs per cell, seeds 0, 1, ...")
+    threads: Cores = Field(
+        1, description="intra-op threads of a run; part of its identity, since they change the last bits"
+    )
+    devices: Cores = Field(
+        1,
+        description="GPUs of one node (on the CPU: processes) that train one run together; part of a run's identity; "
+        "must divide `batch_size`; stages of kind predictor and alternating train on one",
+    )
 
 
 class PartialUtterances(Strict):
     """Mixtures per split that a study sets for itself."""
 
-    train: Count | None = None
-    valid: Count | None = None
-    test: Count | None = None
+    train: Count | None = Field(None, description="of the training set")
+    valid: Count | None = Field(None, description="of the validation set")
+    test: Count | None = Field(None, description="per test condition")
 
 
 class StageAmounts(Strict):
     """What a study changes of one stage of its recipes."""
 
-    epochs: Count | None = None
-    mixtures: Count | None = Field(None, description="of its training set, the first so many; absent: all")
-    lr_factor: float = Field(
-        1.0, gt=0, le=1e6, description="times the stage's learning rates and the rate that it stops at"
+    epochs: Annotated[Count | None, Words(default="the stage's")] = Field(
+        None, description="an error where the scale's `steps` are its length"
     )
-    patience: Count | None = Field(None, description="of a schedule that waits for a better validation")
-    hears: Hears | None = Field(None, description="signals that a predictor learns from")
+    mixtures: Annotated[Count | None, Words(default="all")] = Field(
+        None, description="of its training set, the first so many"
+    )
+    lr_factor: float = Field(1.0, gt=0, le=1e6, description="times its learning rates and its `stop_lr`")
+    patience: Annotated[Count | None, Words(default="the stage's")] = Field(
+        None, description="an error without `halve_on_plateau`"
+    )
+    hears: Annotated[Hears | None, Words(default="the stage's")] = Field(
+        None, description="an error of a stage that trains no predictor"
+    )
 
 
 class StudyAmounts(Strict):
     """What a study changes of a scale."""
 
-    utterances: PartialUtterances | None = None
-    steps: Count | None = None
-    batch_size: Annotated[int, Field(ge=1, le=65536)] | None = None
-    segment_seconds: Seconds | None = None
-    max_seconds: float | None = Field(
-        None, ge=0.1, le=600, description="of longer utterances only the beginning is mixed"
+    utterances: PartialUtterances | None = Field(None, description="any of `train`, `valid`, `test`")
+    steps: Count | None = Field(None, description="as of a scale")
+    batch_size: Annotated[int, Field(ge=1, le=65536)] | None = Field(None, description="as of a scale")
+    segment_seconds: Seconds | None = Field(None, description="as of a scale")
+    max_seconds: Annotated[float | None, Words(default="the mixing's")] = Field(
+        None,
+        ge=0.1,
+        le=600,
+        description="of longer utterances only the beginning is mixed, in all sets that are not published ones",
     )
-    validations: Count | None = None
-    warmup_steps: Warmup | None = None
-    seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
-    threads: Cores | None = None
-    devices: Cores | None = None
-    models: dict[str, dict[str, Any]] = Field({}, description="model entry -> parameters (widths) at this scale")
-    predictors: dict[str, dict[str, Any]] = Field({}, description="predictor entry -> parameters at this scale")
-    stages: dict[str, StageAmounts] = Field({}, description="stage name -> its epochs, amounts, rates and patience")
-    snr_db: SnrsDb | None = Field(None, min_length=1, description="those of the test SNRs that are computed")
+    validations: Count | None = Field(None, description="as of a scale")
+    warmup_steps: Warmup | None = Field(None, description="as of a scale")
+    seeds: Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description="as of a scale")
+    threads: Cores | None = Field(None, description="as of a scale")
+    devices: Cores | None = Field(None, description="as of a scale")
+    models: Annotated[dict[str, dict[str, Any]], Words("mapping model -> parameters")] = Field(
+        {}, description="widths at this scale"
+    )
+    predictors: Annotated[dict[str, dict[str, Any]], Words("mapping predictor -> parameters")] = Field(
+        {}, description="widths at this scale"
+    )
+    stages: dict[Annotated[str, Words("name of a stage")], Annotated[StageAmounts, Words("changes")]] = Field(
+        {},
+        description="what changes in stages of that name; a change that a stage would not heed is an error",
+    )
+    snr_db: Annotated[SnrsDb | None, Words(default="all")] = Field(
+        None, min_length=1, description="those of the test SNRs that are computed at this scale"
+    )
     lr_factor: float = Field(
-        1.0, gt=0, le=1e6, description="times every stage's learning rate: few steps need larger ones"
+        1.0,
+        gt=0,
+        le=1e6,
+        description="times the learning rate of every stage: a few hundred steps need a larger one than the published "
+        "hundred thousands. No rate may come above 10",
     )
-    sweeps: dict[str, Points] = Field({}, description="swept parameter -> those of its values that this scale computes")
+    sweeps: Annotated[dict[Annotated[str, Words("swept parameter")], Points], Words(default="all")] = Field(
+        {}, description="those of the parameter's values that are computed at this scale"
+    )
 
 
 class ScaleEntry(Entry, Amounts):
@@ -513,11 +609,20 @@ _AXES = {"seed": (TypeAdapter(Seed, config={"strict": True}), "a whole number fr
 class GridBlock(Strict):
     """Cells: the product of `product`'s axes, times `zip`'s axes taken together."""
 
-    product: dict[Axis, AxisValues] = Field({})
-    zip: dict[Axis, AxisValues] = Field({})
-    label: Text = Field("{model}({loss})", description="row label; {model}, {loss}, {recipe} stand for labels")
+    product: Annotated[dict[Axis, AxisValues], Words("mapping axis -> name or list")] = Field(
+        {}, description="every combination"
+    )
+    zip: Annotated[dict[Axis, AxisValues], Words("mapping axis -> list")] = Field(
+        {}, description="taken together, first with first; lists of equal length"
+    )
+    label: Text = Field(
+        "{model}({loss})",
+        description="label of the row; `{model}`, `{loss}`, `{recipe}` stand for the entries' labels",
+    )
     test: Literal["all", "ends", "none"] = Field(
-        "all", description="which cells are enhanced and scored: all; of a sweep the first and the last value; none"
+        "all",
+        description="which cells are enhanced and scored: all, of each sweep the first and the last value, or none; "
+        "the others are trained only, for a choice",
     )
 
     @model_validator(mode="after")
@@ -545,13 +650,16 @@ class GridBlock(Strict):
         return self
 
 
+_MATCH = "cells that match all that are given are left out"
+
+
 class Exclusion(Strict):
     """Cells that are left out, and why."""
 
-    model: Text | None = None
-    loss: Text | None = None
-    recipe: Text | None = None
-    reason: Prose
+    model: Annotated[ModelName | None, Words(default="any")] = Field(None, description=_MATCH)
+    loss: Annotated[LossName | None, Words(default="any")] = Field(None, description=_MATCH)
+    recipe: Annotated[RecipeName | None, Words(default="any")] = Field(None, description=_MATCH)
+    reason: Prose = Field(description="stands in the plan and in the footer")
 
     @model_validator(mode="after")
     def _of_something(self) -> Exclusion:
@@ -563,13 +671,19 @@ class Exclusion(Strict):
 class TestSet(Strict):
     """One test set of several."""
 
-    data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
-    mixing: Text | None = Field(None, description="a mixing entry; the role's if absent")
-    snr_db: SnrsDb = Field([], description="a condition for each; as the mixing draws them if empty")
-    part: Names = Field(
+    data: Annotated[str, Words(default="the first role")] = Field("", description="role of its corpus")
+    mixing: Annotated[Text | None, Words("mixing, or `none`", "the role's")] = Field(
+        None, description="how it is mixed"
+    )
+    snr_db: SnrsDb = Field(
         [],
-        description="a published test set, or the first of several that the corpus brings, taken as it is; where it "
-        "brings none, a set is mixed instead, or, with `mixing: none`, left out",
+        description="a condition for each (`wsj0 5 dB`); empty: one condition, with SNRs as the mixing draws them",
+    )
+    part: Annotated[Names, Words("name or list")] = Field(
+        [],
+        description="a published test set, or the first of several that the corpus brings, taken as it is. Where it "
+        "brings none a set is mixed instead; with `mixing: none` it is left out, and columns and tables that show "
+        "nothing else with it",
     )
 
     @model_validator(mode="after")
@@ -584,9 +698,13 @@ class TestSet(Strict):
 class Conditions(Strict):
     """The test conditions of a study: SNRs of one test set, or several test sets."""
 
-    snr_db: SnrsDb = Field([])
-    data: str = Field("", description="role of the corpus, where the study names several; its first if empty")
-    sets: dict[Text, TestSet] = Field({}, description="name -> test set, instead of `snr_db` and `data`")
+    snr_db: SnrsDb = Field([], description="one test set per SNR; all of them hold the same scenes")
+    data: Annotated[str, Words(default="the first role")] = Field(
+        "", description="role of the corpus that is tested on"
+    )
+    sets: dict[Annotated[Text, Words("name")], Annotated[TestSet, Words("test set")]] = Field(
+        {}, description="several test sets, instead of the two keys above"
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> Conditions:
@@ -603,47 +721,79 @@ class Conditions(Strict):
 class Selection(Strict):
     """How the best weights are chosen."""
 
-    by: Text = Field(
-        "loss", description="a metric entry, or 'loss': what validation measures to choose the best weights"
+    by: Annotated[Text, Words("metric, or `loss`")] = Field(
+        "loss", description="what validation measures, on the validation split, to choose the best weights"
     )
 
 
 class ChoiceEntry(Strict):
     """The best member of a sweep on the validation set: a row that is trained already."""
 
-    among: Text = Field(description="the loss entry with the sweep")
-    model: Text | None = Field(None, description="where the study trains the sweep with several models")
-    recipe: Text | None = Field(None, description="where the study trains the sweep with several recipes")
+    among: Annotated[Text, Words("loss with a sweep")] = Field(description="the grid must train it")
+    model: Annotated[ModelName | None, Words(default="the only one")] = Field(
+        None, description="where the grid trains the sweep with several"
+    )
+    recipe: Annotated[RecipeName | None, Words(default="the only one")] = Field(
+        None, description="where the grid trains the sweep with several"
+    )
 
 
 class StudyEntry(Strict):
     """A study: a grid, its conditions and metrics, its tables, figures and claims."""
 
-    title: Prose
-    source: str = ""
-    description: str = ""
-    corpus: ByRole
-    mixing: ByRole
-    grid: list[GridBlock] = Field(min_length=1)
-    exclude: list[Exclusion] = Field([])
-    conditions: Conditions
-    metrics: Annotated[Names, Field(min_length=1)]
-    select: Selection = Selection()
-    choices: dict[Text, ChoiceEntry] = Field({}, description="label -> the best of a sweep, by `select.by`")
-    external: dict[Text, Text] = Field({}, description="label -> an external model: a row that is not trained here")
-    scales: dict[str, StudyAmounts] = Field({})
-    tables: dict[Text, TableLayout] = Field({})
-    figures: dict[Text, FigureLayout] = Field({})
-    claims: list[ClaimLayout] = Field([])
+    title: Prose = Field(description="what it is, in words; stands above its plan")
+    source: str = Field("", description="where the published table is from; stands in the footer")
+    description: str = Field("", description="shown by `sebench list` and `sebench show`")
+    corpus: Annotated[ByRole, Words("corpus, or mapping role -> corpus")] = Field(
+        description="what is trained and tested on; stages and test sets name a role"
+    )
+    mixing: Annotated[ByRole, Words("mixing, or mapping role -> mixing")] = Field(
+        description="one for all roles, or one for each role of `corpus`"
+    )
+    grid: list[Annotated[GridBlock, Words("block")]] = Field(min_length=1, description="the cells")
+    exclude: list[Annotated[Exclusion, Words("exclusion")]] = Field([], description="cells that are left out, and why")
+    conditions: Conditions = Field(description="the test sets")
+    metrics: Annotated[Names, Field(min_length=1), Words("metric or list of metrics")] = Field(
+        description="what every test set is scored by"
+    )
+    select: Annotated[Selection, Words(default="by the loss")] = Field(
+        Selection(), description="how the best weights are chosen"
+    )
+    choices: dict[Label, Annotated[ChoiceEntry, Words("choice")]] = Field(
+        {}, description="rows that are the best member of a sweep on the validation set"
+    )
+    external: dict[Label, Annotated[Text, Words("external model")]] = Field(
+        {}, description="rows of models that others trained"
+    )
+    scales: dict[Annotated[str, Words("scale")], Annotated[StudyAmounts, Words("changes")]] = Field(
+        {}, description="what this study changes of a scale"
+    )
+    tables: dict[Annotated[Text, Words("name")], Annotated[TableLayout, Words("table")]] = Field(
+        {}, description="what is shown as numbers"
+    )
+    figures: dict[Annotated[Text, Words("name")], Annotated[FigureLayout, Words("figure")]] = Field(
+        {}, description="what is shown as drawings"
+    )
+    claims: list[Annotated[ClaimLayout, Words("claim")]] = Field(
+        [], description="orderings that the source states, judged on our numbers"
+    )
 
 
 class Settings(Strict):
     """`config/config.yaml`: what is run when nothing else is said."""
 
-    study: Annotated[Names, Field(min_length=1)]
-    scale: Text = "demo"
-    corpus: Text | None = None
-    results: PathText = "results"
-    python_path: Names = Field(
-        [], description="folders with modules of one's own, relative to the working folder: `type: module:Class`"
+    study: Annotated[Names, Field(min_length=1), Words("name or list of names")] = Field(
+        description="the studies that `snakemake`, `sebench run`, `plan` and `table` take"
+    )
+    scale: Annotated[Text, Words("name")] = Field("demo", description="the scale")
+    corpus: Annotated[Text, Words("name")] | None = Field(
+        None, description="replaces the corpus of a study, or all of them where it names several"
+    )
+    results: Annotated[PathText, Words("folder")] = Field(
+        "results", description="root of the store; under any name, with spaces and quotes too"
+    )
+    python_path: Annotated[Names, Words("folder or list of folders")] = Field(
+        [],
+        description="where modules of one's own lie (`type: module:Class`), relative to the working folder; commands, "
+        "jobs and workers find them there",
     )

@@ -9,54 +9,74 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sebench.config.base import ByLabel, EachOnce, Names, OptionalText, Prose, Strict, Text
-from sebench.config.columns import ColumnLayout, MetricColumns, NamesOnce
+from sebench.config.base import ByLabel, EachOnce, Label, Names, OptionalText, Prose, RecipeName, RowName, Strict, Text
+from sebench.config.columns import ColumnLayout, MetricColumns, Over
+from sebench.config.keys import Words
 from sebench.errors import Mistake
 
 
 class PredictorRow(Strict):
     """A row of a table of agreement: a trained predictor on some test sets."""
 
-    recipe: Text = Field(description="a recipe of the study's grid")
-    stage: Text = Field(description="its stage of kind predictor or alternating")
-    over: NamesOnce = Field(default=[], description="test sets, or conditions; all if empty")
+    recipe: RecipeName = Field(description="one that the grid trains by")
+    stage: Text = Field(description="its stage of kind `predictor` or `alternating`")
+    over: Annotated[Over, Words("list of test sets or conditions", "all")] = Field(
+        default=[], description="where it is compared"
+    )
 
 
 class TableLayout(Strict):
     """One table of a study, as its YAML gives it."""
 
-    title: Prose
+    title: Prose = Field(description="stands above it")
     type: Literal["conditions", "metrics", "matrix", "complexity", "agreement"] = Field(
-        description="conditions: one metric, a column per condition; metrics: a column per metric, averaged over the "
-        "conditions; matrix: the columns of `metrics` for each of several groups of rows; complexity: columns of "
-        "complexity.json; agreement: MAE and LCC of predicted scores, on enhanced (s_hat) and on noisy speech (y)"
+        description="`conditions`: one metric with a column per condition; `metrics`: a column per metric, averaged "
+        "over the conditions; `matrix`: such columns for each of several groups; `complexity`: columns of "
+        "`complexity.json`; `agreement`: mean absolute error and linear correlation of predicted and measured scores, "
+        "of enhanced (`s_hat`) and of noisy speech (`y`)"
     )
-    metric: OptionalText = Field(default="", description="conditions: the metric; agreement: what is predicted")
-    average: OptionalText = Field("Avg.", description="conditions: header of the mean over conditions; empty for none")
-    over: NamesOnce = Field(default=[], description="test sets, or conditions, of the table; all if empty")
-    extra: MetricColumns = Field(
-        default=[], description="conditions: further metrics, each averaged over the conditions"
+    metric: Annotated[OptionalText, Words("metric", "none")] = Field(
+        default="", description="`conditions`: the metric; `agreement`: what is predicted (required in both)"
     )
-    metrics: MetricColumns = Field(default=[], description="metrics, matrix: the columns")
-    groups: Annotated[list[Text], EachOnce] = Field(default=[], description="matrix: the groups of columns")
-    matrix: dict[Text, Annotated[dict[Text, Text], Field(min_length=1)]] = Field(
-        default={}, description="matrix: label -> group -> row of the study"
+    average: OptionalText = Field(
+        "Avg.", description="`conditions`: header of the mean over conditions; empty: no such column"
     )
-    columns: list[ColumnLayout] = Field(
-        default=[], description="complexity: the columns; conditions, metrics: further columns that are no scores"
+    extra: MetricColumns = Field(default=[], description="`conditions`: further metrics, averaged over the conditions")
+    metrics: MetricColumns = Field(default=[], description="`metrics`, `matrix`: the columns (required there)")
+    groups: Annotated[list[Text], EachOnce] = Field(
+        default=[],
+        description="`matrix`: the groups of columns (required there); a column is called `<group>/<metric>`",
     )
-    predictors: dict[Text, PredictorRow] = Field(default={}, description="agreement: label -> predictor")
-    rows: ByLabel = Field(
+    matrix: dict[Label, Annotated[dict[Annotated[Text, Words("group")], RowName], Field(min_length=1)]] = Field(
         default={},
-        description="label -> row of the study, or a list of rows; if empty all rows of the study, those without a "
-        "network that is trained here left out of a table of complexity",
+        description="`matrix`: which row of the study stands where (required there); what is not named stays empty",
     )
-    published: OptionalText = Field(default="", description="file under config/published")
-    published_columns: dict[Text, Names] = Field(
-        default={}, description="column -> printed column, where the names differ; of several the first that there is"
+    columns: list[Annotated[ColumnLayout, Words("number column")]] = Field(
+        default=[],
+        description="`complexity`: the columns (required there); `conditions`, `metrics`: further columns that are no "
+        "scores",
     )
-    published_rows: dict[Text, Text] = Field(default={}, description="row -> printed row, where the names differ")
+    predictors: dict[Label, Annotated[PredictorRow, Words("predictor")]] = Field(
+        default={}, description="`agreement`: the rows (required there)"
+    )
+    over: Annotated[Over, Words("list of test sets or conditions", "all")] = Field(
+        default=[], description="what is shown or averaged"
+    )
     second_best: bool = Field(default=False, description="underline the second best value of each column")
+    rows: Annotated[ByLabel, Words("list of rows, or mapping label -> row", "all rows")] = Field(
+        default={},
+        description="rows are the labels of the grid, of `choices` and of `external`, and `Noisy`; `complexity` has "
+        "those of the grid and of `choices` alone",
+    )
+    published: Annotated[OptionalText, Words("file", "none")] = Field(
+        default="", description="CSV under `config/published`"
+    )
+    published_columns: Annotated[dict[Text, Names], Words("mapping column -> printed column, or a list")] = Field(
+        default={}, description="where the names differ; of a list the first that is printed for the row"
+    )
+    published_rows: dict[RowName, Annotated[Text, Words("printed row")]] = Field(
+        default={}, description="where the names differ"
+    )
     notes: list[Prose] = Field(default=[], description="lines for the footer")
 
     @model_validator(mode="after")
@@ -100,13 +120,19 @@ class ClaimLayout(Strict):
     """A claim of the source about an order of two rows."""
 
     text: Prose = Field(description="the claim in words")
-    better: Text = Field(description="row that should be better")
-    worse: Text = Field(description="row that should be worse")
-    column: Text = Field(description="column of the table, whose direction decides what better means")
-    table: str = Field(default="", description="name of the table; needed where a study has several")
-    worse_column: OptionalText = Field(default="", description="column of the worse row, where that is another one")
-    metric: str = Field(default="", description="metric of the column, checked if given")
-    source: str = ""
+    better: Annotated[Text, Words("row of the table")] = Field(description="the one that should be better")
+    worse: Annotated[Text, Words("row of the table")] = Field(description="the one that should be worse")
+    column: Annotated[Text, Words("column of the table")] = Field(description="its direction decides what better means")
+    table: Annotated[str, Words("table", "the only one")] = Field(
+        default="", description="needed where a study has several"
+    )
+    worse_column: Annotated[OptionalText, Words("column of the table", "`column`")] = Field(
+        default="", description="where the worse row stands in another column of the same metric"
+    )
+    metric: Annotated[str, Words("metric", "none")] = Field(
+        default="", description="checked against the column's, if given"
+    )
+    source: str = Field(default="", description="where the source states it; stands in the table's footer")
 
     @model_validator(mode="after")
     def _of_two(self) -> ClaimLayout:

@@ -64,9 +64,10 @@ class Chime2Wsj0(Corpus):
     The target is the reverberant speech. Validation and test use the left channel, as source 002 does for its test.
 
     Args:
-        vocabulary: which lists validate and test: 20k has 403 and 333 utterances at six SNRs each, 5k has 409 and 330.
-        train_channels: `both` makes two utterances of each training file. Reconstruction: source 002 names a channel
-            for the test only; `left` is what it tests on, and gives the 7138 training utterances that it counts.
+        vocabulary: lists of validation and test: `20k`: `si_dt_20`, `si_et_20` (403 and 333 utterances at six SNRs
+            each); `5k`: `si_dt_05`, `si_et_05` (409 and 330).
+        train_channels: `both`: two mono utterances of each training file; validation and test use the left channel.
+            Source 002 names a channel for the test only; `left` gives the 7138 training utterances that it counts.
     """
 
     name = "chime2_wsj0"

@@ -58,14 +58,14 @@ class DnsChallenge(Corpus):
 
     Args:
         valid_fraction: of the speakers.
-        clean: folders of `clean` that are used (read_speech, ...); empty: all.
+        clean: folders of `clean` that are used (`read_speech`, ...); empty: all.
         impulse_responses: whether they are listed, with the left channel of each.
-        reverb_reference: what with_reverb is compared with: dry, the clean file of no_reverb with its number, as the
-            numbers of source 001 need (Reconstruction); reverberant, the one that lies beside it.
-        dns2_clips: speech leaves out emotions and singing. Reconstruction: source 001 has "all speech files".
-        dns1: folder of the first test set below `datasets`.
-        dns2: of the second.
-        dns3: of the third.
+        reverb_reference: what `with_reverb` is compared with: `dry`, the clean file of `no_reverb` with its number, as
+            source 001's numbers for its noisy row need; `reverberant`, the file that lies beside it.
+        dns2_clips: `speech` leaves out emotions and singing; source 001 tests on "all speech files".
+        dns1: folder of the first test set below `datasets`; empty: without it.
+        dns2: folder of the second; empty: without it.
+        dns3: folder of the third; empty: without it.
     """
 
     name = "dns_challenge"

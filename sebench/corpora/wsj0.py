@@ -53,13 +53,13 @@ class Wsj0(Corpus):
 
     Args:
         speech: folder of WSJ0 below the root.
-        demand: folder of DEMAND; empty to leave it out.
-        qut_noise: folder of QUT-NOISE; empty to leave it out.
-        test_noise: kinds of noise of the test alone: an environment of DEMAND, a scenario of QUT-NOISE (CAFE), or one
-            of its places (CAFE-FOODCOURTB).
-        validation: the list that validates; si_tr_s: a part of it.
-        valid_fraction: of the speakers of si_tr_s, where it validates too.
-        test: the list that tests: both have eight speakers, si_et_05 a vocabulary of 5000 words.
+        demand: folder of DEMAND below the root; empty: without it.
+        qut_noise: folder of QUT-NOISE below the root; empty: without it.
+        test_noise: kinds of noise of the test alone: an environment of DEMAND, a scenario (`CAFE`) or a place
+            (`CAFE-FOODCOURTB`) of QUT-NOISE.
+        validation: the list that validates; `si_tr_s`: a part of it.
+        valid_fraction: of the speakers of `si_tr_s`, where it validates too.
+        test: the list that tests: both have eight speakers, `si_et_05` a vocabulary of 5000 words.
         seed: another seed, other speakers that validate.
     """
 

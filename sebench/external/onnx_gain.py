@@ -26,8 +26,8 @@ class OnnxGain(External):
     Frames start at the first sample; no earlier one overlaps with it, so that half a window fades in.
 
     Args:
-        window_length: in samples, length of the transform too.
-        hop: in samples.
+        window_length: samples of the window (square root of a symmetric Hann window) and of the transform.
+        hop: samples from frame to frame.
         floor: of the power, before the logarithm.
         min_gain_db: the smallest gain.
 

@@ -32,7 +32,7 @@ class DistributionsLayout(FigureLayout):
     condition: Text = Field(description="the condition whose set is shown")
     exponent: float = Field(0.3, gt=0, le=10, description="of the compression")
     window_length: int = Field(512, ge=4, le=65536, description="of the sqrt-Hann STFT, in samples")
-    hop: int = Field(256, ge=1, le=65536, description="in samples")
+    hop: int = Field(256, ge=1, le=65536, description="of the same")
     minutes: float = Field(5.0, gt=0, le=1e4, description="of the set's mixtures, from its first on")
 
     @model_validator(mode="after")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from sebench.artefacts import Node, Store
-from sebench.config.base import ByLabel, Text
+from sebench.config.base import ByLabel, Label, Text
 from sebench.config.facts import LOSS_PART
 from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.config.keys import Words
 from sebench.errors import DataError, choices, nearest
 from sebench.figures.base import FigureKind, Mistaken, Showable
 from sebench.figures.style import MARKERS, STYLE
@@ -28,11 +29,13 @@ ON_THE_SCALE = {"measured", "predicted", "mae"}
 class EpochsLayout(FigureLayout):
     """What alternating runs measured on the validation set after each epoch: a panel for each quantity."""
 
-    rows: ByLabel = Field(
-        min_length=1, description="label -> row of the study, or a list of rows; each ends in an alternating stage"
+    rows: Annotated[ByLabel, Words("list of rows, or mapping label -> row")] = Field(
+        min_length=1, description="rows that end in a stage of whole epochs (kind `alternating`)"
     )
-    quantities: dict[Text, Text] = Field(
-        min_length=1, description="column of history.json, such as valid_loss, mae or loss/PART -> its label"
+    quantities: dict[Annotated[Text, Words("column of `history.json`")], Label] = Field(
+        min_length=1,
+        description="panels; columns are `valid_loss`, `mae`, `lcc`, `measured`, `predicted`, `loss/PART`, ...; an "
+        "unknown one is refused, of a part of a loss when the figure is made",
     )
 
 

@@ -6,13 +6,14 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from sebench.artefacts import Node, Store
 from sebench.config.base import Spec, Text
 from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.config.keys import Words
 from sebench.figures.base import FigureKind, Mistaken, Showable
 from sebench.figures.style import STYLE
 from sebench.files import read_parquet
@@ -29,7 +30,9 @@ COLUMNS = 2
 class ScatterLayout(FigureLayout):
     """Predicted over measured scores, a point per utterance: a panel for each row of tables of agreement."""
 
-    tables: list[Text] = Field(min_length=1, description="tables of the study, of type agreement")
+    tables: list[Annotated[Text, Words("table")]] = Field(
+        min_length=1, description="of type `agreement`; a panel for each row, for enhanced and for noisy speech"
+    )
 
 
 class ScatterPanelSpec(Spec):

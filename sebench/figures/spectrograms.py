@@ -7,13 +7,14 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from sebench.artefacts import Node, Store
 from sebench.config.base import Seconds, Strict, Text
 from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.config.keys import Words
 from sebench.errors import DataError
 from sebench.figures.base import FigureKind, Mistaken, Showable
 from sebench.figures.style import STYLE
@@ -37,26 +38,27 @@ COLUMNS = 2
 class Select(Strict):
     """Which mixture of the set is shown."""
 
-    noise_kind: str = Field(default="", description="wanted kind of noise; any if empty")
+    noise_kind: Annotated[str, Words(default="any")] = Field(default="", description="wanted kind of noise")
     fallbacks: list[str] = Field(
-        default=[], description="kinds to take where the set has none of `noise_kind`, nearest first"
+        default=[],
+        description="kinds to take where the set has none of that kind, nearest first; the title says so",
     )
-    seconds: Seconds = Field(default=3.0, description="the mixture of that kind whose length is nearest to this")
+    seconds: Seconds = Field(default=3.0, description="the mixture of that kind whose length is nearest")
 
 
 class PanelLayout(Strict):
     """A panel: one signal of the chosen mixture."""
 
-    label: Text
-    source: Text = Field(description="clean, noisy, or a row of the study")
+    label: Text = Field(description="stands above it")
+    source: Annotated[Text, Words("`clean`, `noisy`, or a row")] = Field(description="whose signal is shown")
 
 
 class SpectrogramsLayout(FigureLayout):
     """Spectrograms of one mixture: clean, noisy, and what several rows made of it."""
 
-    condition: Text = Field(description="the condition whose set is shown")
-    panels: list[PanelLayout] = Field(min_length=1)
-    select: Select = Select()
+    condition: Text = Field(description="the condition whose set is shown, as tables call it: `-5 dB`")
+    panels: list[Annotated[PanelLayout, Words("panel")]] = Field(min_length=1, description="in reading order")
+    select: Annotated[Select, Words(default="any mixture")] = Field(Select(), description="which mixture")
 
 
 class SpectrogramsSpec(FigureSpec):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from sebench.artefacts import Node, Store
 from sebench.config.base import ByLabel, Strict, Text
 from sebench.config.figures import FigureLayout, FigureSpec
+from sebench.config.keys import Words
 from sebench.figures.base import FigureKind, Mistaken, Showable
 from sebench.figures.style import MARKERS, STYLE
 from sebench.files import read_json
@@ -27,13 +28,16 @@ class SweepPanel(Strict):
     """One axis with the curves of several sweeps."""
 
     axis: Text = Field(description="its label, the parameter that is swept")
-    curves: ByLabel = Field(min_length=1, description="label -> choice of the study, or a list of choices")
+    curves: Annotated[ByLabel, Words("list of choices, or mapping label -> choice")] = Field(
+        min_length=1,
+        description="of the study; 95% intervals over validation utterances, a ring around the chosen point",
+    )
 
 
 class SweepLayout(FigureLayout):
     """What the validation set says about the values of sweeps, with intervals and the chosen points."""
 
-    panels: list[SweepPanel] = Field(min_length=1)
+    panels: list[Annotated[SweepPanel, Words("panel")]] = Field(min_length=1, description="side by side")
 
 
 class SweepSpec(FigureSpec):

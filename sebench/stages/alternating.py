@@ -52,6 +52,11 @@ class Alternating(WithPredictor):
     What the optimisers know of the phase before is kept, or with `optimiser_state: reset` forgotten, at the start of
     each epoch; the source does not say. The enhancer is validated by its loss after its own epochs: the loss contains
     the predictor, and after the predictor's epochs it would compare two predictors.
+
+    Args:
+        predictor_optimiser: optimiser of the predictor's epochs; `optimiser` is the model's.
+        optimiser_state: whether the optimisers remember, at the start of an epoch, what they knew at the end of their
+            last one.
     """
 
     name = "alternating"

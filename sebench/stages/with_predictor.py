@@ -98,6 +98,12 @@ class WithPredictor(Stage):
     """Common part: an enhancer, a predictor, and the labels of what the enhancer makes.
 
     The predictor sees the spectrum of the estimate itself; the label is measured on its waveform.
+
+    Args:
+        predictor: what learns to predict.
+        labels: what it predicts: measured by processes of its own while training goes on, and kept by content in
+            `results/state/labels`. A signal without a score is left out of the loss, and counted.
+        hears: what it learns from: the model's output, or the noisy speech too.
     """
 
     parts = False

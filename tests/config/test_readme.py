@@ -1,4 +1,4 @@
-"""config/README.md names every key that a person can write, in backticks."""
+"""config/README.md names every key that a person can write, in backticks, and the schema says what it means."""
 
 from __future__ import annotations
 
@@ -9,33 +9,22 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from sebench.config import items, mixing, schema
-from sebench.config.columns import MetricColumn, NumberColumn
+from sebench.config import columns, figures, items, mixing, schema, tables
+from sebench.config.base import Strict
 from sebench.config.facts import FIGURE
-from sebench.config.tables import ClaimLayout, PredictorRow, TableLayout
 
 README = Path(__file__).parents[2] / "config" / "README.md"
 
 
-def _models(module: object) -> list[type[pydantic.BaseModel]]:
-    own = [value for value in vars(module).values() if inspect.isclass(value)]
-    return [
-        value
-        for value in own
-        if issubclass(value, pydantic.BaseModel) and value.__module__ == module.__name__ and value.model_fields  # type: ignore[attr-defined]
-    ]
+def _models(*modules: object) -> list[type[Strict]]:
+    own = [value for module in modules for value in vars(module).values() if inspect.isclass(value)]
+    return list(dict.fromkeys(value for value in own if issubclass(value, Strict) and value.model_fields))
 
 
+FIGURES = [items.imported(item).layout for item in items.registry(FIGURE).values() if item.builtin]
 MODELS = [
-    *_models(schema),
-    *_models(mixing),
-    TableLayout,
-    MetricColumn,
-    PredictorRow,
-    NumberColumn,
-    PredictorRow,
-    ClaimLayout,
-    *(items.imported(item).layout for item in items.registry(FIGURE).values() if item.builtin),
+    *_models(schema, mixing, tables, columns, figures, *map(inspect.getmodule, FIGURES)),
+    *filter(None, map(schema.stage_model, items.registry("stage").values())),
 ]
 
 
@@ -44,7 +33,8 @@ def test_every_key_is_explained(model: type[pydantic.BaseModel]) -> None:
     prose = re.sub(r"^```.*?^```", "", README.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     named = set(re.findall(r"`([a-z_0-9]+)`", prose))
     assert not {field.alias or name for name, field in model.model_fields.items()} - named
+    assert [name for name, field in model.model_fields.items() if not field.description] == []
 
 
 def test_models_are_found() -> None:
-    assert {schema.StudyEntry, schema.StageEntry, mixing.Reverberation} <= set(MODELS)
+    assert {schema.StudyEntry, schema.StageEntry, mixing.Reverberation, tables.ClaimLayout, *FIGURES} <= set(MODELS)

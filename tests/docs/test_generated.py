@@ -55,6 +55,12 @@ def test_editors_refuse_a_key_that_is_none_and_a_word_for_a_number() -> None:
             jsonschema.validate({"smoke": {**scale, **wrong}}, schema)
 
 
+def test_of_two_parts_whose_names_begin_alike_each_is_its_own() -> None:
+    parts = {"mix": lambda: iter(["one"]), "mix of all": lambda: iter(["two"])}
+    lines = "<!-- generated: mix of all (make docs) -->\n<!-- end of mix of all -->\n# generated: mix\n# end of mix\n"
+    assert generate.generated(lines, parts).splitlines()[1::3] == ["two", "one"]
+
+
 def test_a_part_that_is_missing_is_named() -> None:
     parts = {"x": lambda: iter(["new"])}
     assert generate.generated("a\n# generated: x\nold\n# end of x\nb\n", parts) == (
