@@ -66,7 +66,7 @@ class OfAKind(Strict):
         try:
             item = items.find(cls.item_kind, given)
             if item is None:
-                found, accepted, near = items.absent(cls.item_kind, given)
+                found, accepted, near = items.unknown(cls.item_kind, given)
                 raise Mistake(found, "type", accepted=accepted, nearest=near)
             schema: Any = getattr(items.imported(item), cls.attribute, None)
         except SourceError as error:

@@ -15,7 +15,7 @@ import pydantic
 
 from sebench.config.annotations import Param, adapter_of, words
 from sebench.config.code import code_of
-from sebench.config.facts import KINDS, F, Facts, Kind
+from sebench.config.facts import ITEM_KINDS, F, Facts, ItemKind
 from sebench.config.source import Module, SourceError, dotted, lookup, read_module, resolve
 from sebench.errors import choices
 
@@ -64,7 +64,7 @@ class Item(Generic[F]):
     @functools.cached_property
     def code(self) -> str:
         """Hash of the item's code and of what it refers to in its own package."""
-        also = KINDS[self.kind].also if self.builtin else ()
+        also = ITEM_KINDS[self.kind].also if self.builtin else ()
         return code_of(self.path, *also).hash
 
     def identity(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def named_classes(module: Module) -> Iterator[str]:
             yield name
 
 
-def describe(kind: Kind[F], module_name: str, cls: str, *, builtin: bool, type_name: str = "") -> Item[F]:
+def describe(kind: ItemKind[F], module_name: str, cls: str, *, builtin: bool, type_name: str = "") -> Item[F]:
     """Read a class's facts and parameters from its source.
 
     Args:
@@ -146,7 +146,7 @@ def _with(kind: str, facts: T, literals: Mapping[str, Any], where: str) -> T:
 @functools.cache
 def _types(kind: str) -> dict[str, pydantic.TypeAdapter[Any]]:
     """The types of a kind's facts by name."""
-    hints = typing.get_type_hints(KINDS[kind].facts)
+    hints = typing.get_type_hints(ITEM_KINDS[kind].facts)
     return {name: pydantic.TypeAdapter(hint) for name, hint in hints.items()}
 
 

@@ -163,7 +163,7 @@ def check_params(
     """
     item = items.find(kind, type_name)
     if item is None:
-        yield Problem(*where("type"), *items.absent(kind, type_name))
+        yield Problem(*where("type"), *items.unknown(kind, type_name))
         return
     right = True
     for name, value in params.items():

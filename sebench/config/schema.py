@@ -456,7 +456,7 @@ def _of_its_kind(value: Any) -> Any:
     except SourceError as error:
         raise Mistake(str(error), "kind") from None
     if item is None:
-        found, accepted, _ = items.absent(STAGE, kind)
+        found, accepted, _ = items.unknown(STAGE, kind)
         raise Mistake(found if ":" in kind else f"found {kind!r}", "kind", accepted=accepted)
     owners: dict[str, list[str]] = {}
     for name, other in items.registry(STAGE).items():

@@ -36,10 +36,10 @@ from sebench.config.columns import (
     ComplexityColumn,
     MetricColumn,
     MetricColumns,
-    MetricFacts,
     Over,
     OwnColumn,
     ScoreColumn,
+    ShownMetric,
 )
 from sebench.config.facts import COLUMN
 from sebench.config.keys import Words
@@ -259,7 +259,7 @@ def table_spec(
     *,
     rows: Sequence[Row],
     conditions: Sequence[str],
-    metrics: Mapping[str, MetricFacts],
+    metrics: Mapping[str, ShownMetric],
     test_sets: Mapping[str, Sequence[str]] | None = None,
     published: Sequence[Mapping[str, str]] = (),
     claims: Sequence[ClaimLayout] = (),
@@ -383,7 +383,7 @@ def parents_read(spec: Mapping[str, Any]) -> list[str]:
 def _columns(
     layout: TableLayout,
     conditions: list[str],
-    metrics: Mapping[str, MetricFacts],
+    metrics: Mapping[str, ShownMetric],
     test_sets: Mapping[str, Sequence[str]],
 ) -> list[Column]:
     if layout.predictors:
@@ -429,7 +429,7 @@ def _resolved(layout: ColumnLayout) -> Column:
     return spec if item.builtin else spec.model_copy(update={"kind": item.path, "code": item.code})
 
 
-def _agreement_columns(metric: str, facts: MetricFacts) -> list[Column]:
+def _agreement_columns(metric: str, facts: ShownMetric) -> list[Column]:
     statistics: dict[Literal["mae", "lcc"], bool] = {"mae": False, "lcc": True}
     signals: dict[Literal["enhanced", "noisy"], str] = {"enhanced": "s_hat", "noisy": "y"}
     return [
