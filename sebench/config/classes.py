@@ -77,7 +77,7 @@ class Item(Generic[F]):
 def named_classes(module: Module) -> Iterator[str]:
     """The classes of a module that are items: those with a `name`."""
     for name, statement in module.definitions.items():
-        if isinstance(statement, ast.ClassDef) and _literals(statement).get("name", NO_LITERAL) not in ("", NO_LITERAL):
+        if isinstance(statement, ast.ClassDef) and literals(statement).get("name", NO_LITERAL) not in ("", NO_LITERAL):
             yield name
 
 
@@ -103,9 +103,9 @@ def describe(kind: ItemKind[F], module_name: str, cls: str, *, builtin: bool, ty
     params: dict[str, Param] = {}
     meanings: dict[str, str] = {}
     for owner, statement in reversed(list(_ancestry(found[0], found[1]))):
-        literals = _literals(statement)
-        name = str(literals.get("name", name))
-        facts = _with(kind, facts, literals, f"{owner.name}:{statement.name}")
+        own = literals(statement)
+        name = str(own.get("name", name))
+        facts = _with(kind, facts, own, f"{owner.name}:{statement.name}")
         init = next((s for s in statement.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
         if init is not None:
             meanings |= _meanings(ast.get_docstring(statement) or "")
@@ -122,7 +122,7 @@ def describe(kind: ItemKind[F], module_name: str, cls: str, *, builtin: bool, ty
     )
 
 
-def _with(kind: str, facts: T, literals: Mapping[str, Any], where: str) -> T:
+def _with(kind: str, facts: T, own: Mapping[str, Any], where: str) -> T:
     """Facts as a class changes them; what its bases require holds too.
 
     Raises:
@@ -130,8 +130,8 @@ def _with(kind: str, facts: T, literals: Mapping[str, Any], where: str) -> T:
     """
     changed: dict[str, Any] = {}
     for field in dataclasses.fields(facts):
-        if field.name in literals:
-            value = literals[field.name]
+        if field.name in own:
+            value = own[field.name]
             try:
                 changed[field.name] = _types(kind)[field.name].validate_python(value, strict=True)
             except ValueError:
@@ -164,7 +164,8 @@ def _ancestry(
             yield from _ancestry(found[0], found[1], (*below, statement))
 
 
-def _literals(statement: ast.ClassDef) -> dict[str, Any]:
+def literals(statement: ast.ClassDef) -> dict[str, Any]:
+    """A class's own attributes that are literals; `NO_LITERAL` for those that are none."""
     values = {}
     for part in statement.body:
         if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):
