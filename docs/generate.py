@@ -16,7 +16,7 @@ from typing import Any
 import pydantic
 from pydantic import TypeAdapter
 
-from sebench.config import items, mixing, schema, tables
+from sebench.config import items, mixing, registries, schema, tables
 from sebench.config.columns import MetricColumn, NumberColumn
 from sebench.config.entries import SECTIONS
 from sebench.config.facts import FIGURE, STAGE
@@ -125,6 +125,25 @@ def inner_schemas(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
         yield from inner_schemas(part)
 
 
+def kinds_of(kind: str, heading: str) -> Iterator[str]:
+    """The table of sebench's own items of a kind."""
+    found = {item.type: item.title for item in items.registry(kind).values() if item.builtin}
+    return words_of(found, heading)
+
+
+def registered_in(place: str, heading: str) -> Iterator[str]:
+    """The table of the words of a registry."""
+    return words_of({word: known.title for word, known in registries.registered(place).items()}, heading)
+
+
+def words_of(found: Mapping[str, str], heading: str) -> Iterator[str]:
+    """A table of words and what each stands for."""
+    yield f"| {heading} | what it is |"
+    yield "|---|---|"
+    for word, title in found.items():
+        yield f"| `{word}` | {title.rstrip('.')} |"
+
+
 def keys_of(model: type[pydantic.BaseModel], base: type[pydantic.BaseModel] | None, heading: str) -> Iterator[str]:
     """The table of a schema's keys."""
     return table(keys(model, base=base), heading)
@@ -141,6 +160,11 @@ PARTS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
         **{f"keys of {name}": partial(keys_of, *of) for name, of in KEYS.items()},
         **{f"parameters of {name}": partial(parameters_of, kind, name) for kind, name in PARAMETERS},
         "keys of figures": figures,
+        "kinds of figures": partial(kinds_of, FIGURE, "type"),
+        "kinds of stages": partial(kinds_of, STAGE, "kind"),
+        "optimisers": partial(registered_in, registries.OPTIMISERS, "type"),
+        "schedules": partial(registered_in, registries.SCHEDULES, "type"),
+        "augmentations": partial(registered_in, registries.AUGMENTATIONS, "name"),
         "keys of kinds of stages": own_parameters,
     },
     "docs/architecture.md": {"kinds": kinds, "batches": batches},

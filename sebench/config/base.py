@@ -6,7 +6,7 @@ Imports nothing heavy: the planner reads this, and so do steps.
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -66,7 +66,7 @@ class OfAKind(Strict):
         try:
             item = items.find(cls.item_kind, given)
             if item is None:
-                found, accepted, near = items.absent(cls.item_kind, given)
+                found, accepted, near = items.unknown(cls.item_kind, given)
                 raise Mistake(found, "type", accepted=accepted, nearest=near)
             schema: Any = getattr(items.imported(item), cls.attribute, None)
         except SourceError as error:
@@ -78,10 +78,16 @@ class OfAKind(Strict):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """For editors: further keys are the kind's."""
+        """For editors: the names of sebench's own kinds; further keys are the kind's."""
+        from sebench.config import items
+
         schema = handler(core_schema)
         if "item_kind" in vars(cls):
-            handler.resolve_ref_schema(schema)["additionalProperties"] = True
+            general = handler.resolve_ref_schema(schema)
+            general["additionalProperties"] = True
+            own = [name for name, item in items.registry(cls.item_kind).items() if item.builtin]
+            named = general["properties"]["type"]
+            named["anyOf"] = [{"enum": own}, {"type": named.pop("type")}]
         return schema
 
     @model_validator(mode="wrap")
@@ -149,6 +155,8 @@ ByLabel = Annotated[dict[Text, Text], BeforeValidator(by_label, json_schema_inpu
 Count = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Seconds = Annotated[float, Field(ge=0.01, le=3600)]
+#: What is done with files that belong together and have not one length.
+Align = Literal["cut", "pad"]
 #: Names of entries, and what else a key may name.
 ModelName = Annotated[Text, Words("model")]
 LossName = Annotated[Text, Words("loss")]

@@ -15,7 +15,7 @@ import pydantic
 
 from sebench.config.annotations import Param, adapter_of, words
 from sebench.config.code import code_of
-from sebench.config.facts import KINDS, F, Facts, Kind
+from sebench.config.facts import ITEM_KINDS, F, Facts, ItemKind
 from sebench.config.source import Module, SourceError, dotted, lookup, read_module, resolve
 from sebench.errors import choices
 
@@ -64,7 +64,7 @@ class Item(Generic[F]):
     @functools.cached_property
     def code(self) -> str:
         """Hash of the item's code and of what it refers to in its own package."""
-        also = KINDS[self.kind].also if self.builtin else ()
+        also = ITEM_KINDS[self.kind].also if self.builtin else ()
         return code_of(self.path, *also).hash
 
     def identity(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,11 +77,11 @@ class Item(Generic[F]):
 def named_classes(module: Module) -> Iterator[str]:
     """The classes of a module that are items: those with a `name`."""
     for name, statement in module.definitions.items():
-        if isinstance(statement, ast.ClassDef) and _literals(statement).get("name", NO_LITERAL) not in ("", NO_LITERAL):
+        if isinstance(statement, ast.ClassDef) and literals(statement).get("name", NO_LITERAL) not in ("", NO_LITERAL):
             yield name
 
 
-def describe(kind: Kind[F], module_name: str, cls: str, *, builtin: bool, type_name: str = "") -> Item[F]:
+def describe(kind: ItemKind[F], module_name: str, cls: str, *, builtin: bool, type_name: str = "") -> Item[F]:
     """Read a class's facts and parameters from its source.
 
     Args:
@@ -103,9 +103,9 @@ def describe(kind: Kind[F], module_name: str, cls: str, *, builtin: bool, type_n
     params: dict[str, Param] = {}
     meanings: dict[str, str] = {}
     for owner, statement in reversed(list(_ancestry(found[0], found[1]))):
-        literals = _literals(statement)
-        name = str(literals.get("name", name))
-        facts = _with(kind, facts, literals, f"{owner.name}:{statement.name}")
+        own = literals(statement)
+        name = str(own.get("name", name))
+        facts = _with(kind, facts, own, f"{owner.name}:{statement.name}")
         init = next((s for s in statement.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
         if init is not None:
             meanings |= _meanings(ast.get_docstring(statement) or "")
@@ -122,7 +122,7 @@ def describe(kind: Kind[F], module_name: str, cls: str, *, builtin: bool, type_n
     )
 
 
-def _with(kind: str, facts: T, literals: Mapping[str, Any], where: str) -> T:
+def _with(kind: str, facts: T, own: Mapping[str, Any], where: str) -> T:
     """Facts as a class changes them; what its bases require holds too.
 
     Raises:
@@ -130,8 +130,8 @@ def _with(kind: str, facts: T, literals: Mapping[str, Any], where: str) -> T:
     """
     changed: dict[str, Any] = {}
     for field in dataclasses.fields(facts):
-        if field.name in literals:
-            value = literals[field.name]
+        if field.name in own:
+            value = own[field.name]
             try:
                 changed[field.name] = _types(kind)[field.name].validate_python(value, strict=True)
             except ValueError:
@@ -146,7 +146,7 @@ def _with(kind: str, facts: T, literals: Mapping[str, Any], where: str) -> T:
 @functools.cache
 def _types(kind: str) -> dict[str, pydantic.TypeAdapter[Any]]:
     """The types of a kind's facts by name."""
-    hints = typing.get_type_hints(KINDS[kind].facts)
+    hints = typing.get_type_hints(ITEM_KINDS[kind].facts)
     return {name: pydantic.TypeAdapter(hint) for name, hint in hints.items()}
 
 
@@ -164,7 +164,8 @@ def _ancestry(
             yield from _ancestry(found[0], found[1], (*below, statement))
 
 
-def _literals(statement: ast.ClassDef) -> dict[str, Any]:
+def literals(statement: ast.ClassDef) -> dict[str, Any]:
+    """A class's own attributes that are literals; `NO_LITERAL` for those that are none."""
     values = {}
     for part in statement.body:
         if isinstance(part, ast.Assign) and len(part.targets) == 1 and isinstance(part.targets[0], ast.Name):

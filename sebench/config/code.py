@@ -49,6 +49,7 @@ INFRASTRUCTURE = tuple(
         "config.facts",
         "config.items",
         "config.annotations",
+        "config.registries",
         "config.relations",
         "config.own_code",
         "config.source",

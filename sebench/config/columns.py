@@ -153,8 +153,8 @@ Column = SerializeAsAny[
 ]
 
 
-class MetricFacts(Spec):
-    """What a table must know of a metric; from its entry and its class attributes."""
+class ShownMetric(Spec):
+    """A metric as a table shows it: its entry's label, and of the facts of its item those that a column needs."""
 
     label: str
     higher_is_better: bool = True

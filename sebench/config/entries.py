@@ -156,5 +156,5 @@ def missing(config: Config, section: str, name: str, where: str, key: str) -> Pr
             needed = ", ".join(param.name for param in item.params.values() if param.required)
             return Problem(where, key, f"{kind} {name!r} has no default for {needed}", "an entry that sets it")
         if ":" in name:
-            return Problem(where, key, *items.absent(kind, name))
+            return Problem(where, key, *items.unknown(kind, name))
     return Problem(where, key, f"no {section} entry {name!r}", choices(names, name, "none yet"), nearest(name, names))

@@ -1,6 +1,6 @@
 """Kinds of items, and what is known of an item of each: literals among its class attributes.
 
-A new kind of item is a dataclass of its facts and an entry in `KINDS`.
+A new kind of item is a dataclass of its facts and an entry in `ITEM_KINDS`.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class DegradationFacts(Facts):
 F = TypeVar("F", bound=Facts, covariant=True)
 
 
-class Kind(str, Generic[F]):
+class ItemKind(str, Generic[F]):
     """A kind of item, by its name.
 
     Attributes:
@@ -163,31 +163,31 @@ class Kind(str, Generic[F]):
     facts: type[F]
     also: tuple[str, ...]
 
-    def __new__(cls, name: str, package: str, facts: type[F], also: tuple[str, ...] = ()) -> Kind[F]:
+    def __new__(cls, name: str, package: str, facts: type[F], also: tuple[str, ...] = ()) -> ItemKind[F]:
         """A kind of that name."""
         self = super().__new__(cls, name)
         self.package, self.facts, self.also = package, facts, also
         return self
 
 
-LOSS = Kind("loss", "losses", LossFacts)
-MODEL = Kind("model", "models", ModelFacts)
-PREDICTOR = Kind("predictor", "predictors", PredictorFacts)
-METRIC = Kind("metric", "metrics", MetricFacts)
-CORPUS = Kind("corpus", "corpora", CorpusFacts)
-STAGE = Kind("stage", "stages", StageFacts, also=("sebench.training.engine:Engine",))
-DISCRIMINATOR = Kind("discriminator", "discriminators", DiscriminatorFacts)
-EXTRACTOR = Kind("extractor", "extractors", ExtractorFacts)
-EXTERNAL = Kind("external", "external", ExternalFacts)
-DEGRADATION = Kind("degradation", "degradations", DegradationFacts)
-FIGURE = Kind("figure", "figures", Facts)
-COLUMN = Kind("column", "columns", Facts)
+LOSS = ItemKind("loss", "losses", LossFacts)
+MODEL = ItemKind("model", "models", ModelFacts)
+PREDICTOR = ItemKind("predictor", "predictors", PredictorFacts)
+METRIC = ItemKind("metric", "metrics", MetricFacts)
+CORPUS = ItemKind("corpus", "corpora", CorpusFacts)
+STAGE = ItemKind("stage", "stages", StageFacts, also=("sebench.training.engine:Engine",))
+DISCRIMINATOR = ItemKind("discriminator", "discriminators", DiscriminatorFacts)
+EXTRACTOR = ItemKind("extractor", "extractors", ExtractorFacts)
+EXTERNAL = ItemKind("external", "external", ExternalFacts)
+DEGRADATION = ItemKind("degradation", "degradations", DegradationFacts)
+FIGURE = ItemKind("figure", "figures", Facts)
+COLUMN = ItemKind("column", "columns", Facts)
 
 _ALL = (
     *(LOSS, MODEL, PREDICTOR, DISCRIMINATOR, EXTRACTOR, METRIC, CORPUS, EXTERNAL, DEGRADATION, STAGE),
     *(FIGURE, COLUMN),
 )
 #: All kinds by name.
-KINDS: dict[str, Kind[Facts]] = {kind: kind for kind in _ALL}
+ITEM_KINDS: dict[str, ItemKind[Facts]] = {kind: kind for kind in _ALL}
 #: Kinds whose items are networks: a run's spec has each under the name of the parameter that names it.
 NETWORKS = frozenset({MODEL, PREDICTOR, DISCRIMINATOR, EXTRACTOR})

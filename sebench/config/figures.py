@@ -24,9 +24,7 @@ class FigureLayout(OfAKind):
     title: Prose = Field(description="stands above it")
     type: Annotated[Text, Words("kind of figure, or `package.module:Class`")] = Field(
         "spectrograms",
-        description="`spectrograms`: one mixture through several rows; `sweep`: validation over the values of sweeps; "
-        "`distributions`: densities of noisy spectra; `scatter`: predicted over measured scores; `epochs`: what "
-        "alternating runs measured after each epoch",
+        description="what it shows; see below",
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, overload
 
 from sebench.config import own_code
 from sebench.config.classes import Item, ItemError, describe, named_classes
-from sebench.config.facts import KINDS, F, Facts, Kind
+from sebench.config.facts import ITEM_KINDS, F, Facts, ItemKind
 from sebench.config.source import SourceError, read_module
 from sebench.errors import choices, nearest
 from sebench.files import visible
@@ -24,7 +24,7 @@ __all__ = ["Item", "ItemError"]
 
 
 @overload
-def registry(kind: Kind[F]) -> dict[str, Item[F]]: ...
+def registry(kind: ItemKind[F]) -> dict[str, Item[F]]: ...
 @overload
 def registry(kind: str) -> dict[str, Item[Facts]]: ...
 def registry(kind: str) -> Any:
@@ -54,7 +54,7 @@ def _entry_points(_: tuple[tuple[str, int], ...]) -> Any:
 @functools.cache
 def registered(name: str) -> tuple[dict[str, Item[Facts]], dict[str, str]]:
     """`registry` and `unusable`: a package with a mistake is an error for what names its item, and for nothing else."""
-    kind = KINDS[name]
+    kind = ITEM_KINDS[name]
     found: dict[str, Item[Facts]] = {}
     broken: dict[str, str] = {}
     folder = Path(__file__).parents[1] / kind.package
@@ -90,7 +90,7 @@ def registered(name: str) -> tuple[dict[str, Item[Facts]], dict[str, str]]:
 
 
 @overload
-def find(kind: Kind[F], type_name: str) -> Item[F] | None: ...
+def find(kind: ItemKind[F], type_name: str) -> Item[F] | None: ...
 @overload
 def find(kind: str, type_name: str) -> Item[Facts] | None: ...
 def find(kind: str, type_name: str) -> Item[Any] | None:
@@ -103,14 +103,14 @@ def find(kind: str, type_name: str) -> Item[Any] | None:
         module_name, _, cls = type_name.partition(":")
         if read_module(module_name) is None:
             return None
-        return describe(KINDS[kind], module_name, cls, builtin=False)
+        return describe(ITEM_KINDS[kind], module_name, cls, builtin=False)
     if type_name in unusable(kind):
         raise ItemError(unusable(kind)[type_name])
     return registry(kind).get(type_name)
 
 
 @overload
-def get(kind: Kind[F], type_name: str) -> Item[F]: ...
+def get(kind: ItemKind[F], type_name: str) -> Item[F]: ...
 @overload
 def get(kind: str, type_name: str) -> Item[Facts]: ...
 def get(kind: str, type_name: str) -> Item[Any]:
@@ -121,12 +121,12 @@ def get(kind: str, type_name: str) -> Item[Any]:
     """
     item = find(kind, type_name)
     if item is None:
-        found, accepted, near = absent(kind, type_name)
+        found, accepted, near = unknown(kind, type_name)
         raise ItemError(f"{found}; accepted: {accepted}" + (f"; did you mean {near!r}?" if near else ""))
     return item
 
 
-def absent(kind: str, type_name: str) -> tuple[str, str, str]:
+def unknown(kind: str, type_name: str) -> tuple[str, str, str]:
     """Of a type that is not found: what is wrong, what is accepted, and the nearest name."""
     names = registry(kind)
     if ":" not in type_name:

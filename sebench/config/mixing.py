@@ -8,12 +8,16 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from sebench.config.base import ItemType, Strict, Text
 from sebench.config.keys import Words
+from sebench.config.registries import MEASURES, accepted
 from sebench.errors import Mistake
 
 if TYPE_CHECKING:
     import numpy as np
 
-Measure = Literal["p56", "rms", "active_rms"]
+if TYPE_CHECKING:
+    Measure = str
+else:
+    Measure = accepted(MEASURES)
 
 
 def _tuple(value: Any) -> Any:

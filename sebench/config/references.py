@@ -12,7 +12,7 @@ from sebench.config.entries import ITEM_SECTIONS, SECTION_OF, Config, Named, mis
 from sebench.config.explain import shown
 from sebench.config.facts import CORPUS, DEGRADATION
 from sebench.config.relations import broken_requirements
-from sebench.config.schema import Amounts, Point, StageEntry, StudyAmounts, point_name
+from sebench.config.schema import SCHEDULE_KEYS, Amounts, Point, StageEntry, StudyAmounts, point_name
 from sebench.config.source import SourceError
 from sebench.errors import Problem, choices, nearest
 from sebench.names import ACCEPTED, is_name
@@ -163,7 +163,7 @@ def check_params(
     """
     item = items.find(kind, type_name)
     if item is None:
-        yield Problem(*where("type"), *items.absent(kind, type_name))
+        yield Problem(*where("type"), *items.unknown(kind, type_name))
         return
     right = True
     for name, value in params.items():
@@ -508,7 +508,7 @@ def _without_effect(stage: StageEntry) -> dict[str, str]:
     found = {}
     if stage.epochs is None:
         found["epochs"] = "is as long as the scale's `steps` say"
-    if stage.schedule.type != "halve_on_plateau":
+    if stage.schedule.type not in SCHEDULE_KEYS["patience"]:
         found["patience"] = f"has a schedule that does not wait ({stage.schedule.type})"
     if "hears" not in stage.item.params:
         found["hears"] = f"is of kind {stage.kind}, and no predictor learns in it"

@@ -6,18 +6,20 @@ import functools
 import json
 import re
 import string
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     SerializeAsAny,
     Tag,
     TypeAdapter,
     ValidationError,
+    WithJsonSchema,
     WrapValidator,
     create_model,
     model_validator,
@@ -27,6 +29,7 @@ from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf, Param
 from sebench.config.base import (
     MOST_STEPS,
+    Align,
     Count,
     EachOnce,
     ItemType,
@@ -45,10 +48,12 @@ from sebench.config.base import (
     Text,
     listed,
 )
+from sebench.config.classes import describe
 from sebench.config.explain import shown
 from sebench.config.facts import STAGE, StageFacts
 from sebench.config.figures import FigureLayout
 from sebench.config.keys import Words
+from sebench.config.registries import AUGMENTATIONS, OPTIMISERS, PRECISIONS, SCHEDULES, accepted, registered
 from sebench.config.source import SourceError
 from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import Mistake, SebenchError, choices
@@ -80,6 +85,17 @@ ByRole = Annotated[
     BeforeValidator(_by_role, json_schema_input_type=dict[str, Text] | Text),
     Field(min_length=1),
 ]
+if TYPE_CHECKING:
+    OptimiserType = str
+    ScheduleType = str
+    Augment = str
+    Precision = str
+    Hears = str
+else:
+    OptimiserType, ScheduleType = accepted(OPTIMISERS), accepted(SCHEDULES)
+    Augment, Precision = accepted(AUGMENTATIONS), accepted(PRECISIONS)
+    #: Of every kind of stage that has it.
+    Hears = describe(STAGE, "sebench.stages.with_predictor", "WithPredictor", builtin=True).params["hears"].type
 Submodule = Annotated[str, Words("submodule")]
 SnrsDb = Annotated[list[SnrDb], EachOnce]
 Weight = Annotated[float, Field(ge=-1e9, le=1e9), Words("weight")]
@@ -240,7 +256,7 @@ class CorpusEntry(ItemEntry):
         description="stop where any file or published pair cannot be used, instead of leaving it out and listing it in "
         "`rejected.json`",
     )
-    align: Literal["cut", "pad"] | None = Field(
+    align: Align | None = Field(
         None,
         description="of a corpus with published pairs: what is done where the lengths of a pair's files differ by up "
         "to 0.1 s; without it such a pair is left out",
@@ -265,41 +281,40 @@ class ExternalEntry(ItemEntry):
 class Optimiser(Strict):
     """The optimiser of a stage."""
 
-    type: Literal["adamw", "adam"] = Field("adamw", description="the algorithm")
+    type: OptimiserType = Field("adamw", description="the algorithm; see below")
     lr: Rate = Field(1e-3, description="base rate")
-    weight_decay: float = Field(0.0, ge=0, le=10, description="decoupled for `adamw`, added to the gradient for `adam`")
+    weight_decay: float = Field(0.0, ge=0, le=10, description="pulls the weights towards 0, as the type says")
     betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
         [0.9, 0.999], min_length=2, max_length=2, description="decay of the first and second moment"
     )
 
 
 Warmup = Annotated[int, Field(ge=0, le=MOST_STEPS)]
-PLATEAU = "halve_on_plateau"
-SCHEDULES = ("constant", "cosine", "linear_decay", PLATEAU)
 #: Key of a schedule -> the types that read it.
-SCHEDULE_KEYS = {
-    "warmup_steps": SCHEDULES,
-    "final_factor": ("cosine", "linear_decay"),
-    "patience": (PLATEAU,),
-    "stop_lr": (PLATEAU,),
+SCHEDULE_KEYS: Mapping[str, list[str]] = {
+    key: [name for name, schedule in registered(SCHEDULES).items() if key in schedule.facts["reads"]]
+    for key in ("warmup_steps", "final_factor", "patience", "stop_lr")
 }
+
+
+def _read_by(key: str) -> str:
+    return ", ".join(f"`{name}`" for name in SCHEDULE_KEYS[key])
 
 
 class ScheduleEntry(Strict):
     """The learning rate over the steps of a stage."""
 
-    type: Literal["constant", "cosine", "linear_decay", "halve_on_plateau"] = Field(
-        "constant", description="what the rate does behind the warm-up"
-    )
+    type: ScheduleType = Field("constant", description="what the rate does behind the warm-up; see below")
     warmup_steps: Warmup = Field(
         0,
         description="steps over which the rate rises; at most those of the stage. A scale may set another number "
         "(`scales`)",
     )
-    final_factor: float = Field(0.0, ge=0, le=1, description="`cosine`, `linear_decay`: last rate over first")
-    patience: Count = Field(5, description="`halve_on_plateau`: validations without a better value")
+    final_factor: float = Field(0.0, ge=0, le=1, description=f"{_read_by('final_factor')}: last rate over first")
+    patience: Count = Field(5, description=f"{_read_by('patience')}: validations without a better value")
     stop_lr: Rate | None = Field(
-        None, description="`halve_on_plateau`: the stage ends below this rate, which is below the optimiser's `lr`"
+        None,
+        description=f"{_read_by('stop_lr')}: the stage ends below this rate, which is below the optimiser's `lr`",
     )
 
     @model_validator(mode="after")
@@ -315,28 +330,18 @@ class ScheduleEntry(Strict):
         return self
 
 
-Augment = Literal["remix", "remix_levels", "band_mask", "shift"]
-
-
-Hears = Literal["enhanced", "both"]
-
 M = TypeVar("M", EntryOf, OptimiserOf)
 
 
 class StageEntry(Strict):
     """One training phase of a recipe. A kind's own parameters are keys too: `stage_model` has the schema of each."""
 
-    # Editors: a kind's own parameters stand beside these.
-    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("additionalProperties"))
-
     #: Its subclasses are its forms, for what is said of an unknown key.
     forms: ClassVar[bool] = True
 
     name: Text = Field(description="how later stages of this recipe refer to it; no part of an id")
     kind: Annotated[Text, Words("kind of stage, or `package.module:Class`")] = Field(
-        "supervised",
-        description="a model by a loss (`supervised`); a predictor on the output of a frozen model (`predictor`); the "
-        "two in turn, epoch by epoch (`alternating`). `sebench list stages` names all",
+        "supervised", description="how it trains what; see below, and `sebench list stages`"
     )
     model: Annotated[ModelName | None, Words(default="the cell's")] = Field(
         None, description="what is trained, or what the predictor listens to"
@@ -367,9 +372,25 @@ class StageEntry(Strict):
     clip_norm: float | None = Field(5.0, gt=0, le=1e6, description="largest norm of the gradient; null: no clipping")
     augment: list[Augment] = Field([], description="changes of a training batch, in this order; see below")
     keep: Literal["best", "last"] = Field("best", description="which weights are published")
-    precision: Literal["32-true", "bf16-mixed"] = Field(
-        "32-true", description="of the model's forward pass; losses are computed in float32"
-    )
+    precision: Precision = Field("32-true", description="of the model's forward pass; losses are computed in float32")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """For editors: a stage of one of sebench's own kinds, with that kind's keys, or of another, with any."""
+        if cls is not StageEntry:
+            return handler(core_schema)
+        own = {name: stage_model(item) for name, item in items.registry(STAGE).items() if item.builtin}
+        forms = []
+        for name, model in own.items():
+            forms.append(handler(model.__pydantic_core_schema__))
+            form = handler.resolve_ref_schema(forms[-1])
+            form["properties"]["kind"].update(const=name, default=name)
+            if name != cls.model_fields["kind"].default:
+                form["required"] = [*form["required"], "kind"]
+        other = handler.resolve_ref_schema(handler(core_schema))
+        other["additionalProperties"], other["required"] = True, [*other["required"], "kind"]
+        other["properties"]["kind"]["not"] = {"enum": list(own)}
+        return {"anyOf": [*forms, other]}
 
     @model_validator(mode="after")
     def _augmented_once(self) -> StageEntry:
@@ -437,7 +458,8 @@ def stage_model(item: items.Item[StageFacts]) -> type[StageEntry]:
 def _stage_model(item: items.Item[StageFacts]) -> type[StageEntry]:
     fields: dict[str, Any] = {}
     for name, param in item.params.items():
-        of: Any = Annotated[Any, AfterValidator(functools.partial(_own_value, param))]
+        shown_as = WithJsonSchema(param.annotation.json_schema())
+        of: Any = Annotated[Any, AfterValidator(functools.partial(_own_value, param)), shown_as]
         of = {EntryOf: Text, OptimiserOf: Optimiser}.get(type(param.mark), of)
         default = ... if param.required else param.default
         fields[name] = (of, Field(default, description=param.meaning))
@@ -453,7 +475,7 @@ def _own_value(param: Param, value: Any) -> Any:
 
 def _of_its_kind(value: Any, _: Any) -> Any:
     """A stage by the schema of its kind."""
-    kind = value.get("kind", "supervised") if isinstance(value, dict) else None
+    kind = value.get("kind", StageEntry.model_fields["kind"].default) if isinstance(value, dict) else None
     if not isinstance(kind, str):
         return StageEntry.model_validate(value)
     try:
@@ -461,7 +483,7 @@ def _of_its_kind(value: Any, _: Any) -> Any:
     except SourceError as error:
         raise Mistake(str(error), "kind") from None
     if item is None:
-        found, accepted, _ = items.absent(STAGE, kind)
+        found, accepted, _ = items.unknown(STAGE, kind)
         raise Mistake(found if ":" in kind else f"found {kind!r}", "kind", accepted=accepted)
     owners: dict[str, list[str]] = {}
     for name, other in items.registry(STAGE).items():
@@ -478,10 +500,13 @@ def _of_its_kind(value: Any, _: Any) -> Any:
     return stage_model(item).model_validate(value)
 
 
+Stage = Annotated[SerializeAsAny[StageEntry], WrapValidator(_of_its_kind), Words("stage")]
+
+
 class RecipeEntry(Entry):
     """A chain of stages."""
 
-    stages: list[Annotated[SerializeAsAny[StageEntry], WrapValidator(_of_its_kind), Words("stage")]] = Field(
+    stages: list[Stage] = Field(
         min_length=1, description="in order, at least one; the last one's run is what the cell ends in"
     )
 
@@ -543,7 +568,7 @@ class StageAmounts(Strict):
     )
     lr_factor: float = Field(1.0, gt=0, le=1e6, description="times its learning rates and its `stop_lr`")
     patience: Annotated[Count | None, Words(default="the stage's")] = Field(
-        None, description="an error without `halve_on_plateau`"
+        None, description=f"an error without {_read_by('patience')}"
     )
     hears: Annotated[Hears | None, Words(default="the stage's")] = Field(
         None, description="an error of a stage that trains no predictor"
@@ -604,6 +629,9 @@ AxisValues = Annotated[list[Any], BeforeValidator(listed, json_schema_input_type
 _NAME = TypeAdapter(Text)
 #: Axis whose values are no names -> what they are.
 _AXES = {"seed": (TypeAdapter(Seed, config={"strict": True}), "a whole number from 0 to 4294967295")}
+#: Axes of names, which a label may hold.
+_NAMED = [axis for axis in get_args(Axis) if axis not in _AXES]
+_BRACES = f"{', '.join(f'{{{axis}}}' for axis in _NAMED[:-1])} and {{{_NAMED[-1]}}}"
 
 
 class GridBlock(Strict):
@@ -630,14 +658,14 @@ class GridBlock(Strict):
         try:
             fields = [part[1:] for part in string.Formatter().parse(self.label) if part[1] is not None]
         except ValueError as error:
-            raise Mistake(f"{self.label!r}: {error}", "label", accepted="braces around model, loss or recipe") from None
-        unknown = sorted({str(name) for name, _, _ in fields} - {"model", "loss", "recipe"})
+            raise Mistake(f"{self.label!r}: {error}", "label", accepted=f"braces around {one_of(_NAMED)}") from None
+        unknown = sorted({str(name) for name, _, _ in fields} - set(_NAMED))
         if unknown:
             found = f"a label with {choices(f'{{{name}}}' for name in unknown)}"
-            raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}")
+            raise Mistake(found, "label", accepted=_BRACES)
         if any(form or conversion for _, form, conversion in fields):
             found = f"{self.label!r} cannot be filled in"
-            raise Mistake(found, "label", accepted="{model}, {loss} and {recipe}, and nothing else in braces")
+            raise Mistake(found, "label", accepted=f"{_BRACES}, and nothing else in braces")
         for form in ("product", "zip"):
             for axis, values in getattr(self, form).items():
                 for place, value in enumerate(values):

@@ -5,7 +5,8 @@ Imports nothing heavy: the planner reads this.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,16 +26,41 @@ class PredictorRow(Strict):
     )
 
 
+@dataclass(frozen=True)
+class TableKind:
+    """One type of table.
+
+    Args:
+        needs: keys of a layout that it needs.
+        shows: in words.
+    """
+
+    needs: tuple[str, ...]
+    shows: str
+
+
+TABLE_TYPES = {
+    "conditions": TableKind(("metric",), "one metric with a column per condition"),
+    "metrics": TableKind(("metrics",), "a column per metric, averaged over the conditions"),
+    "matrix": TableKind(("metrics", "groups", "matrix"), "such columns for each of several groups"),
+    "complexity": TableKind(("columns",), "columns of `complexity.json`"),
+    "agreement": TableKind(
+        ("metric", "predictors"),
+        "mean absolute error and linear correlation of predicted and measured scores, of enhanced (`s_hat`) and of "
+        "noisy speech (`y`)",
+    ),
+}
+if TYPE_CHECKING:
+    TableType = str
+else:
+    TableType = Literal[tuple(TABLE_TYPES)]
+
+
 class TableLayout(Strict):
     """One table of a study, as its YAML gives it."""
 
     title: Prose = Field(description="stands above it")
-    type: Literal["conditions", "metrics", "matrix", "complexity", "agreement"] = Field(
-        description="`conditions`: one metric with a column per condition; `metrics`: a column per metric, averaged "
-        "over the conditions; `matrix`: such columns for each of several groups; `complexity`: columns of "
-        "`complexity.json`; `agreement`: mean absolute error and linear correlation of predicted and measured scores, "
-        "of enhanced (`s_hat`) and of noisy speech (`y`)"
-    )
+    type: TableType = Field(description="; ".join(f"`{name}`: {told.shows}" for name, told in TABLE_TYPES.items()))
     metric: Annotated[OptionalText, Words("metric", "none")] = Field(
         default="", description="`conditions`: the metric; `agreement`: what is predicted (required in both)"
     )
@@ -81,15 +107,8 @@ class TableLayout(Strict):
 
     @model_validator(mode="after")
     def _what_the_type_needs(self) -> TableLayout:
-        needed = {
-            "conditions": ["metric"],
-            "metrics": ["metrics"],
-            "matrix": ["metrics", "groups", "matrix"],
-            "complexity": ["columns"],
-            "agreement": ["metric", "predictors"],
-        }
-        wanted = needed[self.type]
-        for key in dict.fromkeys(key for keys in needed.values() for key in keys):
+        wanted = TABLE_TYPES[self.type].needs
+        for key in dict.fromkeys(key for told in TABLE_TYPES.values() for key in told.needs):
             given = bool(getattr(self, key))
             if key == "columns" and self.type in ("conditions", "metrics"):
                 continue

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from sebench.config import items
 from sebench.config.code import code_of
-from sebench.config.facts import COLUMN, FIGURE
-from sebench.config.facts import KINDS as ITEM_KINDS
+from sebench.config.facts import COLUMN, FIGURE, ITEM_KINDS
 from sebench.files import read_json, write_json
 from sebench.kinds import KINDS, Algorithm
 

@@ -6,7 +6,9 @@ One meaning for `sebench score --align` and for `align:` of a corpus. Nothing is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
+
+from sebench.config.base import Align
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
     from sebench.artefacts import Node, Store
 
-Align = Literal["cut", "pad"]
 ALIGN: tuple[Align, ...] = get_args(Align)
 #: Frames, hops and rates explain such differences; a larger one is another recording, or one that was cut elsewhere.
 ALIGN_SECONDS = 0.1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sebench.corpora.align import Align
+    from sebench.config.base import Align
     from sebench.corpora.manifest import Manifest
 
 

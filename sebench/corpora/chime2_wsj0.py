@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sebench.corpora.align import Align, fitted, pair_fault
+from sebench.config.base import Align
+from sebench.corpora.align import fitted, pair_fault
 from sebench.corpora.audio import CHANNELS, Decoded, audio_files, decode, file_of, of_channel, probe
 from sebench.corpora.base import Corpus
 from sebench.corpora.pool import ordered

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import MinLen
 
-from sebench.corpora.align import Align, pair_fault
+from sebench.config.base import Align
+from sebench.corpora.align import pair_fault
 from sebench.corpora.audio import audio_files, decode
 from sebench.corpora.base import Corpus
 from sebench.corpora.lists import text_of

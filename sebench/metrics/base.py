@@ -289,7 +289,7 @@ def missing_package(name: str, package: str, install: str = "") -> MissingPackag
     )
 
 
-def absent(package: str) -> str:
+def no_implementation(package: str) -> str:
     """What an id has in the place of `implementation` where the package is not installed."""
     return f"{package} absent"
 
@@ -376,7 +376,7 @@ def check_implementation(item: Mapping[str, Any]) -> None:
 def is_hole(item: Mapping[str, Any]) -> bool:
     """Whether a metric was planned without its package, which is not there now either: its scores are holes."""
     facts = _facts(item)
-    return not installed(facts.package) and bool(item["implementation"] == absent(facts.package))
+    return not installed(facts.package) and bool(item["implementation"] == no_implementation(facts.package))
 
 
 def _facts(item: Mapping[str, Any]) -> MetricFacts:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sebench.artefacts import Node
 from sebench.config import items
-from sebench.config.columns import COMPLEXITY_KEYS, MetricFacts, NumberColumn
+from sebench.config.columns import COMPLEXITY_KEYS, NumberColumn, ShownMetric
 from sebench.config.entries import Config
 from sebench.config.facts import METRIC
 from sebench.config.published import read_published
@@ -91,7 +91,7 @@ def agreement_rows(plan: Evaluations, table: str) -> list[Row]:
     return rows
 
 
-def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
+def shown_metrics(config: Config, names: list[str]) -> dict[str, ShownMetric]:
     """What tables must know of the study's metrics."""
     described = metric_items(config, names)
     facts = {}
@@ -101,7 +101,7 @@ def metric_facts(config: Config, names: list[str]) -> dict[str, MetricFacts]:
         label = named.label
         if named.name != name and named.name in names:  # two columns need two names
             label = f"{label} instead of {config.get('metrics', name).label}"
-        facts[name] = MetricFacts(
+        facts[name] = ShownMetric(
             label=label,
             higher_is_better=item.facts.higher_is_better,
             unit=item.facts.unit,
@@ -135,7 +135,7 @@ def table_nodes(config: Config, plan: Evaluations) -> dict[str, Node]:
     layouts = study.entry.tables
     claims = _claims(plan, layouts)
     rows = study_rows(plan)
-    facts = metric_facts(config, list(study.entry.metrics))
+    facts = shown_metrics(config, list(study.entry.metrics))
     absent = left_out(plan)
     nodes = {}
     problems: list[Problem] = []

@@ -214,7 +214,7 @@ def _frame(stage: Mapping[str, Any]) -> tuple[str, str]:
     """What stands before and after the number of validations."""
     if stage["keep"] == "last":
         return "last of", f"by {_measure(stage)}"
-    may_stop = stage["schedule"]["type"] == "halve_on_plateau" and stage["schedule"]["stop_lr"] is not None
+    may_stop = stage["schedule"]["type"] in SCHEDULE_KEYS["stop_lr"] and stage["schedule"]["stop_lr"] is not None
     after = f"by {_measure(stage)}"
     if compared := _kind(stage).facts.compared:
         after += f", {compared}"

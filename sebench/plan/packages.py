@@ -8,7 +8,14 @@ from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.entries import Config
 from sebench.config.facts import METRIC
-from sebench.metrics.base import MissingPackageError, absent, installed, metric_name, metrics_of, missing_package
+from sebench.metrics.base import (
+    MissingPackageError,
+    installed,
+    metric_name,
+    metrics_of,
+    missing_package,
+    no_implementation,
+)
 from sebench.plan.plan import Runs
 from sebench.plan.resolve import metric_in_use
 
@@ -46,5 +53,5 @@ def _needed(runs: Iterable[Node]) -> Iterator[str]:
     read = {item["type"]: item for run in runs for item in metrics_of(run.spec["stage"]).values()}
     for type_name, item in read.items():
         facts = items.get(METRIC, type_name).facts
-        if item.get("implementation") == absent(facts.package):
+        if item.get("implementation") == no_implementation(facts.package):
             yield str(missing_package(metric_name(item), facts.package, facts.install))

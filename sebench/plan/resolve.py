@@ -12,7 +12,7 @@ from sebench.config import items
 from sebench.config.entries import Config, Named
 from sebench.config.facts import LOSS, METRIC, MODEL, STAGE, LossFacts
 from sebench.errors import ConfigError, Problem
-from sebench.metrics.base import absent, implementation, installed, metric_name
+from sebench.metrics.base import implementation, installed, metric_name, no_implementation
 from sebench.sections import one_of
 
 
@@ -50,7 +50,7 @@ def described_metric(entry: Any) -> dict[str, Any]:
     facts = items.get(METRIC, entry.type).facts
     described = identity("metric", entry)
     if not installed(facts.package):
-        return {**described, "implementation": absent(facts.package)}
+        return {**described, "implementation": no_implementation(facts.package)}
     return {**described, "implementation": implementation(facts.package, described["type"], facts.model_files)}
 
 

@@ -13,9 +13,9 @@ from sebench.config.columns import (
     ColumnLayout,
     ComplexityColumn,
     MetricColumn,
-    MetricFacts,
     OwnColumn,
     ScoreColumn,
+    ShownMetric,
 )
 from sebench.config.facts import COLUMN
 from sebench.config.table_spec import Published, Row, TableSpec
@@ -33,7 +33,7 @@ def table_spec(
     *,
     rows: Sequence[Row],
     conditions: Sequence[str],
-    metrics: Mapping[str, MetricFacts],
+    metrics: Mapping[str, ShownMetric],
     test_sets: Mapping[str, Sequence[str]] | None = None,
     published: Sequence[Mapping[str, str]] = (),
     claims: Sequence[ClaimLayout] = (),
@@ -160,7 +160,7 @@ def parents_read(spec: Mapping[str, Any]) -> list[str]:
 def _columns(
     layout: TableLayout,
     conditions: list[str],
-    metrics: Mapping[str, MetricFacts],
+    metrics: Mapping[str, ShownMetric],
     test_sets: Mapping[str, Sequence[str]],
 ) -> list[Column]:
     if layout.predictors:
@@ -206,7 +206,7 @@ def _resolved(layout: ColumnLayout) -> Column:
     return spec if item.builtin else spec.model_copy(update={"kind": item.path, "code": item.code})
 
 
-def _agreement_columns(metric: str, facts: MetricFacts) -> list[Column]:
+def _agreement_columns(metric: str, facts: ShownMetric) -> list[Column]:
     statistics: dict[Literal["mae", "lcc"], bool] = {"mae": False, "lcc": True}
     signals: dict[Literal["enhanced", "noisy"], str] = {"enhanced": "s_hat", "noisy": "y"}
     return [

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from sebench.artefacts import Store
 from sebench.config import items
+from sebench.config.base import Align
 from sebench.config.entries import Config
-from sebench.corpora.align import ALIGN, Align, fitted, length_fault
+from sebench.corpora.align import ALIGN, fitted, length_fault
 from sebench.corpora.audio import SUFFIXES, audio_files, decode
 from sebench.errors import DataError, SebenchError, choices, nearest
 from sebench.files import replacing

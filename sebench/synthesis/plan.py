@@ -25,7 +25,7 @@ from sebench.seeding import generator, seed_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sebench.corpora.align import Align
+    from sebench.config.base import Align
 
 RATE = 16000  # Hz, at which a plan counts samples
 

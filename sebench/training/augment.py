@@ -64,7 +64,7 @@ class Augmentation:
 
 
 def remix(segments: Segments, rng: np.random.Generator) -> None:
-    """Exchange the noises of a batch, each at the SNR that it had."""
+    """Give each segment the noise of another one of the batch, at the SNR that the noise had."""
     order = rng.permutation(len(segments.lengths))
     levels = segments.levels_db
     gains = np.nan_to_num(10.0 ** ((levels - levels[order]) / 20.0), nan=1.0).astype(np.float32)
@@ -74,14 +74,16 @@ def remix(segments: Segments, rng: np.random.Generator) -> None:
 
 
 def remix_levels(segments: Segments, rng: np.random.Generator) -> None:
-    """Exchange the noises of a batch, each at the level that it had."""
+    """Give each segment the noise of another one of the batch, at the level that the noise had."""
     noise = segments.signals["noise"]
     noise[:] = noise[rng.permutation(len(noise))]
     segments.mend()
 
 
 def band_mask(segments: Segments, rng: np.random.Generator) -> None:
-    """Remove one band of frequencies from the whole batch; now and then an empty one."""
+    """Remove one band from the whole batch, of at most 20% of the mel scale from 40 Hz to half the sample rate; now and
+    then an empty one.
+    """
     scale = mel_frequencies(segments.sample_rate)
     low = int(rng.integers(BANDS))
     high = int(rng.integers(low, min(BANDS, low + round(BAND_WIDTH * BANDS))))
@@ -95,7 +97,8 @@ def band_mask(segments: Segments, rng: np.random.Generator) -> None:
 
 
 def shift(segments: Segments, rng: np.random.Generator) -> None:
-    """Cut each segment, all its signals alike, from an offset of at most `SHIFT_SECONDS`.
+    """Cut each segment, which is read 0.5 s longer, all its signals alike, from an offset of its own, of at most 0.5 s.
+    Segments start anywhere in an utterance without it too, so that it changes little here.
 
     The offset of an utterance that would end within the segment is smaller: no shift makes a segment emptier.
     """

@@ -19,7 +19,7 @@ STATE = ("exp_avg", "exp_avg_sq", "step")
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015, algorithm 1); weight decay is added to the gradient.
+    """Adam (Kingma and Ba 2015, algorithm 1), with weight decay added to the gradient.
 
     Args:
         parameters: that are trained; those without a gradient in a step are left alone.

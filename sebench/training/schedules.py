@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from sebench.errors import DataError, absent
 
 
 class Schedule:
-    """A constant rate after a linear warm-up, and the interface of the others.
+    """A constant rate, after a linear warm-up as with all types.
+
+    Attributes:
+        reads: the parameters that do something.
 
     Args:
         steps: length of the stage.
@@ -23,6 +26,8 @@ class Schedule:
         patience: validations without a better score, where the schedule counts them.
         stop_lr: rate below which the stage ends, where the schedule lowers it on a plateau.
     """
+
+    reads: ClassVar[tuple[str, ...]] = ("warmup_steps",)
 
     def __init__(
         self,
@@ -63,6 +68,8 @@ class Schedule:
 class Cosine(Schedule):
     """From 1 to `final_factor` along half a cosine (Loshchilov and Hutter 2017, eq. 5, without restarts)."""
 
+    reads = ("warmup_steps", "final_factor")
+
     def shape(self, step: int) -> float:
         """The factor without the warm-up."""
         return self.final_factor + (1.0 - self.final_factor) * 0.5 * (1.0 + math.cos(math.pi * self.progress(step)))
@@ -71,6 +78,8 @@ class Cosine(Schedule):
 class LinearDecay(Schedule):
     """From 1 to `final_factor` along a line."""
 
+    reads = ("warmup_steps", "final_factor")
+
     def shape(self, step: int) -> float:
         """The factor without the warm-up."""
         return 1.0 - (1.0 - self.final_factor) * self.progress(step)
@@ -78,6 +87,8 @@ class LinearDecay(Schedule):
 
 class HalveOnPlateau(Schedule):
     """Half the rate after `patience` validations without a better score; the end below `stop_lr`."""
+
+    reads = ("warmup_steps", "patience", "stop_lr")
 
     def __init__(self, steps: int, **params: Any) -> None:
         super().__init__(steps, **params)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sebench.config import items
-from sebench.config.facts import KINDS, LOSS, METRIC
+from sebench.config.facts import ITEM_KINDS, LOSS, METRIC
 
 
 @pytest.fixture
@@ -52,16 +52,16 @@ def test_one_error_for_what_is_not_there() -> None:
         items.get(LOSS, "mag_mes")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ITEM_KINDS)
 def test_every_fact_may_be_left_unsaid(kind: str) -> None:
-    assert all(field.default is not dataclasses.MISSING for field in dataclasses.fields(KINDS[kind].facts))
+    assert all(field.default is not dataclasses.MISSING for field in dataclasses.fields(ITEM_KINDS[kind].facts))
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in KINDS for name in items.registry(kind)])
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in ITEM_KINDS for name in items.registry(kind)])
 def test_no_item_repeats_what_its_base_says(kind: str, name: str) -> None:
     cls = items.imported(items.registry(kind)[name])
     own = vars(cls)
-    for field in dataclasses.fields(KINDS[kind].facts):
+    for field in dataclasses.fields(ITEM_KINDS[kind].facts):
         inherited = [vars(base)[field.name] for base in cls.__mro__[1:] if field.name in vars(base)]
         if field.name in own and inherited and field.name not in ("version", "requires"):
             assert own[field.name] != inherited[0], f"{cls.__name__}.{field.name} repeats its base"

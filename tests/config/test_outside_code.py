@@ -10,7 +10,7 @@ import pytest
 
 from sebench.config import code, source
 from sebench.config.classes import describe
-from sebench.config.facts import KINDS
+from sebench.config.facts import ITEM_KINDS
 
 LOSS = """
 import json
@@ -272,4 +272,4 @@ def test_nothing_is_imported(project: Project) -> None:
 def test_a_base_class_by_its_module(project: Project) -> None:
     project.write("bases.py", 'class Base:\n    source = "ours"\n    needs_views = ("gain",)\n')
     project.write("my_loss.py", "import bases\n\n\nclass Mine(bases.Base):\n    pass\n")
-    assert describe(KINDS["loss"], "my_loss", "Mine", builtin=False).facts.needs_views == ("gain",)
+    assert describe(ITEM_KINDS["loss"], "my_loss", "Mine", builtin=False).facts.needs_views == ("gain",)

@@ -55,6 +55,28 @@ def test_editors_refuse_a_key_that_is_none_and_a_word_for_a_number() -> None:
             jsonschema.validate({"smoke": {**scale, **wrong}}, schema)
 
 
+def _stage(**keys: object) -> dict[str, object]:
+    return {"mine": {"stages": [{"name": "a", **keys}]}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "fits"),
+    [
+        ({}, True),
+        ({"kind": "predictor", "predictor": "pesqnet", "labels": "pesq_wb", "hears": "both"}, True),
+        ({"kind": "my_package.stages:Mine", "rounds": 3}, True),
+        ({"optimiser": {"type": "sgd"}}, False),
+        ({"kind": "predictor", "labels": "pesq_wb"}, False),
+        ({"kind": "predictor", "predictor": "pesqnet", "labels": "pesq_wb", "hears": "all"}, False),
+        ({"labels": "pesq_wb"}, False),
+        ({"kind": "supervised", "efort": 2}, False),
+    ],
+)
+def test_editors_know_the_keys_of_each_kind_of_stage(keys: dict[str, object], fits: bool) -> None:
+    schema = read_json(ROOT / "config/schema/recipes.json")
+    assert jsonschema.Draft202012Validator(schema).is_valid(_stage(**keys)) == fits
+
+
 def test_of_two_parts_whose_names_begin_alike_each_is_its_own() -> None:
     parts = {"mix": lambda: iter(["one"]), "mix of all": lambda: iter(["two"])}
     lines = "<!-- generated: mix of all (make docs) -->\n<!-- end of mix of all -->\n# generated: mix\n# end of mix\n"

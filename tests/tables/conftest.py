@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from sebench.artefacts import Node, Store
-from sebench.config.columns import MetricFacts
+from sebench.config.columns import ShownMetric
 from sebench.config.table_spec import Row, RowCell
 from sebench.files import write_json, write_parquet
 
 CONDITIONS = ["-5 dB", "5 dB"]
 METRICS = {
-    "pesq_nb": MetricFacts(label="PESQ", unit="MOS-LQO", bounds=(0.999, 4.999)),
-    "stoi": MetricFacts(label="STOI", bounds=(-1.0, 1.0)),
+    "pesq_nb": ShownMetric(label="PESQ", unit="MOS-LQO", bounds=(0.999, 4.999)),
+    "stoi": ShownMetric(label="STOI", bounds=(-1.0, 1.0)),
 }
 SCENES = 12
 
@@ -96,7 +96,7 @@ def study(tmp_path) -> Study:
 
 
 @pytest.fixture
-def metrics() -> dict[str, MetricFacts]:
+def metrics() -> dict[str, ShownMetric]:
     return METRICS
 
 

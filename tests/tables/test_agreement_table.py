@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 
 from sebench.artefacts import Node, Store
-from sebench.config.columns import MetricFacts
+from sebench.config.columns import ShownMetric
 from sebench.config.table_spec import Row, RowCell
 from sebench.config.tables import ClaimLayout, TableLayout
 from sebench.errors import DataError
@@ -25,7 +25,7 @@ from sebench.tables.step import build_table, run
 
 GOLDEN = Path(__file__).parent / "golden"
 CONDITIONS = ["0 dB", "5 dB"]
-METRICS = {"pesqc2": MetricFacts(label="PESQ", unit="MOS-LQO", bounds=(0.999, 4.999))}
+METRICS = {"pesqc2": ShownMetric(label="PESQ", unit="MOS-LQO", bounds=(0.999, 4.999))}
 LAYOUT = TableLayout(
     title="Table I",
     type="agreement",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from sebench.config.columns import MetricFacts
+from sebench.config.columns import ShownMetric
 from sebench.config.published import read_published
 from sebench.config.table_spec import Row, TableSpec
 from sebench.config.tables import ClaimLayout, TableLayout
@@ -18,9 +18,9 @@ from sebench.plan.tables import table_spec
 PUBLISHED = Path(__file__).parents[2] / "config" / "published"
 SNRS = ["-5 dB", "0 dB", "5 dB", "10 dB", "15 dB"]
 METRICS = {
-    "pesq_nb": MetricFacts(label="PESQ"),
-    "si_sdr": MetricFacts(label="SI-SDR", unit="dB"),
-    "stoi": MetricFacts(label="STOI", bounds=(-1, 1)),
+    "pesq_nb": ShownMetric(label="PESQ"),
+    "si_sdr": ShownMetric(label="SI-SDR", unit="dB"),
+    "stoi": ShownMetric(label="STOI", bounds=(-1, 1)),
 }
 LABELS = [
     *("Noisy", "Stage1(MSE)", "Stage2(MSE)", "Stage2(-SISNR)", "Stage2(-SISNR+0.02*MSE)"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pydantic
 import pytest
@@ -11,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sebench.config.schema import Augment, StageEntry
+from sebench.config.schema import StageEntry
 from sebench.errors import DataError
 from sebench.estimate.batch import Batch
 from sebench.seeding import generator
@@ -284,8 +282,7 @@ def test_shifts_reach_half_a_second_and_not_more() -> None:
     assert SHIFT - 200 < max(offsets) <= SHIFT
 
 
-def test_the_schema_knows_what_there_is_and_takes_each_once() -> None:
-    assert get_args(Augment) == tuple(AUGMENTATIONS)
+def test_the_schema_takes_each_once() -> None:
     assert StageEntry(name="a", augment=list(RECIPE)).augment == list(RECIPE)
     with pytest.raises(pydantic.ValidationError, match="an augmentation stands twice"):
         StageEntry(name="a", augment=["remix", "shift", "remix"])
