@@ -147,7 +147,7 @@ def measure(name: str, device: torch.device, precision: str, full: bool, steps: 
         stage = build_stage(context_of(node, store, device, ALONE))
         assert isinstance(stage, Supervised)
         with Lease(store.state(node)).acquire(lambda: False, lambda _: None) as held, Interruption() as interruption:
-            engine = Engine(stage, 0, node.spec["stage"], Checkpoints(held), interruption)
+            engine = Engine(stage, 0, node.spec["stage"], Checkpoints(held), interruption, {})
             bare = bare_loop(stage, node)
             for step in (engine._train_step, bare):
                 seconds_of(step, 2, device)

@@ -31,7 +31,7 @@ class PredictorTraining(WithPredictor):
         """See `Stage.start`."""
         super().start(context)
         hold(self.enhancer)
-        self.modules = {"predictor": self.predictor, "unlabelled": self.unlabelled}
+        self.modules = {"enhancer": self.enhancer, "predictor": self.predictor, "unlabelled": self.unlabelled}
         parameters = [parameter for parameter in self.predictor.parameters() if parameter.requires_grad]
         self.optimisers = {"predictor": build_optimiser(parameters, context.spec["stage"]["optimiser"])}
         self.steps = int(context.spec["stage"]["steps"])

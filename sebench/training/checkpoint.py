@@ -2,17 +2,19 @@
 
 A file holds tensors and one metadata entry of canonical JSON, which includes a checksum of the tensors. Equal contents
 give equal bytes. While a stage runs, its state (weights, optimisers, best weights, step, history) is saved
-by rename into the attempt's folder; what is published holds the weights alone.
+by rename into the attempt's folder. Of weights that a parent run or a file from outside gave, and that have not moved,
+the state has the hashes alone (`Given`). What is published holds the weights, all of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,9 +101,86 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
     value = 0
     for name in sorted(tensors):
         value = zlib.crc32(name.encode(), value)
-        # bytes, whatever the type: NumPy has no bfloat16
-        value = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, value)
+        value = zlib.crc32(_bytes(tensors[name]), value)
     return value
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    """Those of a tensor on the CPU, whatever its type: NumPy has no bfloat16."""
+    found: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
+    return found
+
+
+# What a checkpoint need not hold
+
+LEFT_OUT = "left_out"
+#: Name in a checkpoint of a tensor of one of the stage's modules.
+MODULE = "module/{module}/{tensor}"
+
+
+def content_hash(tensor: Tensor) -> str:
+    """SHA-256 of a tensor's type, shape and bytes, in hexadecimal."""
+    digest = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)} ".encode())
+    digest.update(_bytes(tensor.detach().cpu()))
+    return digest.hexdigest()
+
+
+class Given:
+    """The tensors of a stage that are there before it begins: parent runs, or files from outside, gave them.
+
+    A checkpoint leaves out those that are still the same, such as a frozen network, and holds their content hashes
+    instead. What trains is given too until it moves. A stage that starts again is given the same; that it is the same
+    is compared.
+
+    Args:
+        tensors: of a stage that has just started, by their names in a checkpoint.
+        sources: who gave -> what.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], sources: Mapping[str, Iterable[Tensor]]) -> None:
+        known = {content_hash(tensor): source for source, given in sources.items() for tensor in given}
+        self._hashes = {name: content_hash(tensor) for name, tensor in tensors.items()} if known else {}
+        self._sources = {name: known[found] for name, found in self._hashes.items() if found in known}
+
+    def split(self, tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, dict[str, str]]]:
+        """What a checkpoint must hold of these tensors, and of the others who gave them -> name -> content hash."""
+        held: dict[str, Tensor] = {}
+        left_out: dict[str, dict[str, str]] = {}
+        for name, tensor in tensors.items():
+            if name in self._sources and content_hash(tensor) == self._hashes[name]:
+                left_out.setdefault(self._sources[name], {})[name] = self._hashes[name]
+            else:
+                self._sources.pop(name, None)  # what has moved is not looked at again
+                held[name] = tensor
+        return held, left_out
+
+    def complete(self, checkpoint: Checkpoint, tensors: Mapping[str, Tensor], folder: Path) -> Checkpoint:
+        """A checkpoint with what it left out.
+
+        Args:
+            checkpoint: of this stage, from before. One of the days when nothing was left out by its hash may lack
+                networks that were never saved; they are taken as they are.
+            tensors: of the stage, which has just started again.
+            folder: where the checkpoint is from, for the message.
+
+        Raises:
+            DataError: the stage was given something else than before.
+        """
+        left_out = checkpoint.meta.get(LEFT_OUT)
+        if left_out is None:
+            start = MODULE.partition("{")[0]
+            names = [name for name in self._sources if name.startswith(start) and name not in checkpoint.tensors]
+        else:
+            names = [name for hashes in left_out.values() for name in hashes]
+            for source, hashes in left_out.items():
+                for name, before in hashes.items():
+                    if self._hashes.get(name) != before:
+                        raise DataError(
+                            f"{folder}: this run was interrupted with weights of {source}, which are others now: "
+                            f"{name} has the content hash {self._hashes.get(name)}, and had {before}. Put them back as "
+                            "they were, or delete this folder: the run then starts from its first step"
+                        )
+        return Checkpoint({**checkpoint.tensors, **{name: tensors[name] for name in names}}, checkpoint.meta)
 
 
 # A run's checkpoints

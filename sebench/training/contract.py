@@ -285,8 +285,10 @@ def _attempt(store: Store, node: Node, watch: _Watch) -> None:
         Lease(store.state(node)).acquire() as held,
         step.labels_of(node, store, f"{node.id}-{held.generation}") as labels,
     ):
-        stage = build_stage(step.context_of(node, store, pick_device(), ALONE, labels))
-        watch.engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), watch)
+        context = step.context_of(node, store, pick_device(), ALONE, labels)
+        stage = build_stage(context)
+        spec = node.spec
+        watch.engine = Engine(stage, spec["seed"], spec["stage"], Checkpoints(held), watch, context.initial)
         watch.engine.train()
 
 

@@ -1,28 +1,29 @@
 """The loop around a stage: steps, schedule, validation, best weights, checkpoints, interruption.
 
 The loop's state is the number of steps done, the history and the best weights, together with the stage's modules and
-optimisers. All of it is in each checkpoint. When a checkpoint is written depends on the clock; what comes out does
-not.
+optimisers. All of it is in each checkpoint, but for weights that were given and have not moved. When a checkpoint is
+written depends on the clock; what comes out does not.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import Tensor
 
 from sebench.errors import RestartNeeded
+from sebench.extractors.base import Extractor
 from sebench.models.input_statistics import statistics_of
 from sebench.process.interrupt import Interruption
-from sebench.training.checkpoint import Checkpoint, Checkpoints
+from sebench.training.checkpoint import LEFT_OUT, MODULE, Checkpoint, Checkpoints, Given
 from sebench.training.history import History
 from sebench.training.progress import Progress
 from sebench.training.schedules import build_schedule
-from sebench.training.stage import NotFinite, Stage, begin_step
+from sebench.training.stage import Initial, NotFinite, Stage, begin_step, snapshot
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Engine:
         spec: the run's `stage`.
         checkpoints: where state is saved; what is there is resumed.
         interruption: asked after each step.
+        initial: weights of parent runs that the stage has started from.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Engine:
         spec: Mapping[str, Any],
         checkpoints: Checkpoints,
         interruption: Interruption,
+        initial: Initial,
     ) -> None:
         self.stage = stage
         self.seed = seed
@@ -88,6 +91,7 @@ class Engine:
         self.interruption = interruption
         self.schedule = build_schedule(spec["schedule"], self.steps)
         self.initial = stage.published()
+        self.given = Given(self._weights(self.initial), dict(_sources(stage, initial)))
         self.step = 0
         self.history = History(stage.higher_is_better)
         self.best: dict[str, Tensor] = {}
@@ -180,16 +184,22 @@ class Engine:
 
     # State
 
-    def _save(self) -> None:
-        tensors = {f"best/{name}": tensor for name, tensor in self.best.items()}
+    def _weights(self, best: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        tensors = {f"best/{name}": tensor for name, tensor in best.items()}
         for name, module in self.stage.modules.items():
-            tensors.update({f"module/{name}/{key}": value for key, value in module.state_dict().items()})
+            state = module.state_dict()
+            tensors.update({MODULE.format(module=name, tensor=key): value for key, value in state.items()})
+        return tensors
+
+    def _save(self) -> None:
+        tensors, left_out = self.given.split(self._weights(self.best))
         for name, optimiser in self.stage.optimisers.items():
             tensors.update({f"optimiser/{name}/{key}": value for key, value in optimiser.tensors().items()})
         meta = {
             "step": self.step,
             "history": self.history.to_json(),
             "seconds": self.seconds,
+            LEFT_OUT: left_out,
         }
         self.checkpoints.save(self.step, Checkpoint(tensors, meta))
         self._saved = time.monotonic()
@@ -198,6 +208,7 @@ class Engine:
         found = self.checkpoints.latest()
         if found is None:
             return
+        found = self.given.complete(found, self._weights(self.initial), self.checkpoints.held.folder)
         for name, module in self.stage.modules.items():
             module.load_state_dict(found.group(f"module/{name}"))
         for name, optimiser in self.stage.optimisers.items():
@@ -227,3 +238,12 @@ class Engine:
         failure: Failure | None = None,
     ) -> Outcome:
         return Outcome(self.step, weights, weights_from, weights_step, self.history, failure, self.seconds)
+
+
+def _sources(stage: Stage, initial: Initial) -> Iterator[tuple[str, list[Tensor]]]:
+    """Who gave a stage weights, and which: parent runs, and what feature extractors have from outside."""
+    for where, weights in initial.values():
+        yield where, list(weights.values())
+    for part in (part for module in stage.modules.values() for part in module.modules()):
+        if isinstance(part, Extractor):
+            yield f"extractor {part.name or type(part).__name__}", list(snapshot(part).values())

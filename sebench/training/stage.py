@@ -77,6 +77,10 @@ class RenderedSet:
     sample_rate: int
 
 
+#: Submodule path ("" = the model), or network of the stage, -> (whose, weights) from parent runs.
+Initial = Mapping[str, tuple[str, Mapping[str, Tensor]]]
+
+
 @dataclass(frozen=True)
 class Context:
     """What a stage is made from.
@@ -85,7 +89,7 @@ class Context:
         spec: of the run node.
         train, valid: rendered sets.
         device: where it trains.
-        initial: submodule path ("" = the model), or network of the stage, -> (whose, weights) from parent runs.
+        initial: weights from parent runs.
         team: the processes that train this run together.
         labels: of a stage that trains a predictor.
     """
@@ -94,7 +98,7 @@ class Context:
     train: RenderedSet
     valid: RenderedSet
     device: torch.device
-    initial: Mapping[str, tuple[str, Mapping[str, Tensor]]]
+    initial: Initial
     team: Team = ALONE
     labels: Labels | None = None
 
@@ -129,7 +133,8 @@ class Stage(ABC):
     `Context.labels` measures.
 
     Attributes:
-        modules: by name; all are saved and restored.
+        modules: by name; all are saved and restored. Frozen networks and extractors belong here too: of what has not
+            moved since a parent run or a file from outside gave it, checkpoints hold hashes, which are compared.
         optimisers: by name; all are saved and restored, the schedule acts on all of them.
         valid_name: what `validate` gives.
         higher_is_better: its direction.

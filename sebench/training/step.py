@@ -153,8 +153,9 @@ def _train(node: Node, store: Store, held: Held, threads: int) -> tuple[dict[str
         team_of(node, store, chosen) as team,
         labels_of(node, store, f"{node.id}-{held.generation}", threads) as labels,
     ):
-        stage = build_stage(context_of(node, store, chosen, team, labels))
-        engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption)
+        context = context_of(node, store, chosen, team, labels)
+        stage = build_stage(context)
+        engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption, context.initial)
         outcome = engine.train()
     report = _report(outcome, stage.valid_name, sum(p.numel() for p in stage.product.parameters()))
     return report, outcome.history.rows, outcome.weights

@@ -17,6 +17,7 @@ from machines import without_hard_links
 
 from sebench.errors import RestartNeeded
 from sebench.process.lease import ArtefactFinished, Lease, LeaseLost, newest_generation
+from sebench.process.workers import process_start
 
 HOLDER = """
 import sys, time
@@ -121,11 +122,17 @@ def test_killed_writer_is_replaced_at_once(tmp_path: Path) -> None:
 
 def test_reused_pid_is_not_mistaken_for_the_writer(tmp_path: Path) -> None:
     abandoned = Lease(tmp_path, beat_seconds=0.02).acquire()
-    edit_owner(tmp_path, 1, pid=os.getppid())  # alive, but started at another time
-    with Lease(tmp_path, wait_seconds=0).acquire() as held:
-        assert held.generation == 2
-        with pytest.raises(LeaseLost):
-            abandoned.check()
+    # Alive, but started at another time; a parent such as `timeout` may have started in the same hundredth of a second.
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert process_start(other.pid) not in ("", process_start(os.getpid()))
+        edit_owner(tmp_path, 1, pid=other.pid)
+        with Lease(tmp_path, wait_seconds=0).acquire() as held:
+            assert held.generation == 2
+            with pytest.raises(LeaseLost):
+                abandoned.check()
+    finally:
+        other.communicate(b"\n")
     abandoned.release()
 
 
