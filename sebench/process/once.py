@@ -9,10 +9,14 @@ no empty one. The two forms exclude each other.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import shutil
+import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from sebench.errors import SebenchError
@@ -23,6 +27,10 @@ _TEXT = "record"
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
 #: What it says where it cannot be done at all.
 _UNABLE = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EINVAL)
+#: Names of what is there for a moment only: of a record that is made or removed, and of a lease's look at its folder.
+_PASSING = re.compile(r"\..+-[0-9a-f]{32}(\.tmp|\.removed)?")
+#: So old is nothing that a living process still needs.
+_LEFT_SECONDS = 3600.0
 
 
 def make_once(path: Path, text: str) -> bool:
@@ -100,6 +108,15 @@ def remove_record(path: Path) -> None:
         shutil.rmtree(taken)
     else:
         path.unlink(missing_ok=True)
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """What processes that were killed while they made, removed or checked records left in a folder, an hour ago or
+    longer."""
+    for path in sorted(folder.glob(".*-*")):
+        with contextlib.suppress(FileNotFoundError):  # its process lives
+            if _PASSING.fullmatch(path.name) and time.time() - path.lstat().st_mtime > _LEFT_SECONDS:
+                yield path
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""`sebench gc`: what no current study needs, and its size."""
+"""`sebench gc`: what no current study needs, what killed processes left, and their sizes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sebench.files import visible
 from sebench.kinds import KINDS
 from sebench.plan.build import build_plan
 from sebench.plan.nodes import CorpusMissing, CorpusUnfit
+from sebench.process.once import leftovers
 from sebench.run.clear import score_parts
 from sebench.training.step import LABELS
 
@@ -61,6 +62,7 @@ def unneeded(config: Config, store: Store) -> tuple[list[Unneeded], list[str]]:
         if node_id not in ids and node_id not in absent:
             found.append(Unneeded(path, _size(path)))
     found += _unneeded_responses(store, ids | absent)
+    found += _of_killed_processes(store, {item.path for item in found})
     return sorted(found, key=lambda item: -item.size), notes
 
 
@@ -78,6 +80,13 @@ def _stored(store: Store) -> Iterator[tuple[Path, str]]:
         yield path, path.stem
     for path in sorted((store.root / "state" / LABELS).glob("*")):
         yield path, path.name
+
+
+def _of_killed_processes(store: Store, going: set[Path]) -> Iterator[Unneeded]:
+    """What drivers and holders of leases left behind, but for folders that go as a whole."""
+    for folder in (store.root, *sorted((store.root / "state").glob("*-*"))):
+        if folder not in going:
+            yield from (Unneeded(path, _size(path)) for path in leftovers(folder))
 
 
 def _kept_beside(store: Store, node: Node) -> Iterator[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from repo import ROWS, Done, Repo, contents
 
 from sebench.cli import main
 from sebench.kinds import KINDS
+from sebench.process.once import make_once
 
 Command = Callable[..., Done]
 
@@ -188,6 +191,32 @@ def test_gc_takes_what_no_study_needs_and_nothing_else(repo: Repo, command: Comm
     assert all(repo.store.complete(node) for node in repo.nodes("run") if node.id != repo.plan().cells[1].run.id)
     assert sorted(repo.jobs()) == sorted(["train", "evaluate", "table", "table", "publish"])
     assert "0 files and folders" in command(repo, "gc", "--dry-run").out
+
+
+def test_gc_takes_what_killed_processes_left(repo: Repo, command: Command) -> None:
+    store, old = repo.store, time.time() - 3700
+    run = store.state(repo.cell("Stage1(MSE)").run)
+    with pytest.MonkeyPatch.context() as patch:  # killed before the name is given
+        patch.setattr(os, "link", lambda *words: None)
+        patch.setattr(Path, "unlink", lambda *words, **options: None)
+        for path in (store.root / "driver.json", run / "lease-000099.json"):
+            make_once(path, "text")
+    left = [*store.root.glob(".driver-*.tmp"), *run.glob(".lease-*.tmp")]
+    left += [run / f".check-{'c' * 32}", run / f".lease-000098-{'a' * 32}.tmp"]
+    left[2].touch()
+    left[3].mkdir()
+    kept = [store.root / f".driver-{'d' * 32}.tmp", run / ".note-1.tmp"]
+    for path in kept:
+        path.touch()
+    for path in (*left, kept[1]):
+        os.utime(path, (old, old))
+    assert len(left) == 4
+    listed = command(repo, "gc", "--dry-run").out
+    assert all(str(path.relative_to(repo.folder)) in listed for path in left), listed
+    assert "4 files and folders" in listed
+    command(repo, "gc", "--yes")
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in kept)
 
 
 def test_gc_keeps_the_parts_of_scores_that_are_needed(repo: Repo, command: Command) -> None:
