@@ -93,8 +93,9 @@ class OfAKind(Strict):
     @model_validator(mode="wrap")
     @classmethod
     def _of_its_kind(cls, value: Any, handler: Any) -> Any:
-        general = "item_kind" in vars(cls)
-        return cls.for_value(value).model_validate(value) if general and isinstance(value, dict) else handler(value)
+        general = "item_kind" in vars(cls) and isinstance(value, dict)
+        schema = cls.for_value(value) if general else cls
+        return handler(value) if schema is cls else schema.model_validate(value)  # a kind may have no keys of its own
 
 
 def listed(value: Any) -> Any:

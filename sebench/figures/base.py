@@ -66,8 +66,8 @@ class Showable(Protocol):
     def set_of(self, enhanced: str) -> str:
         """The rendered set that an enhanced set was made from."""
 
-    def runs(self) -> Mapping[str, str]:
-        """Row -> the run of its first seed, of those that end in a stage of whole epochs."""
+    def runs(self, *, whole_epochs: bool = False) -> Mapping[str, str]:
+        """Row -> the run of its first seed; with `whole_epochs` of those alone that end in a stage of such."""
 
     def columns(self, row: str) -> Sequence[str]:
         """Columns of the history.json of a row's run, but for the parts of a loss."""

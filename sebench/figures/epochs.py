@@ -125,7 +125,7 @@ class Epochs(FigureKind[EpochsLayout, EpochsSpec]):
 
         The parts of a loss are known when there is a history.
         """
-        what, runs = "row that ends in a stage of whole epochs", there.runs()
+        what, runs = "row that ends in a stage of whole epochs", there.runs(whole_epochs=True)
         for place, (label, row) in enumerate(layout.rows.items()):
             yield from unknown(("rows", label), what, row, runs, place)
         columns = {name: None for row in layout.rows.values() if row in runs for name in there.columns(row)}
@@ -135,7 +135,7 @@ class Epochs(FigureKind[EpochsLayout, EpochsSpec]):
 
     def resolve(self, layout: EpochsLayout, there: Showable) -> tuple[EpochsSpec, Mapping[str, str]]:
         """Its parents are runs."""
-        runs = there.runs()
+        runs = there.runs(whole_epochs=True)
         curves = {label: runs[row] for label, row in layout.rows.items()}
         title = layout.title
         if not ON_THE_SCALE.isdisjoint(layout.quantities):

@@ -80,11 +80,11 @@ class Showable:
         """What an enhanced set was made from."""
         return self._plan.nodes[enhanced].parents["set"]
 
-    def runs(self) -> dict[str, str]:
-        """Row -> the run of its first seed, of those that end in a stage of whole epochs."""
+    def runs(self, *, whole_epochs: bool = False) -> dict[str, str]:
+        """Row -> the run of its first seed; with `whole_epochs` of those alone that end in a stage of such."""
         keys: dict[str, str] = {}
         for planned in self._plan.cells:
-            if items.get(STAGE, planned.run.spec["stage"]["kind"]).facts.whole_epochs:
+            if not whole_epochs or items.get(STAGE, planned.run.spec["stage"]["kind"]).facts.whole_epochs:
                 keys.setdefault(planned.cell.label, planned.run.key)
         return keys
 

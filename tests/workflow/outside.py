@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,7 @@ def put_on_path(repo: Repo) -> None:
 def in_this_process(repo: Repo) -> Iterator[None]:
     """Let plans that are made in this process find the package; what was found before is looked for again."""
     sys.path.append(str(repo.folder / "outside"))
+    importlib.invalidate_caches()
     registered.cache_clear()
     try:
         yield
