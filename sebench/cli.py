@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sebench import locales
+from sebench.config.specs import SetSpec
 from sebench.errors import ConfigError, RestartNeeded, SebenchError
 from sebench.sections import LISTS, ONE, one_of
 
@@ -362,7 +363,7 @@ def check_set(
     _, store = _load(config_dir, results)
     node = find_set(store, what)
     index = read_parquet(store.outputs(node)["index.parquet"])
-    verify_set(index, store.state(node), int(node.spec["sample_rate"]))
+    verify_set(index, store.state(node), SetSpec.of(node.spec).sample_rate)
     print(f"{node.stem}: {len(index)} mixtures are what their plan says")
 
 

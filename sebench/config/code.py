@@ -50,6 +50,7 @@ INFRASTRUCTURE = tuple(
         "config.items",
         "config.annotations",
         "config.registries",
+        "config.specs",
         "config.relations",
         "config.own_code",
         "config.source",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
 
 from sebench.config.base import Align
+from sebench.config.specs import CorpusSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,7 @@ def aligned_pairs(corpus: Node, store: Store) -> str:
     """How many pairs of a corpus had to be made equally long, in words; "" where none had to or nobody knows yet."""
     from sebench.corpora.manifest import read_manifest
 
-    path, align = store.outputs(corpus)["manifest.parquet"], corpus.spec.get("align")
+    path, align = store.outputs(corpus)["manifest.parquet"], CorpusSpec.of(corpus.spec).align
     apart = _samples_apart(read_manifest(path)) if align and path.exists() else []
     count = sum(each > 0 for each in apart)
     done = "cut to the shorter file" if align == "cut" else "padded to the longer file"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import CorpusSpec
 from sebench.corpora.fingerprint import fingerprint
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_bytes, write_json, write_parquet
@@ -38,17 +39,18 @@ def run(node: Node, store: Store, threads: int) -> None:
     from sebench.corpora.pairs import confirmed
 
     started = time.time()
-    corpus: Corpus = build(node.spec["item"], kind="corpus")
-    corpus.align = node.spec.get("align")
+    spec = CorpusSpec.of(node.spec)
+    corpus: Corpus = build(spec.item, kind="corpus")
+    corpus.align = spec.align
     root = store.location(node)
     if corpus.needs_root:
-        _confirm(corpus, node, store, root)
+        _confirm(corpus, spec, node, store, root)
     kept = {name: store.state(node) / name for name in store.outputs(node)}
     finished = all(path.exists() for path in kept.values()) and _present(kept["manifest.parquet"], root)
     if not finished:
         manifest = confirmed(corpus, root, corpus.build(root, root, max(1, threads)), max(1, threads))
         rejected = _all_rejected(corpus, root, manifest)
-        if node.spec.get("strict") and rejected:
+        if spec.strict and rejected:
             raise DataError(f"{root}: `strict` is set, and {_left_out(rejected)}")
         write_parquet(kept["manifest.parquet"], manifest.frame)
         write_json(kept["rejected.json"], rejected)
@@ -100,14 +102,14 @@ def is_whole(node: Node, store: Store) -> bool:
     return own or _present(store.outputs(node)["manifest.parquet"], store.location(node))
 
 
-def _confirm(corpus: Corpus, node: Node, store: Store, root: Path) -> None:
+def _confirm(corpus: Corpus, spec: CorpusSpec, node: Node, store: Store, root: Path) -> None:
     if not store.location_path(node.id).exists():
         raise DataError(f"corpus {corpus.name!r} ({node.key}): no root folder is known; plan again with its `root`")
     if not root.is_dir():
         raise DataError(f"corpus {corpus.name!r}: its root {root} is no folder")
     found = fingerprint(root, corpus.files(root), cache_path(store))
-    if found != node.spec["fingerprint"]:
+    if found != spec.fingerprint:
         raise DataError(
             f"corpus {corpus.name!r}: the files in {root} changed since this was planned (fingerprint {found[:10]}, "
-            f"planned {str(node.spec['fingerprint'])[:10]}); plan again: that makes a new corpus node"
+            f"planned {spec.fingerprint[:10]}); plan again: that makes a new corpus node"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store
 from sebench.config import items
+from sebench.config.specs import EnhancedSpec, SetSpec
 from sebench.errors import DataError
 from sebench.external.place import file_of
 from sebench.files import sha256_of
@@ -24,7 +25,7 @@ def open_external(node: Node, store: Store) -> External:
     Raises:
         DataError: its file is not where it was when this was planned, is another one, or is no such model.
     """
-    described = dict(node.spec["external"])
+    described = dict(EnhancedSpec.of(node.spec).external or {})
     wanted = described.pop("sha256")
     file = file_of(store, wanted)
     if file is None or not file.is_file():
@@ -44,7 +45,7 @@ def outputs(model: External, rendered: Node, rows: AudioStore) -> Iterator[np.nd
     Raises:
         DataError: the set has another sample rate.
     """
-    sample_rate = int(rendered.spec["sample_rate"])
+    sample_rate = SetSpec.of(rendered.spec).sample_rate
     if model.sample_rate != sample_rate:
         raise DataError(f"{model.name} works at {model.sample_rate} Hz, set {rendered.stem} has {sample_rate} Hz")
     for i in range(len(rows)):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import ChoiceSpec
 from sebench.errors import DataError, SebenchError, nearest
 from sebench.training.choice import chosen_run
 
@@ -58,7 +59,7 @@ def _labels(store: Store, stems: Iterable[str]) -> dict[str, set[str]]:
     for path in sorted((store.root / "frozen" / "choice").glob("*.yaml")):
         with contextlib.suppress(DataError):  # not chosen yet
             choice = store.load(f"choice:{path.stem}")
-            for seed in choice.spec["seeds"]:
+            for seed in ChoiceSpec.of(choice.spec).seeds:
                 run, _ = chosen_run(choice, store, seed)
                 if run is not None and run.key in stem_of:
                     told[stem_of[run.key]].add(str(choice.hints.get("label", "")))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import SetSpec
 from sebench.enhancement.estimates import Estimates
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, write_parquet
@@ -72,7 +73,7 @@ def _predicted(node: Node, store: Store, trained: Node, mixtures: list[str]) -> 
 
     rendered = store.parent(node, "set")
     predictor = load_predictor(store.outputs(trained)["checkpoint.safetensors"])
-    sample_rate = int(rendered.spec["sample_rate"])
+    sample_rate = SetSpec.of(rendered.spec).sample_rate
     if predictor.sample_rate != sample_rate:
         raise DataError(
             f"run {trained.stem} predicts at {predictor.sample_rate} Hz, set {rendered.stem} has {sample_rate} Hz"

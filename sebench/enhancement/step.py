@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import EnhancedSpec, SetSpec
 from sebench.enhancement.estimates import AUDIO
 from sebench.errors import DataError
 from sebench.files import read_json, read_parquet, replacing, write_parquet
@@ -50,7 +51,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     if not (kept.exists() and audio.exists()):
         mixtures = read_parquet(store.outputs(rendered)["index.parquet"])["mixture"].tolist()
         kept.unlink(missing_ok=True)
-        if "external" in node.spec:
+        if EnhancedSpec.of(node.spec).external is not None:
             index = _by_others(node, store, rendered, mixtures, audio)
         else:
             index = _by_run(node, store, rendered, mixtures, audio)
@@ -63,7 +64,10 @@ def _trained(node: Node, store: Store) -> tuple[Node | None, str]:
     """The run whose weights are used, or why there are none."""
     trained = store.parent(node, "run")
     if trained.kind == "choice":
-        chosen, reason = chosen_run(trained, store, int(node.spec["seed"]))
+        seed = EnhancedSpec.of(node.spec).seed
+        if seed is None:
+            raise DataError(f"{node.stem}: made from a choice, and its spec does not say by which seed; plan again")
+        chosen, reason = chosen_run(trained, store, seed)
         if chosen is None:
             return None, reason
         trained = chosen
@@ -92,7 +96,7 @@ def _enhance(store: Store, trained: Node, rendered: Node, mixtures: list[str], a
     from sebench.training.device import pick_device, repeatable
 
     model = load_model(store.outputs(trained)["checkpoint.safetensors"])
-    sample_rate = int(rendered.spec["sample_rate"])
+    sample_rate = SetSpec.of(rendered.spec).sample_rate
     if model.sample_rate != sample_rate:
         raise DataError(f"run {trained.stem} works at {model.sample_rate} Hz, set {rendered.stem} has {sample_rate} Hz")
     rows = AudioStore.open(store, rendered)

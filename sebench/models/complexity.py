@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sebench.config.items import build
+from sebench.config.specs import ComplexitySpec
 from sebench.estimate.batch import Batch
 from sebench.files import write_json
 from sebench.models.base import FrameModel, Model
@@ -86,7 +87,8 @@ def run(node: Node, store: Store, threads: int) -> None:
         threads: granted; one is used.
     """
     started = time.time()
-    model: Model = build(node.spec["model"], kind="model")
+    spec = ComplexitySpec.of(node.spec)
+    model: Model = build(spec.model, kind="model")
     model.eval()
     factor = real_time_factor(model)
     store.write_provenance(
@@ -96,7 +98,7 @@ def run(node: Node, store: Store, threads: int) -> None:
         real_time_factor_range=[round(factor["least"], 6), round(factor["most"], 6)],
         real_time_factor_setup={"threads": 1, "seconds": SECONDS, "repeats": REPEATS, "batch": 1, "device": "cpu"},
     )
-    write_json(store.outputs(node)["complexity.json"], {**complexity(model), "version": node.spec["version"]})
+    write_json(store.outputs(node)["complexity.json"], {**complexity(model), "version": spec.version})
 
 
 def _macs(model: Model) -> tuple[int, int]:

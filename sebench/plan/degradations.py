@@ -10,6 +10,7 @@ from sebench.config import drawn, items
 from sebench.config.entries import Config, Named
 from sebench.config.facts import DEGRADATION
 from sebench.config.mixing import DegradationEntry
+from sebench.config.specs import MixturesSpec
 from sebench.errors import Problem
 from sebench.plan.plan import Asked, Drawn
 from sebench.plan.resolve import raise_problems, resolve_loss
@@ -61,7 +62,7 @@ def noise_problems(config: Config, asked: Asked, training: Mapping[str, Mapping[
     degraded = {
         role: config.get("mixing", by_role.get(role, by_role.get("")))
         for role, sets in training.items()
-        if "degradations" in sets["train"].mixtures.spec
+        if MixturesSpec.of(sets["train"].mixtures.spec).degradations
     }
     first = next(iter(asked.corpora))
     for loss, recipe in dict.fromkeys((cell.loss, cell.recipe) for cell in asked.grid):

@@ -10,6 +10,7 @@ from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.entries import Config
 from sebench.config.facts import EXTERNAL
+from sebench.config.specs import ChoiceSpec
 from sebench.plan import nodes as make
 from sebench.plan.choices import choice_nodes
 from sebench.plan.external import ExternalMissing, check_labels, external_item
@@ -70,7 +71,7 @@ def plan_evaluations(config: Config, runs: Runs) -> Evaluations:
                 seed: evaluated(
                     rate_of(chosen.complexity.spec["model"]), partial(make.enhanced_node, chosen.node, seed=seed)
                 )
-                for seed in chosen.node.spec["seeds"]
+                for seed in ChoiceSpec.of(chosen.node.spec).seeds
             },
         )
         for label, chosen in runs.chosen.items()

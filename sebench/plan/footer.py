@@ -16,6 +16,7 @@ from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf
 from sebench.config.facts import METRIC, STAGE, StageFacts
 from sebench.config.schema import SCHEDULE_KEYS
+from sebench.config.specs import ChoiceSpec, EnhancedSpec, MixturesSpec
 from sebench.metrics.base import metric_name, way_to_score
 from sebench.plan.plan import Evaluations
 from sebench.plan.tables import parents_read
@@ -73,9 +74,9 @@ class Shown:
         """All nodes of some kinds."""
         return [node for node in self.nodes.values() if node.kind in kinds]
 
-    def mixtures(self, rendered: str) -> Node:
-        """The plan of a rendered set."""
-        return self.nodes[self.nodes[rendered].parents["mixtures"]]
+    def mixtures(self, rendered: str) -> MixturesSpec:
+        """What the plan of a rendered set says."""
+        return MixturesSpec.of(self.nodes[self.nodes[rendered].parents["mixtures"]].spec)
 
     def sets(self, role: str, *kinds: str) -> list[str]:
         """Rendered sets that nodes of some kinds read in a role, each once."""
@@ -206,7 +207,7 @@ def _selection(shown: Shown) -> str:
     chosen, on = next(iter(kinds.values())), " on"
     if len(kinds) > 1:
         chosen, on = "; ".join(f"{kind} stages: {text}" for kind, text in kinds.items()), "; all on"
-    valid = _alternatives(shown.mixtures(key).spec["count"] for key in shown.sets("valid", "run"))
+    valid = _alternatives(shown.mixtures(key).count for key in shown.sets("valid", "run"))
     return f"{chosen}{on} {valid} utterances of the validation split; the test split is never looked at before scoring"
 
 
@@ -237,14 +238,14 @@ def _amounts(shown: Shown) -> str:
     runs = shown.of_kind("run")
     told = []
     if runs:
-        counts = (run.spec["stage"].get("mixtures", shown.mixtures(run.parents["train"]).spec["count"]) for run in runs)
+        counts = (run.spec["stage"].get("mixtures", shown.mixtures(run.parents["train"]).count) for run in runs)
         seeds = _alternatives(sorted(shown.seeds))
         told = [
             f"{_alternatives(counts)} training mixtures",
             _steps(shown),
             f"{seeds} seed{'' if seeds == '1' else 's'}",
         ]
-    tested = [shown.mixtures(key).spec["count"] for key in shown.sets("set", "scores", "predictions")]
+    tested = [shown.mixtures(key).count for key in shown.sets("set", "scores", "predictions")]
     return ", ".join(told + ([f"{_alternatives(tested)} test mixtures per condition"] if tested else []))
 
 
@@ -272,8 +273,7 @@ def _batch(shown: Shown, run: Node) -> str:
 def _longest(shown: Shown, rendered: str) -> float | None:
     """Seconds to which utterances of a set are cut; published mixtures are not."""
     published = shown.nodes[rendered].hints["published"]
-    longest: float | None = None if published else shown.mixtures(rendered).spec["mixing"]["max_seconds"]
-    return longest
+    return None if published else shown.mixtures(rendered).draws.max_seconds
 
 
 def _lengths(shown: Shown) -> str:
@@ -283,7 +283,7 @@ def _lengths(shown: Shown) -> str:
 
 
 def _test_snrs(shown: Shown) -> list[float]:
-    snrs = (shown.mixtures(key).spec["snr_db"] for key in shown.sets("set", "scores", "predictions"))
+    snrs = (shown.mixtures(key).snr_db for key in shown.sets("set", "scores", "predictions"))
     return [snr_db for snr_db in dict.fromkeys(snrs) if snr_db is not None]
 
 
@@ -316,9 +316,9 @@ def _degradations(shown: Shown) -> Iterator[str]:
             yield from (f"{use}: {text}" for text in ([" or ".join(found)] if found else []))
 
 
-def _degraded(mixtures: Node) -> str:
+def _degraded(mixtures: MixturesSpec) -> str:
     told = []
-    for each in mixtures.spec.get("degradations", ()):
+    for each in mixtures.degradations:
         item = each["item"]
         share = "" if each["probability"] == 1 else f" of {100 * each['probability']:g} %"
         changed = (f"{name} {_drawn(value)}" for name, value in item["params"].items() if value is not None)
@@ -334,15 +334,15 @@ def _drawn(value: Any) -> str:
 
 
 def _sweeps(shown: Shown) -> str:
-    found = (f"{choice.spec['axis']} {', '.join(choice.spec['values'])}" for choice in shown.of_kind("choice"))
-    return "; ".join(dict.fromkeys(found))
+    found = (ChoiceSpec.of(choice.spec) for choice in shown.of_kind("choice"))
+    return "; ".join(dict.fromkeys(f"{choice.axis} {', '.join(choice.values)}" for choice in found))
 
 
 def _external(shown: Shown, spec: Mapping[str, Any]) -> Iterator[str]:
     """Rows whose models were not trained here, each once."""
     for row in spec["rows"]:
         cells = itertools.chain(row["cells"], *row["groups"].values())
-        found = (enhanced.spec.get("external") for cell in cells for enhanced in _enhanced(shown.nodes, cell))
+        found = (EnhancedSpec.of(enhanced.spec).external for cell in cells for enhanced in _enhanced(shown.nodes, cell))
         model = next(filter(None, found), None)
         if model is not None:
             file = f"file with SHA-256 {model['sha256'][:12]}..."

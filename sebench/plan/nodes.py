@@ -13,6 +13,7 @@ from sebench.config.annotations import EntryOf, OptimiserOf
 from sebench.config.entries import SECTION_OF, Config, Named
 from sebench.config.facts import CORPUS, LOSS, METRIC, NETWORKS
 from sebench.config.schema import Amounts, Optimiser, StageAmounts, StageEntry, StudyAmounts
+from sebench.config.specs import ChoiceSpec, ComplexitySpec, CorpusSpec, EnhancedSpec, MixturesSpec, ScoresSpec, SetSpec
 from sebench.config.versions import version
 from sebench.corpora.separation import USES
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
@@ -86,12 +87,14 @@ def corpus_node(config: Config, store: Store, name: str) -> Node:
         fingerprint = fingerprint_of(root, adapter.files(root), store.root / "state" / "fingerprints.json")
     packages = {package: importlib.metadata.version(package) for package in item.facts.packages}
     slug = in_path(item.type if item.builtin else item.cls, PART)
-    spec: dict[str, Any] = {"item": described, "fingerprint": fingerprint, "packages": packages}
-    if named.entry.strict:  # only then, so that ids of corpora that are not stay what they are; so too below
-        spec["strict"] = True
-    if named.entry.align:
-        spec["align"] = named.entry.align
-    return Node("corpus", slug, spec, hints={"root": str(root) if root else "", "threads": _all_cores()})
+    spec = CorpusSpec(
+        item=described,
+        fingerprint=fingerprint,
+        packages=packages,
+        strict=named.entry.strict,
+        align=named.entry.align,
+    )
+    return Node("corpus", slug, spec.mapping(), hints={"root": str(root) if root else "", "threads": _all_cores()})
 
 
 def check_published_snrs(
@@ -166,21 +169,20 @@ def mixtures_node(
         part: a published test set of the corpus, with all the SNRs that it has.
         degradations: of what is mixed, complete descriptions.
     """
-    spec: dict[str, Any] = {
-        "version": version("mixtures"),
-        "split": split,
-        "count": count,
-        "seed": 0,
-        "seconds": None,
-        "snr_db": snr_db,
-        "part": part,
-        "mixing": dict(mixing),
-    }
-    if degradations:  # only then, so that ids of sets without any stay what they are
-        spec["degradations"] = list(degradations)
+    spec = MixturesSpec(
+        version=version("mixtures"),
+        split=split,
+        count=count,
+        seed=0,
+        seconds=None,
+        snr_db=snr_db,
+        part=part,
+        mixing=dict(mixing),
+        degradations=list(map(dict, degradations)),
+    )
     conditions = ([f"snr{snr_db:g}"] if snr_db is not None else []) + ([in_path(part, PART)] if part else [])
     name = "-".join([corpus.name, f"{split}{count}", *conditions])
-    return Node("mixtures", name, spec, {"corpus": corpus.key}, {"threads": 1})
+    return Node("mixtures", name, spec.mapping(), {"corpus": corpus.key}, {"threads": 1})
 
 
 def is_published(config: Config, corpus: str, split: str, part: str | None) -> bool:
@@ -198,10 +200,10 @@ def set_node(mixtures: Node, sample_rate: int, published: bool = False) -> Node:
         published: its mixtures are files of the corpus. How mixtures are made here has a version of its own, so that a
             change of it leaves these sets, and what was trained on them, as they are.
     """
-    spec = {"version": version("published set" if published else "set"), "sample_rate": sample_rate}
+    spec = SetSpec(version=version("published set" if published else "set"), sample_rate=sample_rate)
     parents = {"mixtures": mixtures.key, "corpus": mixtures.parents["corpus"]}
     hints = {"threads": _all_cores(), "count": mixtures.spec["count"], "published": published}
-    return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec, parents, hints)
+    return Node("set", f"{mixtures.name}-{sample_rate // 1000}k", spec.mapping(), parents, hints)
 
 
 def separation_node(trained: Sequence[Node], tested: Sequence[Node]) -> Node | None:
@@ -341,16 +343,16 @@ def choice_node(axis: str, by: Mapping[str, Any], runs: Mapping[tuple[str, int],
         by: what validation measures (name, higher_is_better).
         runs: (value, seed) -> run.
     """
-    spec = {
-        "version": version("choice"),
-        "axis": axis,
-        "by": by["name"],
-        "higher_is_better": by["higher_is_better"],
-        "values": list(dict.fromkeys(value for value, _ in runs)),
-        "seeds": sorted({seed for _, seed in runs}),
-    }
+    spec = ChoiceSpec(
+        version=version("choice"),
+        axis=axis,
+        by=by["name"],
+        higher_is_better=by["higher_is_better"],
+        values=list(dict.fromkeys(value for value, _ in runs)),
+        seeds=sorted({seed for _, seed in runs}),
+    )
     parents = {candidate(value, seed): run.key for (value, seed), run in runs.items()}
-    return Node("choice", f"best-{in_path(axis, PART)}", spec, parents, {"label": label, "threads": 1})
+    return Node("choice", f"best-{in_path(axis, PART)}", spec.mapping(), parents, {"label": label, "threads": 1})
 
 
 def enhanced_node(run: Node, rendered: Node, seed: int | None = None) -> Node:
@@ -361,15 +363,13 @@ def enhanced_node(run: Node, rendered: Node, seed: int | None = None) -> Node:
         seed: of a choice's runs.
     """
     name = f"{run.name}-{rendered.name.partition('-test')[2] or rendered.name}"
-    spec: dict[str, Any] = {"version": version("enhanced")}
     parents = {"run": run.key, "set": rendered.key}
     if seed is not None:
         name = f"{run.name}-s{seed}-{rendered.name.partition('-test')[2] or rendered.name}"
-        spec["seed"] = seed
         # any of them can be the one whose weights are read
         parents |= {role: run.parents[role] for role in (candidate(v, seed) for v in run.spec["values"])}
     hints = {"threads": 1, "count": rendered.hints["count"], "sample_rate": rendered.spec["sample_rate"]}
-    return Node("enhanced", name, spec, parents, hints)
+    return Node("enhanced", name, EnhancedSpec(version=version("enhanced"), seed=seed).mapping(), parents, hints)
 
 
 def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
@@ -380,10 +380,10 @@ def external_node(item: Mapping[str, Any], file: Path, rendered: Node) -> Node:
         file: where that lies here; no part of any id.
     """
     name = f"{in_path(_slug(item), PART)}_{item['sha256'][:6]}-{rendered.name.partition('-test')[2] or rendered.name}"
-    spec = {"version": version("enhanced"), "external": dict(item)}
+    spec = EnhancedSpec(version=version("enhanced"), external=dict(item))
     rate = rendered.spec["sample_rate"]
     hints = {"threads": 1, "count": rendered.hints["count"], "sample_rate": rate, "file": str(file)}
-    return Node("enhanced", name, spec, {"set": rendered.key}, hints)
+    return Node("enhanced", name, spec.mapping(), {"set": rendered.key}, hints)
 
 
 def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: Node | None) -> Node:
@@ -400,7 +400,7 @@ def scores_node(metrics: Iterable[Mapping[str, Any]], rendered: Node, enhanced: 
     # The noisy row has all cores: nothing is trained before it is scored.
     threads = _all_cores() if enhanced is None else max(1, min(_all_cores(), rendered.hints["count"] // 100))
     hints = {"threads": threads, "noisy": enhanced is None, "count": rendered.hints["count"]}
-    return Node("scores", name, {"version": version("scores"), "metrics": ordered}, parents, hints)
+    return Node("scores", name, ScoresSpec(version=version("scores"), metrics=ordered).mapping(), parents, hints)
 
 
 def _at(metric: Mapping[str, Any], sample_rate: int) -> dict[str, Any]:
@@ -412,4 +412,5 @@ def _at(metric: Mapping[str, Any], sample_rate: int) -> dict[str, Any]:
 def complexity_node(model: Mapping[str, Any]) -> Node:
     """Parameters and operations of a model."""
     name = str(model["type"]).rpartition(":")[2]
-    return Node("complexity", name, {"version": version("complexity"), "model": dict(model)}, hints={"threads": 1})
+    spec = ComplexitySpec(version=version("complexity"), model=dict(model))
+    return Node("complexity", name, spec.mapping(), hints={"threads": 1})

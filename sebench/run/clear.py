@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import ScoresSpec
 from sebench.errors import SebenchError
 from sebench.files import read_json, visible
 from sebench.kinds import KINDS
@@ -38,7 +39,7 @@ def clear_failure(store: Store, run: Node) -> Iterator[Path]:
 
 def score_parts(store: Store, node: Node) -> list[Path]:
     """Where a score file's values lie metric by metric; none for other nodes."""
-    return [part_path(node, store, item) for item in node.spec["metrics"]] if node.kind == "scores" else []
+    return [part_path(node, store, item) for item in ScoresSpec.of(node.spec).metrics] if node.kind == "scores" else []
 
 
 def descendants(store: Store, node: Node) -> list[Node]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store, content_id
+from sebench.config.specs import ScoresSpec, SetSpec
 from sebench.errors import DataError, SebenchError
 from sebench.files import read_parquet, write_parquet
 from sebench.metrics.base import (
@@ -63,7 +64,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
         Unavailable: this machine cannot compute a metric. The values of all others are kept.
     """
     started = time.time()
-    items = [dict(item) for item in node.spec["metrics"]]
+    items = ScoresSpec.of(node.spec).metrics
     names = [metric_name(item) for item in items]
     if len(set(names)) < len(names):
         raise DataError(f"{node.stem}: two metrics of one name among {', '.join(names)}; call their entries otherwise")
@@ -107,7 +108,7 @@ def _fill(
 def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
     """Where one metric's values on these parents are kept, whatever other metrics the node asks for."""
     identity = {key: value for key, value in item.items() if key != "name"}
-    key = content_id({"parents": dict(node.parents), "metric": identity, "version": node.spec.get("version", 1)})
+    key = content_id({"parents": dict(node.parents), "metric": identity, "version": ScoresSpec.of(node.spec).version})
     return store.root / "state" / "score-parts" / f"{key}.parquet"
 
 
@@ -136,7 +137,7 @@ class _Scorer:
         self._metrics: dict[int, Metric | MetricValue] = {}
         self._last: tuple[int, _Signals] | None = None
         set_node = store.parent(node, "set")
-        self.sample_rate = int(set_node.spec["sample_rate"])
+        self.sample_rate = SetSpec.of(set_node.spec).sample_rate
         self.index: pd.DataFrame = read_parquet(store.outputs(set_node)["index.parquet"])
         self.estimates: Estimates | None = None
         if "enhanced" in node.parents:

@@ -18,6 +18,7 @@ from sebench.artefacts import Node, Store, content_id
 from sebench.config import drawn, items
 from sebench.config.facts import DEGRADATION
 from sebench.config.mixing import Mixing, Reverberation, draw
+from sebench.config.specs import CorpusSpec, MixturesSpec
 from sebench.errors import DataError
 from sebench.files import read_parquet, write_parquet
 from sebench.seeding import generator, seed_of
@@ -70,18 +71,18 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     started = time.time()
     corpus = store.parent(node, "corpus")
     manifest = read_parquet(store.outputs(corpus)["manifest.parquet"])
-    spec = node.spec
+    spec = MixturesSpec.of(node.spec)
     frame = plan_mixtures(
         manifest,
-        split=spec["split"],
-        count=spec["count"],
-        seed=spec["seed"],
-        mixing=Mixing.model_validate(spec["mixing"]),
-        seconds=spec.get("seconds"),
-        snr_db=spec.get("snr_db"),
-        part=spec.get("part"),
-        align=corpus.spec.get("align"),
-        degradations=spec.get("degradations", ()),
+        split=spec.split,
+        count=spec.count,
+        seed=spec.seed,
+        mixing=spec.draws,
+        seconds=spec.seconds,
+        snr_db=spec.snr_db,
+        part=spec.part,
+        align=CorpusSpec.of(corpus.spec).align,
+        degradations=spec.degradations,
     )
     store.write_provenance(node, started, mixtures=len(frame), audio_seconds=round(frame["samples"].sum() / RATE, 3))
     write_parquet(store.outputs(node)["mixtures.parquet"], frame)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import SetSpec
 from sebench.errors import RestartNeeded
 from sebench.files import read_parquet, sha256_of, write_bytes, write_parquet
 from sebench.process.workers import start_worker
@@ -79,7 +80,7 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     state = store.state(node)
     plan = read_parquet(store.outputs(store.parent(node, "mixtures"))["mixtures.parquet"])
     root = store.location(store.parent(node, "corpus"))
-    sample_rate = int(node.spec.get("sample_rate", RATE))
+    sample_rate = SetSpec.of(node.spec).sample_rate
     if not is_whole(node, store):
         try:
             with Lease(state).acquire(lambda: is_whole(node, store), step_aside) as held:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import SetSpec
 from sebench.errors import DataError
 from sebench.files import read_parquet, replacing
 from sebench.synthesis.mixture import COMPONENTS, Signals, complete
@@ -68,7 +69,7 @@ class AudioStore:
         index = read_parquet(store.outputs(node)["index.parquet"])
         if first is not None:
             index = index.head(first)
-        return cls(index, store.state(node), int(node.spec.get("sample_rate", RATE)))
+        return cls(index, store.state(node), SetSpec.of(node.spec).sample_rate)
 
     def __len__(self) -> int:
         return len(self.lengths)

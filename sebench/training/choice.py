@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 from sebench.artefacts import Node, Store, candidate
+from sebench.config.specs import ChoiceSpec
 from sebench.errors import DataError
 from sebench.files import read_json, write_json
 
@@ -32,27 +33,27 @@ def run(node: Node, store: Store, threads: int = 1) -> None:
     """
     del threads
     started = time.time()
-    runs = {place: store.parent(node, candidate(*place)) for place in product(node.spec["values"], node.spec["seeds"])}
+    spec = ChoiceSpec.of(node.spec)
+    runs = {place: store.parent(node, candidate(*place)) for place in product(spec.values, spec.seeds)}
     reports = {place: (run.stem, read_json(store.outputs(run)["run.json"])) for place, run in runs.items()}
-    write_json(store.outputs(node)["choice.json"], decide(node.spec, reports))
+    write_json(store.outputs(node)["choice.json"], decide(spec, reports))
     store.write_provenance(node, started)
 
 
-def decide(spec: Mapping[str, Any], reports: Reports) -> dict[str, Any]:
+def decide(spec: ChoiceSpec, reports: Reports) -> dict[str, Any]:
     """Every value with its validation, and the best one: the content of choice.json.
 
     Args:
         spec: of the choice.
         reports: of the runs of all values and seeds.
     """
-    higher_is_better = bool(spec["higher_is_better"])
-    entries = [_entry(spec, reports, value) for value in spec["values"]]
+    entries = [_entry(spec, reports, value) for value in spec.values]
     able = [entry for entry in entries if entry["mean"] is not None]
-    best = (max if higher_is_better else min)(able, key=lambda entry: entry["mean"], default=None)
+    best = (max if spec.higher_is_better else min)(able, key=lambda entry: entry["mean"], default=None)
     return {
-        "axis": spec["axis"],
-        "by": spec["by"],
-        "higher_is_better": higher_is_better,
+        "axis": spec.axis,
+        "by": spec.by,
+        "higher_is_better": spec.higher_is_better,
         "chosen": best["value"] if best else None,
         "candidates": entries,
     }
@@ -74,13 +75,13 @@ def chosen_run(node: Node, store: Store, seed: int) -> tuple[Node | None, str]:
     return store.parent(node, candidate(found["chosen"], seed)), ""
 
 
-def _entry(spec: Mapping[str, Any], reports: Reports, value: str) -> dict[str, Any]:
+def _entry(spec: ChoiceSpec, reports: Reports, value: str) -> dict[str, Any]:
     from sebench.statistics.bootstrap import mean_interval
 
     means: list[float] = []
     scores: dict[int, list[float]] = defaultdict(list)
     reason = ""
-    for seed in spec["seeds"]:
+    for seed in spec.seeds:
         stem, report = reports[value, seed]
         if report["status"] != "ok":
             reason = reason or f"run {stem} failed: {report['reason']}"

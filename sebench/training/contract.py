@@ -202,7 +202,8 @@ Check = Callable[[Subject], str]
 
 def rendered(store: Store, name: str, count: int, seed: int, bad: int | None = None) -> Node:
     """A rendered set of short tones in noise; row `bad` holds infinite samples."""
-    node = Node("set", name, {"version": 1, "sample_rate": RATE, "seed": seed, "count": count, "bad": bad})
+    mixtures = Node("mixtures", name, {"seed": seed, "count": count, "bad": bad})
+    node = Node("set", name, {"version": 1, "sample_rate": RATE}, {"mixtures": mixtures.key})
     random = generator("tiny", seed)
     rows, pieces, position = [], [], 0
     for i in range(count):
@@ -228,6 +229,7 @@ def rendered(store: Store, name: str, count: int, seed: int, bad: int | None = N
     store.state(node).mkdir(parents=True, exist_ok=True)
     np.concatenate(pieces).tofile(store.state(node) / "shard-00000.f32")
     write_parquet(store.outputs(node)["index.parquet"], pd.DataFrame(rows))
+    store.freeze(mixtures)
     store.freeze(node)
     return node
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store, content_id
+from sebench.config.specs import SetSpec
 from sebench.files import link_or_copy, read_json, write_json
 from sebench.process.cluster import step_aside
 from sebench.process.lease import ArtefactFinished, Held, Lease
@@ -85,7 +86,7 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
     with device.repeatable(stage_spec["threads"]):
         reason = parent_failure(node, store)
         if not reason:
-            check_metrics(stage_spec, int(store.parent(node, "train").spec["sample_rate"]))
+            check_metrics(stage_spec, SetSpec.of(store.parent(node, "train").spec).sample_rate)
             reason = _refusal(node, store)
         report, history, weights = _not_trained(node, reason) if reason else _train(node, store, held, threads)
     staging = held.attempt_folder / FINAL
@@ -223,7 +224,7 @@ def labels_of(node: Node, store: Store, writer: str, threads: int = 1) -> Iterat
     if metric is None:
         yield None
         return
-    sample_rate = int(store.parent(node, "train").spec["sample_rate"])
+    sample_rate = SetSpec.of(store.parent(node, "train").spec).sample_rate
     folder = store.root / "state" / LABELS / content_id(metric)
     with Labels(metric, sample_rate, folder, writer, threads - 1) as labels:
         yield labels

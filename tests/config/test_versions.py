@@ -112,7 +112,7 @@ def test_what_changes_no_result_rings_for_nothing(
         ("stage supervised", "stages/supervised.py", "values.mean().backward()", "(-values.mean()).backward()"),
         ("stage predictor", "stages/predictor.py", "mean_of([(p - m) ** 2", "mean_of([(p + m) ** 2"),
         ("stage alternating", "stages/alternating.py", "1.0 / self.epoch_steps", "-1.0 / self.epoch_steps"),
-        ("choice", "training/choice.py", "max if higher_is_better", "min if higher_is_better"),
+        ("choice", "training/choice.py", "max if spec.higher_is_better", "min if spec.higher_is_better"),
         ("enhanced", "enhancement/step.py", "if not np.isfinite", "if np.isfinite"),
         ("scores", "scoring/step.py", "    if estimate is None", "    if estimate is not None"),
         ("predictions", "enhancement/predictions.py", "if math.isfinite", "if not math.isfinite"),

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def corpus(store: Store, name: str) -> Node:
-    node = Node("corpus", name, {"item": name})
+    node = Node("corpus", name, {"item": {"type": name}, "fingerprint": "", "packages": {}})
     store.freeze(node)
     return node
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import ChoiceSpec
 from sebench.enhancement import find
 from sebench.enhancement.find import find_run
 from sebench.errors import SebenchError
@@ -51,7 +52,8 @@ def test_a_label_is_the_rows_last_stage(store: Store, runs: dict[str, Node]) -> 
 
 def test_a_label_of_a_choice_is_the_run_that_it_chose(store: Store, runs: dict[str, Node]) -> None:
     parents = {"0.1 seed 0": runs["mse"].key, "0.2 seed 0": runs["first"].key}
-    choice = Node("choice", "best-x", {"seeds": [0], "axis": "x"}, parents, {"label": "The best (x)"})
+    spec = ChoiceSpec(version=1, axis="x", by="pesq_nb", higher_is_better=True, values=["0.1", "0.2"], seeds=[0])
+    choice = Node("choice", "best-x", spec.mapping(), parents, {"label": "The best (x)"})
     store.freeze(choice)
     with pytest.raises(SebenchError, match="no such run"):
         find_run(store, "The best (x)")

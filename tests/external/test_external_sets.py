@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Store:
 def planned(store: Store, file: Path, bad: int | None = None, rate: int = 16000) -> tuple[Node, Node]:
     """Rendered set and enhanced set, as the driver leaves them to a job."""
     at_16k = make_set(store, "tiny-test", 3, 3, bad=bad)
-    rendered = Node("set", at_16k.name, {**at_16k.spec, "sample_rate": rate}, hints={"count": 3})
+    rendered = Node("set", at_16k.name, {**at_16k.spec, "sample_rate": rate}, at_16k.parents, {"count": 3})
     if rate != 16000:
         store.freeze(rendered)
         write_parquet(store.outputs(rendered)["index.parquet"], read_parquet(store.outputs(at_16k)["index.parquet"]))

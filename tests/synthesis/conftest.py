@@ -148,7 +148,7 @@ def make_set(tmp_path: Path, corpus: pd.DataFrame, corpus_root: Path) -> SetMake
         **mixing: Any,
     ) -> tuple[Store, Node]:
         store = Store(tmp_path / name)
-        corpus_node = Node("corpus", "small", {"item": {"type": "folder"}, "fingerprint": name})
+        corpus_node = Node("corpus", "small", {"item": {"type": "folder"}, "fingerprint": name, "packages": {}})
         entry = Mixing.model_validate(mixing).model_dump()
         spec = {
             "split": "test",
