@@ -303,7 +303,9 @@ def installed(package: str) -> bool:
         return False
 
 
-@functools.cache
+_version = functools.cache(metadata.version)
+
+
 def implementation(package: str, type_name: str, model_files: tuple[str, ...] = ()) -> str:
     """What computes a metric, for ids and score files: "pesq 0.0.4", "speechmos 0.0.1.1 (model_v8.onnx 9246480c)" with
     the start of the SHA-256 of trained weights, or "sebench si_sdr" for code without a package. Imports nothing.
@@ -314,7 +316,7 @@ def implementation(package: str, type_name: str, model_files: tuple[str, ...] = 
     if not package:
         return f"sebench {type_name}"
     weights = ", ".join(f"{Path(file).name} {_sha256(package, file)[:8]}" for file in model_files)
-    return f"{package} {metadata.version(package)}" + (f" ({weights})" if weights else "")
+    return f"{package} {_version(package)}" + (f" ({weights})" if weights else "")
 
 
 def told_implementation(item: Mapping[str, Any]) -> str:
