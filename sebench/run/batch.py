@@ -11,8 +11,9 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager, nullcontext
 
 from sebench.artefacts import Node, Store
 from sebench.config import own_code
@@ -36,7 +37,7 @@ def run(node: Node, store: Store, threads: int) -> None:
     pieces = [store.load(key) for key in node.spec["pieces"]]
     todo = {piece.key: piece for piece in pieces if not store.complete(piece)}
     failed: dict[str, str] = {}
-    with IsolatedPool(1, _start, (own_code.added(),), method="spawn") as pool:
+    with IsolatedPool(1, _start, (own_code.added(),), method="spawn") as pool, _scoring(todo.values(), threads):
         beside = {
             key: pool.submit(math.inf, _made, key, str(store.root), threads)
             for key, piece in todo.items()
@@ -58,6 +59,15 @@ def run(node: Node, store: Store, threads: int) -> None:
         raise SebenchError("\n".join([f"{len(failed)} of {len(pieces)} could not be made:", *failed.values()]))
     store.write_provenance(node, started, pieces=len(pieces))
     write_json(store.outputs(node)["made.json"], {"pieces": [piece.stem for piece in pieces]})
+
+
+def _scoring(pieces: Iterable[Node], threads: int) -> AbstractContextManager[None]:
+    """Where pieces are scores: processes that load the metrics once, for all of them."""
+    if not any(piece.kind == "scores" for piece in pieces):
+        return nullcontext()
+    from sebench.scoring.step import shared_processes
+
+    return shared_processes(threads)
 
 
 def _next(open_pieces: Sequence[Node], todo: dict[str, Node], beside: dict[str, Future[str]]) -> Node:

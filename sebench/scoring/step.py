@@ -6,9 +6,11 @@ computes only that one.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +114,21 @@ def part_path(node: Node, store: Store, item: Mapping[str, Any]) -> Path:
     return store.root / "state" / "score-parts" / f"{key}.parquet"
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a process is to score.
+
+    Args:
+        node: of the scores.
+        results: root of the store.
+        items: metrics.
+    """
+
+    node: Node
+    results: str
+    items: tuple[Mapping[str, Any], ...]
+
+
 #: Signals of a row by name, the estimate or None, and why there is none.
 _Signals = tuple[Mapping[str, Any], Any, str]
 
@@ -127,7 +144,7 @@ def score(metric: Metric, row: _Signals, sample_rate: int) -> MetricValue:
 
 
 class _Scorer:
-    """The signals of a set and the metrics to compute; sent to workers by fork, opened in each."""
+    """The signals of a set and the metrics to compute; opened in each process."""
 
     def __init__(self, node: Node, store: Store, items: Sequence[Mapping[str, Any]]) -> None:
         from sebench.enhancement.estimates import Estimates
@@ -183,18 +200,29 @@ class _Scorer:
         return score(metric, self.signals(row), self.sample_rate)
 
 
-_scorer: _Scorer | None = None
+#: In a worker: what it scores, and that opened.
+_scorer: tuple[_Asked, _Scorer] | None = None
+#: The processes of `shared_processes`.
+_shared: IsolatedPool | None = None
 
 
-def _start(scorer: _Scorer) -> None:
+@contextlib.contextmanager
+def shared_processes(threads: int) -> Iterator[None]:
+    """Let all score nodes that are made in this block use the same processes, which load the metrics once."""
+    global _shared
+    with IsolatedPool(threads, start_worker) as pool:
+        _shared = pool
+        try:
+            yield
+        finally:
+            _shared = None
+
+
+def _value(asked: _Asked, row: int, position: int) -> MetricValue:
     global _scorer
-    _scorer = scorer
-    start_worker()
-
-
-def _value(row: int, position: int) -> MetricValue:
-    assert _scorer is not None
-    return _scorer(row, position)
+    if _scorer is None or _scorer[0] != asked:
+        _scorer = asked, _Scorer(asked.node, Store(asked.results), asked.items)
+    return _scorer[1](row, position)
 
 
 def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame | Unavailable]:
@@ -202,18 +230,31 @@ def _compute(scorer: _Scorer, threads: int) -> list[pd.DataFrame | Unavailable]:
     of their own: native code that crashes or never returns costs one value.
     """
     count = len(scorer.index)
+    if _shared is not None:
+        return _computed(scorer, _shared)
+    with IsolatedPool(min(threads, count), start_worker) as pool:
+        return _computed(scorer, pool)
+
+
+def _computed(scorer: _Scorer, pool: IsolatedPool) -> list[pd.DataFrame | Unavailable]:
     limits = [time_limit(samples, scorer.sample_rate) for samples in scorer.index["samples"]]
+    places = range(len(scorer.items))
+    asked = _Asked(scorer.node, str(scorer.store.root), tuple(scorer.items))
+    futures = [[pool.submit(limit, _value, asked, row, i) for i in places] for row, limit in enumerate(limits)]
     frames: list[pd.DataFrame | Unavailable] = []
-    with IsolatedPool(min(threads, count), _start, (scorer,)) as pool:
-        asked = [[pool.submit(limits[row], _value, row, i) for i in range(len(scorer.items))] for row in range(count)]
+    try:
         for position, item in enumerate(scorer.items):
             try:
-                values = [awaited(metric_name(item), row[position]) for row in asked]
+                values = [awaited(metric_name(item), row[position]) for row in futures]
                 frames.append(_frame(scorer.index, values))
             except Unavailable as error:
                 frames.append(error)
-                for row in asked:
+                for row in futures:
                     row[position].cancel()
+    finally:  # where an error ended it, nobody waits for the rest
+        for row in futures:
+            for future in row:
+                future.cancel()
     return frames
 
 

@@ -204,6 +204,7 @@ def test_imports_stay_light(modules, heavy):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_bits_do_not_depend_on_blas_threads():
     code = """
 import numpy as np

@@ -7,6 +7,7 @@ import os
 import shutil
 
 import outside
+import pytest
 from repo import Repo
 
 
@@ -41,6 +42,7 @@ def test_a_loss_that_is_not_a_number(repo: Repo) -> None:
     assert "did not fail" in refused.err
 
 
+@pytest.mark.slow
 def test_a_recording_that_changed_after_the_manifest(repo: Repo) -> None:
     """With its time of change put back, a plan takes it for the same file; rendering finds another one."""
     path = repo.recordings / "noise" / "test" / "factory" / "1.wav"

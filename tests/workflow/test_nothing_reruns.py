@@ -76,6 +76,7 @@ def test_deleted_run_and_score_come_back_alone(repo: Repo) -> None:
     assert repo.store.state(stage1.run).is_dir()
 
 
+@pytest.mark.slow
 def test_deleted_audio_comes_back_where_it_is_needed(repo: Repo) -> None:
     """A score file that needs an enhanced set's audio, which needs a rendered set's."""
     before = contents(repo.store)
@@ -112,6 +113,7 @@ def test_deleted_generated_corpus_comes_back_where_it_is_needed(tmp_path: Path) 
     assert_same(contents(repo.store), before)
 
 
+@pytest.mark.slow
 def test_a_change_back_shows_the_old_tables_again(repo: Repo) -> None:
     before = contents(repo.store)
     study = repo.config / "studies" / "tiny.yaml"

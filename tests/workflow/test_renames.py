@@ -166,6 +166,7 @@ def test_a_rename_leaves_what_was_computed_and_jobs_look_where_the_plan_does(
         assert fresh.load(node.key).hints == node.hints
 
 
+@pytest.mark.slow
 def test_a_finished_study_with_renamed_tables_and_figures_is_shown_again_and_nothing_else_is_done(repo: Repo) -> None:
     tables(repo)
     figures(repo)
