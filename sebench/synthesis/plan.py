@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
     from sebench.config.base import Align
 
-RATE = 16000  # Hz, at which a plan counts samples
+RATE = 16000  # Hz, at which a plan counts samples: its column `sample_rate`
 
 #: Column -> dtype of `mixtures.parquet`. Levels and SNRs in dB, NaN where there is none; "" where there is no text.
+#: `COUNTS` are numbers of samples at `sample_rate`.
 COLUMNS: Mapping[str, str] = {
     "mixture": "str",
     "index": "int64",
     "split": "str",
+    "sample_rate": "int64",
     "speech_id": "str",
     "speech_path": "str",
     "speech_sha256": "str",
@@ -58,6 +60,7 @@ COLUMNS: Mapping[str, str] = {
     "paired_path": "str",
     "paired_sha256": "str",
 }
+COUNTS = ("samples", "speech_start", "noise_start")
 
 #: Columns that only some plans have. `align`: how published pairs are made equally long; `degradations`: JSON, the
 #: list of what happens to the sum of speech and noise, each with its parameters.
@@ -383,9 +386,9 @@ def _round(value: float) -> float:
 
 
 def _finish(index: int, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the index and the id, a hash of all the rest."""
+    """Add the index, the id (a hash of the rest), and the rate: the same in all plans, and not in the hash."""
     numbered = {"index": index, **row}
     content = {
         name: None if isinstance(value, float) and math.isnan(value) else value for name, value in numbered.items()
     }
-    return {"mixture": content_id(content), **numbered}
+    return {"mixture": content_id(content), "sample_rate": RATE, **numbered}

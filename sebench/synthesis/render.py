@@ -27,7 +27,7 @@ from sebench.errors import RestartNeeded
 from sebench.files import read_parquet, sha256_of, write_bytes, write_parquet
 from sebench.process.workers import start_worker
 from sebench.synthesis.mixture import COMPONENTS, at_rate, complete, render_components, render_mixture
-from sebench.synthesis.plan import RATE
+from sebench.synthesis.plan import COUNTS, RATE
 from sebench.synthesis.responses import Responses
 from sebench.synthesis.store import shard_bytes, shard_name
 from sebench.synthesis.verify import check_before, check_mixture
@@ -129,10 +129,15 @@ def _render(
     parts = [read_parquet(state / shard.part).drop(columns="shard_sha256") for shard in shards]
     measured = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     held.check()
-    counted = plan.reset_index(drop=True).assign(samples=[at_rate(count, sample_rate) for count in plan["samples"]])
-    write_parquet(state / INDEX, pd.concat([counted, measured.drop(columns="mixture")], axis=1))
+    write_parquet(state / INDEX, pd.concat([_counted(plan, sample_rate), measured.drop(columns="mixture")], axis=1))
     for attempt in (held.attempt_folder, *held.previous_attempts()):
         shutil.rmtree(attempt, ignore_errors=True)
+
+
+def _counted(plan: pd.DataFrame, sample_rate: int) -> pd.DataFrame:
+    """A plan whose counts of samples are at a set's own rate."""
+    counts = {name: [at_rate(count, sample_rate) for count in plan[name]] for name in COUNTS}
+    return plan.reset_index(drop=True).assign(sample_rate=sample_rate, **counts)
 
 
 def _whole(shard: Shard, state: Path) -> bool:

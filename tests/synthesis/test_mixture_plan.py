@@ -40,6 +40,7 @@ def test_columns_are_those_stated(corpus: pd.DataFrame) -> None:
     rows = draw(corpus)
     assert {name: str(dtype) for name, dtype in rows.dtypes.items()} == dict(COLUMNS)
     assert rows["mixture"].is_unique
+    assert set(rows["sample_rate"]) == {RATE}
     assert set(rows["split"]) == {"test"}
     assert rows["speech_path"].str.startswith("speech/test/").all()
     assert rows["noise_path"].str.startswith("noise/test/").all()

@@ -156,6 +156,11 @@ def test_it_runs_from_the_corpus_to_the_table(folder: Path) -> None:
         assert np.corrcoef(low, halved)[0, 1] > 0.999
     for rate, audio in opened.items():
         index = read_parquet(store.outputs(condition.drawn.at(rate))["index.parquet"])
+        plan_of = read_parquet(store.outputs(condition.drawn.mixtures)["mixtures.parquet"])
+        assert set(plan_of["sample_rate"]) == {16000}
+        assert set(index["sample_rate"]) == {rate}
+        for name in ("samples", "speech_start", "noise_start"):
+            np.testing.assert_array_equal(index[name], plan_of[name] * rate // 16000)
         assert list(index["samples"]) == [len(audio.row(row)["noisy"]) for row in range(2)]
         assert index["measured_snr_db"].to_numpy() == pytest.approx(5.0, abs=0.01)
         verify_set(index, audio.state, rate)
