@@ -43,6 +43,7 @@ class ModelFacts(Facts):
 
     views: tuple[str, ...] = ()
     sample_rate: int = 16000
+    input_rate: int | None = None
     causal: bool = True
     submodules: tuple[str, ...] = ()
     free_phase: bool = False

@@ -73,7 +73,7 @@ class Subject:
             with torch.no_grad():
                 for parameter in model.parameters():
                     parameter.add_(0.1 * _spread(parameter) * torch.randn(parameter.shape).to(parameter))
-        measure_inputs(model, [self.batch(1)])
+        measure_inputs(model, [_of(model, self.noise(1, SAMPLES))])
         return model.eval()
 
     @functools.cached_property
@@ -96,7 +96,7 @@ class Subject:
             model = self.fresh(shaken=self.shaken)
             signal = self.noise(1, LONG_SECONDS * model.sample_rate if model.causal else SAMPLES, seed=2)
             with torch.no_grad():
-                output = model(Batch(signal)).waveform
+                output = model(_of(model, signal)).waveform
             if output.isfinite().all():
                 break
         return model, signal, output
@@ -112,7 +112,7 @@ class Subject:
 
     def batch(self, rows: int = 2, samples: int = SAMPLES, seed: int = 0) -> Batch:
         """A batch of noise."""
-        return Batch(self.noise(rows, samples, seed))
+        return _of(self.model, self.noise(rows, samples, seed))
 
     def require(self, condition: bool, found: str) -> None:
         """Raise `ContractBroken` unless it holds."""
@@ -145,6 +145,11 @@ _NO_STREAM = (
     "causal = True (also where a class does not say) and no `{}`; give it delay, reset, stream and flush, or make it a "
     "FrameModel, or say causal = False"
 )
+
+
+def _of(model: Model, noisy: Tensor, lengths: Tensor | None = None) -> Batch:
+    """The signals as a batch at the model's rate."""
+    return Batch(noisy, lengths=lengths, sample_rate=model.sample_rate)
 
 
 def _spread(values: Tensor) -> float:
@@ -270,7 +275,7 @@ def check_future(subject: Subject) -> str:
     places = delay + 600 + APART * torch.arange(PLACES, device=subject.device)
     signal = subject.noise(1, 2 * delay + 1200).expand(PLACES, -1).contiguous()
     with torch.no_grad():
-        _require_no_future(subject, signal, model(Batch(signal)).waveform, places)
+        _require_no_future(subject, signal, model(_of(model, signal)).waveform, places)
         signal, output = subject.long  # whose future begins at no block's end
         place = min(signal.shape[1] // 2 - APART + delay, signal.shape[1] - APART)
         _require_no_future(subject, signal, output, torch.tensor([place], device=subject.device))
@@ -282,7 +287,7 @@ def _require_no_future(subject: Subject, signal: Tensor, output: Tensor, places:
     delay, places = subject.delay, places[:, None]
     time = torch.arange(signal.shape[1], device=subject.device)
     changed = torch.where(time < places, signal, subject.noise(1, signal.shape[1], seed=1))
-    difference = (subject.model(Batch(changed)).waveform - output).abs()
+    difference = (subject.model(_of(subject.model, changed)).waveform - output).abs()
     early = torch.where(time < places - delay, difference, 0.0)
     size, leak = float(difference.max()), float(early.max())
     subject.require(math.isfinite(size), f"its output for {signal.shape[1]} samples of noise is not finite")
@@ -298,10 +303,11 @@ def check_stream(subject: Subject, chunks: Sequence[int] = ()) -> str:
     """`stream`, from chunk to chunk, and `flush` give the offline output after the delay."""
     if not subject.model.causal:
         return "it is not causal, and says so"
+    subject.require(not subject.model.two_rates, "hears another rate than it makes, and causal = True: no stream does")
     lengths = list(chunks or _chunks(subject.delay + 1000, CHUNKS))
     signal = subject.noise(2, sum(lengths))
     with torch.no_grad():
-        _require_streamed(subject, signal, subject.model(Batch(signal)).waveform, lengths)
+        _require_streamed(subject, signal, subject.model(_of(subject.model, signal)).waveform, lengths)
         if not chunks:
             signal, offline = subject.long
             _require_streamed(subject, signal, offline, list(_chunks(signal.shape[1], LONG_CHUNKS)))
@@ -340,11 +346,11 @@ def check_padding(subject: Subject) -> str:
     """Padding and the other utterances of a batch change nothing."""
     batch = subject.batch(3, 4000)
     batch.lengths = torch.tensor([4000, 2700, 1300])
-    padded = Batch(batch.noisy + 9 * (1 - batch.sample_mask()), lengths=batch.lengths)
+    padded = _of(subject.model, batch.noisy + 9 * (1 - batch.sample_mask()), batch.lengths)
     with torch.no_grad():
         together = subject.model(padded).waveform
         for i, length in enumerate(batch.lengths.tolist()):
-            alone = subject.model(Batch(batch.noisy[i : i + 1, :length])).waveform
+            alone = subject.model(_of(subject.model, batch.noisy[i : i + 1, :length])).waveform
             found = f"utterance {i} alone, and padded in a batch"
             subject.require_equal(together[i : i + 1, :length], alone, found, 1e-3)
     return ""
@@ -353,7 +359,7 @@ def check_padding(subject: Subject) -> str:
 def check_silence(subject: Subject) -> str:
     """Silence gives a finite output and a finite gradient."""
     model = subject.fresh(shaken=False).train()
-    estimate = model(Batch(torch.zeros(2, 1000, device=subject.device)))
+    estimate = model(_of(model, torch.zeros(2, 1000, device=subject.device)))
     subject.require(bool(estimate.waveform.isfinite().all()), "the output for silence is not finite")
     estimate.waveform.square().sum().backward()
     for name, parameter in model.named_parameters():

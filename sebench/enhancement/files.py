@@ -1,7 +1,8 @@
 """Enhance a recording of any rate, length and number of channels, in bounded memory.
 
 The file is read in chunks; each channel is resampled to the model's rate, enhanced, and resampled back. The output has
-the input's rate, length and channels, sample n of it belongs to sample n of the input.
+the input's rate, length and channels, sample n of it belongs to sample n of the input. What a model makes that hears at
+one rate and makes another is written at the rate that it makes.
 """
 
 from __future__ import annotations
@@ -64,8 +65,11 @@ def enhance_file(
     check_target(target, read, force)
     model = checkpoint if isinstance(checkpoint, Model) else load_model(checkpoint).to(pick_device())
     with opened(source) as reader:
+        blocks: Iterable[Block] = _finite(reader, source)
         form = (reader.sample_rate, reader.channels)
-        enhanced = enhance_blocks(model, _finite(reader, source), *form)
+        if model.two_rates:  # what it makes may be more than the file's rate can hold
+            blocks, form = _resample(blocks, form[0], model.sample_rate, form[1]), (model.sample_rate, form[1])
+        enhanced = enhance_blocks(model, blocks, *form)
         try:
             with (
                 replacing(target) as temporary,

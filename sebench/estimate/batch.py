@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from sebench.signal.resample import resampled
 from sebench.signal.stft import Stft
 
 Value = TypeVar("Value")
@@ -82,6 +83,22 @@ class Batch:
         if value is None:
             raise ValueError(f"the batch has no signal {name!r}: the corpus or the mixing does not give it")
         return self.keep(("signal", name), lambda: self.mask(value.float()))
+
+    def heard(self, sample_rate: int) -> Tensor:
+        """The noisy signal as it is at another rate, for a model that hears at that one: band-limited by `resampled`.
+
+        Shape:
+            returns `(batch, ceil(samples * sample_rate / self.sample_rate))`, float32, zero beyond each utterance.
+        """
+
+        def compute() -> Tensor:
+            signal = resampled(self.signal("noisy"), self.sample_rate, sample_rate)
+            if not self.padded:
+                return signal
+            position = torch.arange(signal.shape[-1], device=signal.device) * self.sample_rate
+            return signal * (position < self.true_lengths()[:, None] * sample_rate)
+
+        return self.keep(("heard", sample_rate), compute)
 
     def mask(self, signal: Tensor) -> Tensor:
         """`signal` with zeros beyond each utterance's length.

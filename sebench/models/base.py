@@ -22,7 +22,9 @@ class Model(nn.Module):
     Class attributes (literals: the planner reads them from the source text):
         name, version: identity.
         views: what its estimates can give to a loss.
-        sample_rate: in Hz.
+        sample_rate: of what it makes, in Hz; its sets have this rate.
+        input_rate: of what it hears, in Hz; None: the same. A model of two rates reads `batch.heard(self.input_rate)`
+            in the place of `batch.noisy`; it cannot be streamed, and says `causal = False`.
         causal: whether `stream` exists and the look-ahead is `delay`.
         submodules: attributes that are models of their own, whose weights can come from another run.
         free_phase: whether the phase of the output is the model's to choose, so that a phase-blind loss alone
@@ -35,6 +37,7 @@ class Model(nn.Module):
     version: ClassVar[int] = 1
     views: tuple[str, ...] = ()
     sample_rate: int = 16000
+    input_rate: int | None = None
     causal: bool = True
     submodules: tuple[str, ...] = ()
     free_phase: bool = False
@@ -42,12 +45,17 @@ class Model(nn.Module):
     requires: tuple[str, ...] = ()
 
     @property
+    def two_rates(self) -> bool:
+        """Whether it hears at another rate than it makes."""
+        return self.input_rate not in (None, self.sample_rate)
+
+    @property
     def delay(self) -> int:
         """Samples by which the streamed output lags behind the offline output: the largest look-ahead."""
         raise NotImplementedError
 
     def forward(self, batch: Batch) -> Estimate:
-        """Enhance `batch.noisy`."""
+        """Enhance `batch.noisy`, or `batch.heard(input_rate)`, to as many samples as `batch.noisy` has."""
         raise NotImplementedError
 
     def reset(self, batch: int = 1) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from sebench.artefacts import Node
 from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf
-from sebench.config.facts import METRIC, STAGE, StageFacts
+from sebench.config.facts import METRIC, STAGE, ModelFacts, StageFacts
 from sebench.config.schema import SCHEDULE_KEYS
 from sebench.config.specs import ChoiceSpec, EnhancedSpec, MixturesSpec
 from sebench.metrics.base import metric_name, way_to_score
@@ -187,9 +187,11 @@ def _kind(stage: Mapping[str, Any]) -> items.Item[StageFacts]:
 
 
 def _item(kind: str, item: Mapping[str, Any]) -> str:
-    params = items.get(kind, item["type"]).params
-    changed = (f"{name}={value}" for name, value in item["params"].items() if value != params[name].default)
-    return _with(metric_name(item) if kind == "metric" else item["type"], changed)
+    found = items.get(kind, item["type"])
+    told = [f"{name}={value}" for name, value in item["params"].items() if value != found.params[name].default]
+    if isinstance(found.facts, ModelFacts) and found.facts.input_rate is not None:
+        told.append(f"hears {found.facts.input_rate} Hz")
+    return _with(metric_name(item) if kind == "metric" else item["type"], told)
 
 
 def _selection(shown: Shown) -> str:

@@ -53,8 +53,12 @@ def scoring_problems(config: Config, asked: Asked) -> Iterator[Problem]:
         if by != "loss":
             yield from _unscorable(config, by, rates, study.where("select", "by"), "select.by")
         for model, stage in _on(config, asked, role):
-            rate = _model_rate(config, model)
+            facts = items.get(MODEL, config.get("models", model).entry.type).facts
+            rate = facts.sample_rate
             where, key = study.where("grid"), f"{study.name}.grid (stage {stage.name!r})"
+            if facts.causal and facts.input_rate not in (None, rate):
+                found = f"model {model!r} hears {facts.input_rate} Hz, makes {rate} Hz and says causal = True"
+                yield Problem(where, key, found, "causal = False: what is streamed has one rate")
             for name in _named(stage, METRIC):
                 yield from _unscorable(config, name, {rate: model}, where, key)
             for name in _named(stage, PREDICTOR):

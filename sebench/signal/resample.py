@@ -1,8 +1,8 @@
-"""Doubling and halving of a sampling rate with a windowed sinc; a whole signal is one chunk of a stream.
+"""Sampling rates changed by a windowed sinc: doubled and halved, from chunk to chunk; any ratio, of a whole signal.
 
-The method is that of J. O. Smith's band-limited interpolation at a fixed ratio of two: every second sample is an input
-sample, the others lie half a sample beside one and are sums over `zeros` neighbours on each side. Before a signal there
-are zeros.
+Doubling and halving, where a whole signal is one chunk, are J. O. Smith's band-limited interpolation at a fixed ratio
+of two: every second sample is an input sample, the others lie half a sample beside one and are sums over `zeros`
+neighbours on each side. Before a signal there are zeros.
 
 Both classes are pushed chunks of any length, each with what the chunk before left, and return all samples that later
 ones cannot change. Whoever wants the end of a signal pushes zeros after it, up to sample `needed(last)`.
@@ -10,6 +10,7 @@ ones cannot change. Whoever wants the end of a signal pushes zeros after it, up 
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 
 #: Zero crossings of the sinc on each side.
 ZEROS = 56
+#: Of `resampled`: its cutoff, as a part of the lower Nyquist frequency, the shape of its Kaiser window (a stopband 100
+#: dB down), and its zero crossings, enough for the stopband to begin at the Nyquist frequency.
+BAND, KAISER, REACH = 0.96, 10.06, 160
 
 
 def half_sample_taps(zeros: int) -> Tensor:
@@ -121,3 +125,41 @@ class Downsample2(_ByTwo):
             count = odd.shape[1]
             even = joined[:, ::2][:, self.zeros : self.zeros + count]
             return 0.5 * (even + odd), joined[:, 2 * count :]
+
+
+def resampled(signal: Tensor, source: int, target: int) -> Tensor:
+    """A whole signal at another sample rate; there are zeros before and after it.
+
+    Args:
+        source, target: sample rates in Hz.
+
+    Shape:
+        signal `(batch, samples)`; returns `(batch, ceil(samples * target / source))`, float32.
+    """
+    divisor = math.gcd(source, target)
+    source, target = source // divisor, target // divisor
+    count = -(-signal.shape[-1] * target // source)
+    if source == target:
+        return signal.float()
+    kernels, reach = _kernels(source, target)
+    with torch.autocast(signal.device.type, enabled=False):
+        padded = nn.functional.pad(signal.float(), (reach, reach + source))
+        blocks = nn.functional.conv1d(padded[:, None], kernels.to(signal.device), stride=source)
+        return blocks.transpose(1, 2).flatten(1)[:, :count]
+
+
+@functools.lru_cache(8)
+def _kernels(source: int, target: int) -> tuple[Tensor, int]:
+    """For each of `target` outputs to `source` inputs, the weights of the inputs around; how many lie on each side.
+
+    Shape:
+        returns `(target, 1, 2 * reach + source)`, float32.
+    """
+    band = BAND * min(1.0, target / source)
+    reach = math.ceil(REACH / 2 / band)
+    offsets = torch.arange(-reach, reach + source, dtype=torch.float64)
+    time = offsets - source * torch.arange(target, dtype=torch.float64)[:, None] / target
+    inside = (1.0 - (time / reach).square()).clamp(min=0.0)
+    window = torch.special.i0(KAISER * inside.sqrt()) / torch.special.i0(torch.tensor(KAISER, dtype=torch.float64))
+    kernels = band * torch.sinc(band * time) * window * (time.abs() <= reach)
+    return kernels.float()[:, None], reach

@@ -30,6 +30,29 @@ class Narrow(Stage1):
 
     sample_rate = 8000
 '''
+UPPER = '''
+import torch
+from sebench.estimate.estimate import Estimate
+from sebench.models.base import Model
+from sebench.signal.resample import resampled
+
+
+class Upper(Model):
+    """Hears 8 kHz and makes 16 kHz"""
+
+    views = ("waveform",)
+    sample_rate = 16000
+    input_rate = 8000
+    causal = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, batch):
+        made = resampled(self.gain * batch.heard(self.input_rate), self.input_rate, batch.sample_rate)
+        return Estimate(batch, waveform=made[:, : batch.samples])
+'''
 CORPUS = """
 small:
   type: builtin
@@ -171,3 +194,37 @@ def test_it_runs_from_the_corpus_to_the_table(folder: Path) -> None:
     assert set(scores["Stage1"]["reason"]) == {""}
     table = (store.folder(found.tables["t"]) / "table.md").read_text()
     assert "16000 Hz: Noisy, Stage1; 8000 Hz: Narrow" in table
+
+
+def test_a_model_that_hears_at_another_rate_than_it_makes(folder: Path) -> None:
+    """Clean speech, for training and scores, has the rate that it makes; what it hears of the noisy is band-limited."""
+    (folder.parent / "own" / "upper_model.py").write_text(UPPER)
+    (folder / "models" / "x.yaml").write_text('upper: { type: "upper_model:Upper", label: Upper }\n')
+    text = STUDY.replace("model: [stage1, narrow], loss: mag_mse", "model: upper, loss: neg_si_snr")
+    (folder / "studies" / "x.yaml").write_text(text.format(metrics="[si_sdr, delta_snr]", figures="{}"))
+    store = Store(folder.parent / "results")
+    found = build_plan(load_config(folder), "s", "tiny", None, store)
+    assert {node.spec["sample_rate"] for node in found.nodes.of_kind("set")} == {16000}
+    store.set_python_path([str(folder.parent / "own")])
+    for node in found.nodes.by_key.values():
+        store.freeze(node)
+        run_step(node.kind, node.stem, str(store.root), 1)
+    (cell,) = found.cells
+    (enhanced,), (condition,) = cell.enhanced.values(), found.conditions.values()
+    made = np.fromfile(store.state(enhanced) / "audio.f32", "<f4")
+    audio = AudioStore.open(store, condition.drawn.at(16000))
+    first = audio.row(0)["noisy"]
+    low = soxr.resample(soxr.resample(first, 16000, 8000, quality="VHQ"), 8000, 16000, quality="VHQ")
+    assert len(made) == sum(audio.lengths)
+    assert np.corrcoef(made[: len(low)], low[: len(first)])[0, 1] > 0.9999
+    (scores,) = cell.scores.values()
+    assert set(read_parquet(store.outputs(scores)["scores.parquet"])["status"]) == {"ok"}
+    assert "(hears 8000 Hz)" in (store.folder(found.tables["t"]) / "table.md").read_text()
+
+
+def test_what_hears_at_another_rate_cannot_be_streamed(folder: Path) -> None:
+    wrong = MODEL.replace("sample_rate = 8000", "input_rate = 8000")
+    (folder.parent / "own" / "streamed_model.py").write_text(wrong)
+    (folder / "models" / "x.yaml").write_text('narrow: { type: "streamed_model:Narrow" }\n')
+    with pytest.raises(ConfigError, match="hears 8000 Hz, makes 16000 Hz and says causal = True"):
+        plan(folder)
