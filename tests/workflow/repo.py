@@ -191,12 +191,12 @@ class Repo:
 
     # Looking
 
-    def plan(self, scale: str = "smoke") -> Plan:
-        """The study's plan, made in this process."""
+    def plan(self, scale: str = "smoke", study: str = "tiny") -> Plan:
+        """A study's plan, made in this process."""
         here = Path.cwd()
         os.chdir(self.folder)
         try:
-            return build_plan(load_config(Path("config")), "tiny", scale, None, self.store)
+            return build_plan(load_config(Path("config")), study, scale, None, self.store)
         finally:
             os.chdir(here)
 

@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from repo import Repo, assert_same, contents, made_by
+import yaml
+from repo import STUDY, Repo, assert_same, contents, made_by
 
 from sebench.plan.batches import batches
 
@@ -138,6 +139,50 @@ def test_a_new_snr_computes_only_that_condition(repo: Repo) -> None:
     new = {node.key: node.kind for node in repo.store.missing(repo.plan().nodes.by_key.values())}
     wanted = ["mixtures", "set", "scores", "enhanced", "enhanced", "scores", "scores", "table", "publication"]
     assert sorted(new.values()) == sorted(wanted)
+
+
+@pytest.mark.slow
+def test_a_new_metric_computes_only_scores(repo: Repo) -> None:
+    repo.change_study(metrics=["si_sdr", "delta_snr", "seg_snr"])
+    jobs = sorted(["score_noisy", "evaluate", "evaluate", "table", "publish"])
+    assert sorted(repo.jobs()) == jobs
+    new = [node.kind for node in repo.store.missing(repo.plan().nodes.by_key.values())]
+    assert sorted(new) == sorted(["scores"] * 6 + ["table", "publication"])
+    made = repo.run()
+    assert sorted(made_by(made)) == sorted(new)
+    parts = {path.name for path in (repo.store.root / "state" / "score-parts").glob("*.parquet")}
+    repo.change_study(metrics=["seg_snr", "si_sdr"])  # of parts that are there
+    repo.change_study(tables={"t": {"title": "t", "type": "metrics", "metrics": [{"metric": "seg_snr"}]}})
+    repo.run()
+    assert {path.name for path in (repo.store.root / "state" / "score-parts").glob("*.parquet")} == parts
+
+
+def _second_study(repo: Repo) -> None:
+    """A study of the same runs on another test axis, which shares one condition with the first."""
+    other = {**STUDY, "conditions": {"snr_db": [5, 10]}, "figures": {}}
+    repo.write("config/studies/other.yaml", yaml.safe_dump({"other": other}, sort_keys=False))
+    repo.edit("config/config.yaml", "study: [tiny]", "study: [tiny, other]")
+
+
+def test_a_second_study_takes_what_the_first_has_made(repo: Repo) -> None:
+    _second_study(repo)
+    jobs = ["render_test", "score_noisy", "evaluate", "evaluate", "table", "table", "publish"]
+    assert sorted(repo.jobs()) == sorted(jobs)
+
+
+@pytest.mark.slow
+def test_two_studies_make_what_they_share_once(tmp_path: Path, finished: Repo) -> None:
+    """Both in one command: one job evaluates a run on the conditions of both, and all is what each alone would make."""
+    repo = Repo.create(tmp_path / "repo")
+    _second_study(repo)
+    made = made_by(repo.run())
+    nodes = repo.plan().nodes.by_key | repo.plan(study="other").nodes.by_key
+    assert sorted(made) == sorted(node.kind for node in nodes.values())
+    assert sorted(job for job in repo.done_jobs() if job in ("evaluate", "score_noisy")) == ["evaluate"] * 2 + [
+        "score_noisy"
+    ]
+    found, alone = contents(repo.store), contents(finished.store)
+    assert {name: data for name, data in found.items() if name in alone} == alone
 
 
 @pytest.mark.slow
