@@ -6,10 +6,10 @@ Specs of tables stand in `tables.py`, those of figures with each kind of figure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pydantic
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from sebench.config.base import Align, Spec
 from sebench.config.mixing import Mixing
@@ -80,6 +80,68 @@ class SetSpec(NodeSpec):
 
     version: int
     sample_rate: int = Field(description="in Hz")
+
+
+class OpenSpec(NodeSpec):
+    """A spec with what a kind of stage gives it besides, under the names of that kind's parameters (`own`)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """What is there besides the fields."""
+        return dict(self.model_extra or {})
+
+    def mapping(self) -> dict[str, Any]:
+        """See `NodeSpec.mapping`."""
+        return {**super().mapping(), **self.own}
+
+
+class StageSpec(OpenSpec):
+    """Of a stage: a run's amounts and settings; `own` are parameters of its kind that name no network."""
+
+    kind: str = Field(description="name of the item, or its dotted path")
+    steps: int
+    batch_size: int
+    segment_seconds: float | None = Field(description="of a batch's segments; None: whole utterances")
+    optimiser: Item
+    schedule: Item
+    clip_norm: float | None
+    augment: list[str]
+    validate_every: int = Field(description="steps")
+    validate_by: Literal["loss"] | dict[Literal["metric"], Item]
+    keep: str
+    precision: str
+    threads: int
+    devices: int
+    freeze: list[str] = Field(description="submodules of the model")
+    mixtures: int | None = Field(None, description="so many of the training set alone")
+
+    @property
+    def metric(self) -> Item | None:
+        """What validation measures; None: the loss, or what the kind of stage says."""
+        return None if self.validate_by == "loss" else self.validate_by["metric"]
+
+
+class RunSpec(OpenSpec):
+    """Of a run; `own` are the networks beside the model, which parameters of its kind of stage name."""
+
+    version: int
+    code: str | None = Field(None, description="of a kind of stage from outside")
+    stage: StageSpec
+    model: Item
+    loss: Item = Field({}, description="resolved; of a kind of stage that trains by one")
+    seed: int
+    init: dict[str, str] = Field(description="what starts from another run -> that parent's role")
+
+    @property
+    def networks(self) -> dict[str, Item]:
+        """The model, and the others by name."""
+        return {"model": self.model, **self.own}
+
+    def mapping(self) -> dict[str, Any]:
+        """See `NodeSpec.mapping`."""
+        return {**super().mapping(), "stage": self.stage.mapping()}
 
 
 class EnhancedSpec(NodeSpec):

@@ -13,7 +13,17 @@ from sebench.config.annotations import EntryOf, OptimiserOf
 from sebench.config.entries import SECTION_OF, Config, Named
 from sebench.config.facts import CORPUS, LOSS, METRIC, NETWORKS
 from sebench.config.schema import Amounts, Optimiser, StageAmounts, StageEntry, StudyAmounts
-from sebench.config.specs import ChoiceSpec, ComplexitySpec, CorpusSpec, EnhancedSpec, MixturesSpec, ScoresSpec, SetSpec
+from sebench.config.specs import (
+    ChoiceSpec,
+    ComplexitySpec,
+    CorpusSpec,
+    EnhancedSpec,
+    MixturesSpec,
+    RunSpec,
+    ScoresSpec,
+    SetSpec,
+    StageSpec,
+)
 from sebench.config.versions import version
 from sebench.corpora.separation import USES
 from sebench.errors import ConfigError, Problem, SebenchError, nearest
@@ -223,7 +233,7 @@ def separation_node(trained: Sequence[Node], tested: Sequence[Node]) -> Node | N
 
 def stage_spec(
     config: Config, stage: StageEntry, amounts: Amounts, select_by: str, changes: StudyAmounts, rows: int
-) -> dict[str, Any]:
+) -> StageSpec:
     """A stage with all its amounts.
 
     Args:
@@ -240,35 +250,35 @@ def stage_spec(
         schedule["patience"] = own.patience
     if schedule["stop_lr"] is not None:
         schedule["stop_lr"] *= lr_factor
-    spec = {
-        # Not the stage's name: two recipes that train the same thing share the run.
-        "kind": item.type if item.builtin else item.path,
-        "steps": steps,
-        "batch_size": amounts.batch_size,
-        "segment_seconds": amounts.segment_seconds if stage.utterances == "segments" else None,
-        "optimiser": _optimiser(stage.optimiser, lr_factor),
-        "schedule": schedule,
-        "clip_norm": stage.clip_norm,
-        "augment": list(stage.augment),
-        "validate_every": validate_every,
-        "validate_by": "loss" if by_loss else {"metric": metric_identity(config, select_by)},
-        "keep": stage.keep,
-        "precision": stage.precision,
-        "threads": amounts.threads,
-        "devices": amounts.devices if item.facts.devices else 1,
-        "freeze": sorted(stage.freeze),
-    }
-    if own.mixtures is not None:
-        spec["mixtures"] = own.mixtures
+    params: dict[str, Any] = {}
     for name, param in item.params.items():
         value = getattr(own, name, None) or getattr(stage, name)
         if isinstance(param.mark, OptimiserOf):
-            spec[name] = _optimiser(value, lr_factor)
+            params[name] = _optimiser(value, lr_factor)
         elif not isinstance(param.mark, EntryOf):
-            spec[name] = value
+            params[name] = value
         elif param.mark.kind not in NETWORKS:
-            spec[name] = _described(config, param.mark.kind, value)
-    return spec
+            params[name] = _described(config, param.mark.kind, value)
+    # Without the stage's name: two recipes that train the same thing share the run.
+    return StageSpec(
+        kind=item.type if item.builtin else item.path,
+        steps=steps,
+        batch_size=amounts.batch_size,
+        segment_seconds=amounts.segment_seconds if stage.utterances == "segments" else None,
+        optimiser=_optimiser(stage.optimiser, lr_factor),
+        schedule=schedule,
+        clip_norm=stage.clip_norm,
+        augment=list(stage.augment),
+        validate_every=validate_every,
+        validate_by="loss" if by_loss else {"metric": dict(metric_identity(config, select_by))},
+        keep=stage.keep,
+        precision=stage.precision,
+        threads=amounts.threads,
+        devices=amounts.devices if item.facts.devices else 1,
+        freeze=sorted(stage.freeze),
+        mixtures=own.mixtures,
+        **params,
+    )
 
 
 def _described(config: Config, kind: str, name: str) -> Mapping[str, Any]:
@@ -312,22 +322,23 @@ def run_nodes(
         parents = {"train": sets["train"].key, "valid": sets["valid"].key}
         parents.update({f"init:{module}": chain[source].key for module, source in stage.init.items()})
         settings = stage_spec(config, stage, amounts, select_by, changes, sets["train"].hints["count"])
-        spec = {
-            "version": stage.item.facts.version,
-            **({} if stage.item.builtin else {"code": stage.item.code}),
-            "stage": settings,
-            **networks,
-            "seed": cell.seed,
-            "init": {module: f"init:{module}" for module in sorted(stage.init)},
-        }
         facts = stage.item.facts
         slugs = [_slug(networks[name]) for name in dict.fromkeys([*facts.publishes, *networks])]
-        if facts.takes_loss:
-            loss = resolve_loss(config, stage.loss or cell.loss)
-            spec["loss"] = loss.tree
+        loss = resolve_loss(config, stage.loss or cell.loss) if facts.takes_loss else None
+        if loss is not None:
             slugs.append(loss.slug)
-        hints = {"label": cell.label, "stage": stage.name, "threads": settings["threads"] * settings["devices"]}
-        chain[stage.name] = Node("run", f"{in_path('-'.join(slugs), RUN)}-s{cell.seed}", spec, parents, hints)
+        spec = RunSpec(
+            version=facts.version,
+            code=None if stage.item.builtin else stage.item.code,
+            stage=settings,
+            loss={} if loss is None else dict(loss.tree),
+            seed=cell.seed,
+            init={module: f"init:{module}" for module in sorted(stage.init)},
+            **networks,
+        )
+        hints = {"label": cell.label, "stage": stage.name, "threads": settings.threads * settings.devices}
+        name = f"{in_path('-'.join(slugs), RUN)}-s{cell.seed}"
+        chain[stage.name] = Node("run", name, spec.mapping(), parents, hints)
     return list(chain.values())
 
 

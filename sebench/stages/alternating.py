@@ -92,8 +92,8 @@ class Alternating(WithPredictor):
     def start(self, context: Context) -> None:
         """See `Stage.start`."""
         super().start(context)
-        spec, stage = context.spec, context.spec["stage"]
-        self.loss = build_loss(spec["loss"]).to(self.device)
+        spec, stage = context.spec, context.spec.stage
+        self.loss = build_loss(spec.loss).to(self.device)
         self.loss.attach({"predictor": self.predictor})
         self.parameters = list(self.enhancer.parameters())
         self.accumulated = Accumulated(self.parameters).to(self.device)
@@ -105,14 +105,14 @@ class Alternating(WithPredictor):
             "unlabelled": self.unlabelled,
         }
         self.optimisers = {
-            "enhancer": build_optimiser(self.parameters, stage["optimiser"]),
+            "enhancer": build_optimiser(self.parameters, stage.optimiser),
             "predictor": build_optimiser(list(self.predictor.parameters()), self.predictor_optimiser),
         }
         self.epoch_steps = self.batches.per_epoch
-        if int(stage["validate_every"]) != self.epoch_steps or int(stage["steps"]) % self.epoch_steps:
+        if stage.validate_every != self.epoch_steps or stage.steps % self.epoch_steps:
             raise DataError(
                 f"an alternating stage of whole epochs has {self.epoch_steps} steps in each; its plan has "
-                f"{stage['steps']} steps and validates every {stage['validate_every']}"
+                f"{stage.steps} steps and validates every {stage.validate_every}"
             )
         self.valid_name = self.measure
         self._phase_of = -1
@@ -131,7 +131,7 @@ class Alternating(WithPredictor):
         return {"": self.enhancer, "predictor": self.predictor}
 
     def _signals(self, context: Context) -> tuple[str, ...]:
-        return ("noisy", "clean", *build_loss(context.spec["loss"]).needs_signals)
+        return ("noisy", "clean", *build_loss(context.spec.loss).needs_signals)
 
     def base_lr(self, number: int) -> float:
         """That of the network which the epoch of step `number` trains."""

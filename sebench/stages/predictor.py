@@ -33,8 +33,8 @@ class PredictorTraining(WithPredictor):
         hold(self.enhancer)
         self.modules = {"enhancer": self.enhancer, "predictor": self.predictor, "unlabelled": self.unlabelled}
         parameters = [parameter for parameter in self.predictor.parameters() if parameter.requires_grad]
-        self.optimisers = {"predictor": build_optimiser(parameters, context.spec["stage"]["optimiser"])}
-        self.steps = int(context.spec["stage"]["steps"])
+        self.optimisers = {"predictor": build_optimiser(parameters, context.spec.stage.optimiser)}
+        self.steps = context.spec.stage.steps
         self.valid_name = self.measure
         self._set_training()
 

@@ -33,39 +33,39 @@ class Supervised(Stage):
 
     def start(self, context: Context) -> None:
         """See `Stage.start`."""
-        spec, stage = context.spec, context.spec["stage"]
+        spec, stage = context.spec, context.spec.stage
         self.device = context.device
         self.team = context.team
-        self.model = build_model(spec["model"], spec["seed"])
+        self.model = build_model(spec.model, spec.seed)
         for path, (where, weights) in sorted(context.initial.items()):
             load_weights(submodule_of(self.model, path, "init"), weights, where, path)
         self.model.to(self.device)
-        self.frozen = [submodule_of(self.model, path, "freeze") for path in stage.get("freeze") or ()]
+        self.frozen = [submodule_of(self.model, path, "freeze") for path in stage.freeze]
         for module in self.frozen:
             module.requires_grad_(False)
         self.parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         if not self.parameters:
             raise DataError("every parameter of the model is frozen: there is nothing to train")
-        self.loss = build_loss(spec["loss"]).to(self.device)
+        self.loss = build_loss(spec.loss).to(self.device)
         self.modules = {"model": self.model, "loss": self.loss}
-        self.optimisers = {"model": build_optimiser(self.parameters, stage["optimiser"])}
-        self.clip_norm = stage.get("clip_norm")
-        self.precision = stage["precision"]
+        self.optimisers = {"model": build_optimiser(self.parameters, stage.optimiser)}
+        self.clip_norm = stage.clip_norm
+        self.precision = stage.precision
         self.signals = (*self.SIGNALS, *getattr(self.loss, "needs_signals", ()))
         self.batches = Batches(
             context.train.rows,
             context.train.mixtures,
             context.train.sample_rate,
-            batch_size=stage["batch_size"],
-            segment_seconds=stage["segment_seconds"],
-            seed=spec["seed"],
+            batch_size=stage.batch_size,
+            segment_seconds=stage.segment_seconds,
+            seed=spec.seed,
             signals=self.signals,
-            augment=stage.get("augment", ()),
+            augment=stage.augment,
         )
         self.train, self.valid = context.train, context.valid
-        by = stage["validate_by"]
-        self.metric = None if by == "loss" else items.build(by["metric"], "metric")
-        self.valid_name = "loss" if self.metric is None else str(by["metric"].get("name") or by["metric"]["type"])
+        by = stage.metric
+        self.metric = None if by is None else items.build(by, "metric")
+        self.valid_name = "loss" if by is None else str(by.get("name") or by["type"])
         self.higher_is_better = False if self.metric is None else bool(self.metric.higher_is_better)
         self._set_training()
 

@@ -123,39 +123,37 @@ class WithPredictor(Stage):
 
     def start(self, context: Context) -> None:
         """See `Stage.start`."""
-        spec, stage = context.spec, context.spec["stage"]
-        if context.team.size > 1 or stage.get("devices", 1) > 1:
-            raise DataError(
-                f"a stage of kind {stage['kind']!r} trains on one device; its plan has {stage.get('devices', 1)}"
-            )
+        spec, stage = context.spec, context.spec.stage
+        if context.team.size > 1 or stage.devices > 1:
+            raise DataError(f"a stage of kind {stage.kind!r} trains on one device; its plan has {stage.devices}")
         if context.labels is None:
-            raise DataError(f"a stage of kind {stage['kind']!r} needs `labels`: the metric that is predicted")
+            raise DataError(f"a stage of kind {stage.kind!r} needs `labels`: the metric that is predicted")
         self.team = context.team
         self.device = context.device
         self.labels: Labels = context.labels
-        self.enhancer = build_model(spec["model"], spec["seed"])
-        self.predictor: Predictor = build_network("predictor", self._described, spec["seed"])
+        self.enhancer = build_model(spec.model, spec.seed)
+        self.predictor: Predictor = build_network("predictor", self._described, spec.seed)
         for path, network in self._initialised().items():
             if path in context.initial:
                 where, weights = context.initial[path]
                 load_weights(network, weights, where)
         self.enhancer.to(self.device)
         self.predictor.to(self.device)
-        self.precision = stage["precision"]
-        self.clip_norm = stage.get("clip_norm")
+        self.precision = stage.precision
+        self.clip_norm = stage.clip_norm
         self.sample_rate = context.train.sample_rate
         self.train, self.valid = context.train, context.valid
         self.batches = Batches(
             context.train.rows,
             context.train.mixtures,
             self.sample_rate,
-            batch_size=stage["batch_size"],
-            segment_seconds=stage["segment_seconds"],
-            seed=spec["seed"],
+            batch_size=stage.batch_size,
+            segment_seconds=stage.segment_seconds,
+            seed=spec.seed,
             signals=self._signals(context),
-            augment=stage.get("augment", ()),
+            augment=stage.augment,
         )
-        self.batch_size = int(stage["batch_size"])
+        self.batch_size = stage.batch_size
         self.unlabelled = Count()
         self._ahead: collections.OrderedDict[int, Scored] = collections.OrderedDict()
         self.higher_is_better = False

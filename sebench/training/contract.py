@@ -20,6 +20,7 @@ from sebench.artefacts import Node, Store
 from sebench.config import items
 from sebench.config.annotations import EntryOf, OptimiserOf
 from sebench.config.facts import DISCRIMINATOR, LOSS, LOSS_PART, STAGE, StageFacts
+from sebench.config.specs import RunSpec
 from sebench.contracts.base import ContractBroken, Verdict, judged
 from sebench.errors import RestartNeeded, SebenchError
 from sebench.estimate.batch import Batch
@@ -156,6 +157,7 @@ class Subject:
             "precision": "32-true",
             "threads": 1,
             "devices": 1,
+            "augment": [],
             "freeze": [FROZEN] if facts.parts else [],
         }
         roles = sorted({*facts.needs, *facts.starts})
@@ -167,11 +169,13 @@ class Subject:
             "init": {role: f"init:{role}" for role in roles},
             "stage": {**stage, **changes},
         }
-        for name, param in self.item.params.items():
-            beside = isinstance(param.mark, EntryOf) and name in networks_of(spec)
+        networks = networks_of(self.item)
+        for name in self.item.params:
+            beside = name in networks
             given = self.params[name] if name in self.params else self._value(name)
             (spec if beside else spec["stage"])[name] = given
-        parents = {f"init:{role}": parent(store, spec, role) for role in roles}
+        checked = RunSpec.of(spec)
+        parents = {f"init:{role}": parent(store, checked, role) for role in roles}
         keys = {role: node.key for role, node in (sets | parents).items()}
         node = Node("run", "contract", spec, keys)
         store.freeze(node)
@@ -234,27 +238,28 @@ def rendered(store: Store, name: str, count: int, seed: int, bad: int | None = N
     return node
 
 
-def network_of(spec: Mapping[str, Any], role: str) -> str:
+def network_of(spec: RunSpec, role: str) -> str:
     """The network that starts from where `init` says: the product, one of its own name, or else the model."""
+    kind = kind_of(spec)
     if role == "":
-        return kind_of(spec).facts.publishes[0]
-    return role if role in networks_of(spec) else "model"
+        return kind.facts.publishes[0]
+    return role if role in networks_of(kind) else "model"
 
 
-def fresh(spec: Mapping[str, Any], network: str, seed: int) -> nn.Module:
+def fresh(spec: RunSpec, network: str, seed: int) -> nn.Module:
     """An untrained network of a run."""
     if network == "model":
-        return build_model(spec["model"], seed)
-    found: nn.Module = build_network(networks_of(spec)[network], spec[network], seed)
+        return build_model(spec.model, seed)
+    found: nn.Module = build_network(networks_of(kind_of(spec))[network], spec.networks[network], seed)
     return found
 
 
-def parent(store: Store, spec: Mapping[str, Any], role: str) -> Node:
+def parent(store: Store, spec: RunSpec, role: str) -> Node:
     """A finished run with fresh weights of the network that starts from it, other ones than the run's own."""
     node = Node("run", "parent", {"contract": role})
     files = store.outputs(node)
     files["run.json"].parent.mkdir(parents=True, exist_ok=True)
-    weights = snapshot(fresh(spec, network_of(spec, role), spec["seed"] + 1))
+    weights = snapshot(fresh(spec, network_of(spec, role), spec.seed + 1))
     write(files["checkpoint.safetensors"], Checkpoint(weights, {"format": 1}))
     write_json(files["history.json"], [])
     write_json(files["run.json"], {"status": "ok"})
@@ -283,14 +288,14 @@ class _Watch(Interruption):
 def _attempt(store: Store, node: Node, watch: _Watch) -> None:
     """Train as a step does, to the end or until `watch` says so."""
     with (
-        repeatable(node.spec["stage"]["threads"]),
+        repeatable(RunSpec.of(node.spec).stage.threads),
         Lease(store.state(node)).acquire() as held,
         step.labels_of(node, store, f"{node.id}-{held.generation}") as labels,
     ):
         context = step.context_of(node, store, pick_device(), ALONE, labels)
         stage = build_stage(context)
-        spec = node.spec
-        watch.engine = Engine(stage, spec["seed"], spec["stage"], Checkpoints(held), watch, context.initial)
+        spec = context.spec
+        watch.engine = Engine(stage, spec.seed, spec.stage, Checkpoints(held), watch, context.initial)
         watch.engine.train()
 
 
@@ -355,7 +360,7 @@ def check_frozen(subject: Subject) -> str:
                 stage.validate(number + 1, lambda: None)
                 _unmoved(before, _states(stage), f"the validation after step {number + 1}")
         for role, (network, weights) in loaded.items():
-            if network_of(node.spec, role) not in facts.trains:
+            if network_of(RunSpec.of(node.spec), role) not in facts.trains:
                 same = _holds(network, weights)
                 _require(same, f"what starts from {role!r} moved, and is no network that `trains` names")
         published = Checkpoint(stage.published())
@@ -377,8 +382,10 @@ def check_published(subject: Subject) -> str:
     report = read_json(store.outputs(node)["run.json"])
     _require(report["status"] == "ok", f"it failed: {report['reason']}")
     found = read(store.outputs(node)["checkpoint.safetensors"])
+    published = {name: value for name, value in found.meta.items() if name in facts.publishes}
+    spec = RunSpec.of({**node.spec, **published})
     for name in facts.publishes:
-        load_weights(fresh({**node.spec, **found.meta}, name, 5), _weights(found, facts, name), f"its {name}")
+        load_weights(fresh(spec, name, 5), _weights(found, facts, name), f"its {name}")
     names = {name for name in found.tensors if "/" in name and name.partition("/")[0] not in facts.publishes}
     _require(not names, f"a checkpoint with weights of no network that `publishes` names: {', '.join(sorted(names))}")
     return ""
@@ -392,8 +399,8 @@ def check_parameters(subject: Subject) -> str:
         except ValueError:
             continue
         raise ContractBroken(f"parameter {name!r} takes {NO_VALUE}: annotate it with what it takes")
-    spec = subject.run(Store(subject.folder / "parameters")).spec
-    params = {name: (spec if name in networks_of(spec) else spec["stage"])[name] for name in subject.item.params}
+    spec = RunSpec.of(subject.run(Store(subject.folder / "parameters")).spec)
+    params = {name: (spec.stage.own | spec.own)[name] for name in subject.item.params}
     made = items.build({"type": subject.kind, "params": params}, STAGE)
     _require(isinstance(made, Stage), f"makes a {type(made).__name__}: derive it from {Stage.__module__}.Stage")
     try:

@@ -11,10 +11,11 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor
 
+from sebench.config.specs import StageSpec
 from sebench.errors import RestartNeeded
 from sebench.extractors.base import Extractor
 from sebench.models.input_statistics import statistics_of
@@ -77,19 +78,19 @@ class Engine:
         self,
         stage: Stage,
         seed: int,
-        spec: Mapping[str, Any],
+        spec: StageSpec,
         checkpoints: Checkpoints,
         interruption: Interruption,
         initial: Initial,
     ) -> None:
         self.stage = stage
         self.seed = seed
-        self.steps = int(spec["steps"])
-        self.validate_every = int(spec["validate_every"])
-        self.keep = spec["keep"]
+        self.steps = spec.steps
+        self.validate_every = spec.validate_every
+        self.keep = spec.keep
         self.checkpoints = checkpoints
         self.interruption = interruption
-        self.schedule = build_schedule(spec["schedule"], self.steps)
+        self.schedule = build_schedule(spec.schedule, self.steps)
         self.initial = stage.published()
         self.given = Given(self._weights(self.initial), dict(_sources(stage, initial)))
         self.step = 0

@@ -11,6 +11,7 @@ import time
 import torch
 
 from sebench.artefacts import Store
+from sebench.config.specs import RunSpec
 from sebench.training.device import pick_device, repeatable
 from sebench.training.kinds import build_stage
 from sebench.training.stage import NotFinite, begin_step
@@ -35,13 +36,14 @@ def follow(stem: str, results: str, port: int, rank: int, size: int, parent: int
     store = Store(results)
     node = store.load_stem("run", stem)
     device = rank_device(pick_device(), rank)
-    with repeatable(node.spec["stage"]["threads"]):
+    spec = RunSpec.of(node.spec)
+    with repeatable(spec.stage.threads):
         tcp_store = torch.distributed.TCPStore  # type: ignore[attr-defined]
         meeting = tcp_store("127.0.0.1", port, size, is_master=False, timeout=PATIENCE)
         team = Together(rank, size, meeting, device)
         stage = build_stage(context_of(node, store, device, team))
         for step, factor in team.orders(stage.state):
-            begin_step(stage, node.spec["seed"], step, factor, rank)
+            begin_step(stage, spec.seed, step, factor, rank)
             with contextlib.suppress(NotFinite):  # rank 0 sees it too, and says what is next
                 stage.step(step)
         dist.destroy_process_group()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sebench.config import items
+from sebench.config.specs import RunSpec
 from sebench.errors import SebenchError
 from sebench.estimate.batch import Batch
 from sebench.seeding import seed_of
@@ -94,7 +95,7 @@ class Context:
         labels: of a stage that trains a predictor.
     """
 
-    spec: Mapping[str, Any]
+    spec: RunSpec
     train: RenderedSet
     valid: RenderedSet
     device: torch.device

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sebench.artefacts import Node, Store, content_id
-from sebench.config.specs import SetSpec
+from sebench.config.specs import RunSpec, SetSpec
 from sebench.files import link_or_copy, read_json, write_json
 from sebench.process.cluster import step_aside
 from sebench.process.lease import ArtefactFinished, Held, Lease
@@ -80,13 +80,13 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
     from sebench.training.verify import check_metrics
 
     started = time.time()
-    stage_spec = node.spec["stage"]
-    if threads < stage_spec["threads"]:
-        log.warning("%s: granted %d threads, its spec has %d: it uses these", node.stem, threads, stage_spec["threads"])
-    with device.repeatable(stage_spec["threads"]):
+    spec = RunSpec.of(node.spec)
+    if threads < spec.stage.threads:
+        log.warning("%s: granted %d threads, its spec has %d: it uses these", node.stem, threads, spec.stage.threads)
+    with device.repeatable(spec.stage.threads):
         reason = parent_failure(node, store)
         if not reason:
-            check_metrics(stage_spec, SetSpec.of(store.parent(node, "train").spec).sample_rate)
+            check_metrics(spec.stage, SetSpec.of(store.parent(node, "train").spec).sample_rate)
             reason = _refusal(node, store)
         report, history, weights = _not_trained(node, reason) if reason else _train(node, store, held, threads)
     staging = held.attempt_folder / FINAL
@@ -100,7 +100,7 @@ def _compute(node: Node, store: Store, held: Held, threads: int) -> None:
         training_seconds=round(seconds, 3),
         restarts=held.generation - 1,
         device=str(device.pick_device()),
-        threads=stage_spec["threads"],
+        threads=spec.stage.threads,
     )
     link_or_copy(store.folder(node) / PROVENANCE, staging / PROVENANCE)
     with contextlib.suppress(OSError):  # only where another process was first: then its files, the same, stand
@@ -114,7 +114,7 @@ def _refusal(node: Node, store: Store) -> str:
     from sebench.training.checkpoint import started
     from sebench.training.verify import refusal
 
-    return "" if started(store.state(node)) else refusal(node.spec)
+    return "" if started(store.state(node)) else refusal(RunSpec.of(node.spec))
 
 
 def _write_final(node: Node, folder: Path, report: dict[str, Any], history: list[dict[str, Any]], weights: Any) -> None:
@@ -122,7 +122,8 @@ def _write_final(node: Node, folder: Path, report: dict[str, Any], history: list
     from sebench.training.kinds import kind_of
 
     public = {key: value for key, value in report.items() if key != "seconds"}
-    networks = {name: dict(node.spec[name]) for name in kind_of(node.spec).facts.publishes}
+    spec = RunSpec.of(node.spec)
+    networks = {name: spec.networks[name] for name in kind_of(spec).facts.publishes}
     write(folder / "checkpoint.safetensors", Checkpoint(weights, {"format": 1, **networks}))
     write_json(folder / "history.json", history)
     write_json(folder / "run.json", public)
@@ -147,7 +148,8 @@ def _train(node: Node, store: Store, held: Held, threads: int) -> tuple[dict[str
     from sebench.training.team import rank_device, team_of
 
     chosen = pick_device()
-    if node.spec["stage"].get("devices", 1) > 1:
+    spec = RunSpec.of(node.spec)
+    if spec.stage.devices > 1:
         chosen = rank_device(chosen, 0)
     with (
         Interruption() as interruption,
@@ -156,7 +158,7 @@ def _train(node: Node, store: Store, held: Held, threads: int) -> tuple[dict[str
     ):
         context = context_of(node, store, chosen, team, labels)
         stage = build_stage(context)
-        engine = Engine(stage, node.spec["seed"], node.spec["stage"], Checkpoints(held), interruption, context.initial)
+        engine = Engine(stage, spec.seed, spec.stage, Checkpoints(held), interruption, context.initial)
         outcome = engine.train()
     report = _report(outcome, stage.valid_name, sum(p.numel() for p in stage.product.parameters()))
     return report, outcome.history.rows, outcome.weights
@@ -190,7 +192,7 @@ def _not_trained(node: Node, reason: str) -> tuple[dict[str, Any], list[dict[str
     from sebench.training.kinds import fresh_product
     from sebench.training.stage import snapshot
 
-    model = fresh_product(node.spec)
+    model = fresh_product(RunSpec.of(node.spec))
     outcome = Outcome(0, snapshot(model), "initial", 0, History(True), Failure(reason, []), 0.0)
     return _report(outcome, "", sum(p.numel() for p in model.parameters())), [], outcome.weights
 
@@ -201,13 +203,14 @@ def context_of(node: Node, store: Store, device: torch.device, team: Team, label
     from sebench.training.stage import Context
 
     initial = {}
-    for path, role in (node.spec.get("init") or {}).items():
+    spec = RunSpec.of(node.spec)
+    for path, role in spec.init.items():
         parent = store.parent(node, role)
         weights = read(store.outputs(parent)["checkpoint.safetensors"]).product
         initial[path] = (f"run {parent.stem}", weights)
-    train = _rendered(store, store.parent(node, "train"), node.spec["stage"].get("mixtures"))
+    train = _rendered(store, store.parent(node, "train"), spec.stage.mixtures)
     valid = _rendered(store, store.parent(node, "valid"))
-    return Context(node.spec, train, valid, device, initial, team, labels)
+    return Context(spec, train, valid, device, initial, team, labels)
 
 
 @contextlib.contextmanager
@@ -220,7 +223,7 @@ def labels_of(node: Node, store: Store, writer: str, threads: int = 1) -> Iterat
     """
     from sebench.training.labels import Labels
 
-    metric = node.spec["stage"].get("labels")
+    metric = RunSpec.of(node.spec).stage.own.get("labels")
     if metric is None:
         yield None
         return

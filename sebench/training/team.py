@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from sebench.config.specs import RunSpec
 from sebench.errors import DataError, SebenchError
 from sebench.estimate.batch import Batch
 from sebench.process.workers import ignore_signals
@@ -193,9 +194,9 @@ def team_of(node: Node, store: Store, device: torch.device) -> Iterator[Team]:
     Raises:
         DataError: see `check_devices`.
     """
-    stage = node.spec["stage"]
-    size = int(stage.get("devices", 1))
-    check_devices(size, stage["batch_size"], torch.cuda.device_count() if device.type == "cuda" else None)
+    stage = RunSpec.of(node.spec).stage
+    size = stage.devices
+    check_devices(size, stage.batch_size, torch.cuda.device_count() if device.type == "cuda" else None)
     if size == 1:
         yield ALONE
         return

@@ -13,6 +13,7 @@ import torch
 
 from sebench.config import items
 from sebench.config.facts import DISCRIMINATOR, PREDICTOR
+from sebench.config.specs import RunSpec, StageSpec
 from sebench.contracts import discriminator as discriminators
 from sebench.contracts import model as models
 from sebench.contracts import predictor as predictors
@@ -31,7 +32,7 @@ CONTRACTS: Mapping[str, Callable[[str, Callable[[], Any], torch.device], str]] =
 log = logging.getLogger(__name__)
 
 
-def check_metrics(stage: Mapping[str, Any], sample_rate: int) -> None:
+def check_metrics(stage: StageSpec, sample_rate: int) -> None:
     """Compute each metric that a stage reads once, on a second of noise: the first validation may be hours away.
 
     Args:
@@ -43,7 +44,7 @@ def check_metrics(stage: Mapping[str, Any], sample_rate: int) -> None:
         DataError: another package than the planned one is; or the metric has no value of such signals.
     """
     clean, noise = 0.1 * np.random.default_rng(0).standard_normal((2, sample_rate))
-    for role, item in metrics_of(stage).items():
+    for role, item in metrics_of(stage.mapping()).items():
         check_implementation(item)
         metric: Metric = items.build(item, "metric")
         noisy = None if role == "labels" else clean + noise  # as it is asked while training
@@ -52,7 +53,7 @@ def check_metrics(stage: Mapping[str, Any], sample_rate: int) -> None:
             raise DataError(f"{role}: metric {metric_name(item)!r} has no values here: {found.reason}")
 
 
-def refusal(spec: Mapping[str, Any]) -> str:
+def refusal(spec: RunSpec) -> str:
     """Why this run is not trained: what a network that it trains does otherwise than it says; "" where all is well.
 
     A look-ahead in a causal model, a stream that is not the offline output, a view that is declared and not there, an
@@ -60,28 +61,29 @@ def refusal(spec: Mapping[str, Any]) -> str:
     their own are tested, and all generators are left as they were.
 
     Args:
-        spec: of the run node.
+        spec: of the run.
 
     Raises:
         DataError: a network cannot be built or run at all.
     """
     device = pick_device()
-    networks = networks_of(spec)
-    trained = {name: networks[name] for name in kind_of(spec).facts.trains}
+    kind = kind_of(spec)
+    networks = networks_of(kind)
+    trained = {name: networks[name] for name in kind.facts.trains}
     found = ""
     if "model" in trained:
         subject = models.Subject(
-            name=name_of(spec["model"]),
-            build=lambda: items.build(spec["model"], "model"),
+            name=name_of(spec.model),
+            build=lambda: items.build(spec.model, "model"),
             device=device,
-            frozen=tuple(spec["stage"].get("freeze") or ()),
+            frozen=tuple(spec.stage.freeze),
         )
         found = _tested(f"model {subject.name}", lambda: models.broken(subject))
-    for network, kind in trained.items():
-        if not found and kind in CONTRACTS:
-            name = name_of(spec[network])
-            build = functools.partial(items.build, spec[network], kind)
-            found = _tested(f"{kind} {name}", functools.partial(CONTRACTS[kind], name, build, device))
+    for network, of in trained.items():
+        if not found and of in CONTRACTS:
+            name = name_of(spec.networks[network])
+            build = functools.partial(items.build, spec.networks[network], of)
+            found = _tested(f"{of} {name}", functools.partial(CONTRACTS[of], name, build, device))
     return found
 
 

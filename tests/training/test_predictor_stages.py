@@ -27,6 +27,7 @@ from tiny_runs import (
 
 from sebench.artefacts import Node, Store
 from sebench.config.items import build
+from sebench.config.specs import RunSpec
 from sebench.enhancement.load import load_model, load_predictor
 from sebench.errors import DataError
 from sebench.estimate.batch import Batch
@@ -248,7 +249,7 @@ def test_several_devices_are_refused(store: Store, kind: str) -> None:
     enhancer = make_run(store)
     predictor = predictor_run(store, enhancer, devices=2)
     node = predictor if kind == "predictor" else alternating_run(store, enhancer, predictor, devices=2)
-    context = Context(node.spec, *[RenderedSet((), (), 16000)] * 2, torch.device("cpu"), {})
+    context = Context(RunSpec.of(node.spec), *[RenderedSet((), (), 16000)] * 2, torch.device("cpu"), {})
     with pytest.raises(DataError, match=f"{kind}.*one device; its plan has 2"):
         build_stage(context)
 

@@ -12,6 +12,7 @@ from tiny_runs import PREDICTOR, TinyPlain, item, make_run, predictor_run
 from torch import Tensor
 
 from sebench.artefacts import Store
+from sebench.config.specs import RunSpec
 from sebench.errors import DataError
 from sebench.estimate.batch import Batch
 from sebench.estimate.estimate import Estimate
@@ -77,11 +78,11 @@ def test_a_run_that_was_begun_is_not_tested_again(store: Store, monkeypatch: pyt
     assert len(calls) == 1
 
 
-def test_predictors_are_tested_too() -> None:
-    spec = {"stage": {"kind": "predictor"}, "predictor": PREDICTOR}
+def test_predictors_are_tested_too(store: Store) -> None:
+    spec = RunSpec.of({**make_run(store, kind="predictor").spec, "predictor": PREDICTOR})
     assert verify.refusal(spec) == ""
     wrong = {**PREDICTOR, "type": "test_verify:Unbounded"}
-    assert "outside of 1.0" in verify.refusal({**spec, "predictor": wrong})
+    assert "outside of 1.0" in verify.refusal(spec.model_copy(update={"predictor": wrong}))
     assert verify.name_of(item("TinyGain", width=3)) == "tiny_runs:TinyGain (width=3)"
 
 

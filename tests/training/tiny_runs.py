@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sebench.artefacts import Node, Store
+from sebench.config.specs import RunSpec
 from sebench.estimate.batch import Batch
 from sebench.estimate.estimate import Estimate
 from sebench.losses.base import Loss
@@ -180,6 +181,7 @@ def make_run(
         "precision": "32-true",
         "threads": 1,
         "devices": 1,
+        "augment": [],
         "freeze": [],
     }
     spec: dict[str, Any] = {
@@ -289,7 +291,7 @@ def run_in_child(root: str, key: str, blow: Blow | None, save_seconds: float) ->
 
     engine.SAVE_SECONDS = save_seconds
     store = Store(root)
-    kind: Any = items.imported(kinds.kind_of(store.load(key).spec))
+    kind: Any = items.imported(kinds.kind_of(RunSpec.of(store.load(key).spec)))
     if blow is not None and blow.in_validation and issubclass(kind, with_predictor.WithPredictor):
         validated = kind._validated
         calls = iter(range(100))

@@ -115,7 +115,7 @@ class Adversarial(Supervised):
     def start(self, context):
         super().start(context)
         discriminator, extractor = self.described
-        self.discriminator = build_network("discriminator", discriminator, context.spec["seed"]).to(self.device)
+        self.discriminator = build_network("discriminator", discriminator, context.spec.seed).to(self.device)
         self.extractor = items.build(extractor, "extractor").to(self.device).eval().requires_grad_(False)
         self.modules["discriminator"] = self.discriminator
         optimiser = build_optimiser(list(self.discriminator.parameters()), self.discriminator_optimiser)
