@@ -226,7 +226,7 @@ def test_the_node_alone_decides(
 ) -> None:
     """Nodes that are not what the configuration says: a footer tells what they are."""
     as_configured = make.stage_spec
-    monkeypatch.setattr(make, "stage_spec", lambda *args: {**as_configured(*args), **own})
+    monkeypatch.setattr(make, "stage_spec", lambda *args: as_configured(*args).model_copy(update=own))
     assert told(planned(folder, "two_stage"), "proposed_loss")[key] == text
 
 
