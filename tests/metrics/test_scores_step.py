@@ -161,6 +161,7 @@ def test_two_metrics_of_one_name_are_refused(world, make_item):
     assert list(scores["metric"].unique()) == ["si_sdr", "si_sdr_raw"]
 
 
+@pytest.mark.slow
 def test_two_entries_of_one_type_are_scored_and_share_their_parts(world, monkeypatch):
     config = load_config(Path(__file__).parents[2] / "config")
     both = world.scores(list(metric_items(config, ["dnsmos_ovrl", "dnsmos_sig"]).values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from repo import Repo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "external"))
@@ -13,6 +14,7 @@ from tiny_onnx import write_gain
 LABEL = "DNS3 Baseline"
 
 
+@pytest.mark.slow
 def test_an_external_row(repo: Repo, tmp_path: Path) -> None:
     repo.change_study(external={LABEL: "nsnet2"})
     plan = repo.sebench("plan").out

@@ -55,6 +55,9 @@ STUDY = {
 }
 
 
+pytestmark = pytest.mark.slow  # the planned sweep is in tests/config/test_sweeps.py
+
+
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     def build(folder: Path) -> None:
