@@ -30,6 +30,7 @@ from typing import Any
 from sebench.artefacts import Node, Store
 from sebench.config.load import load_config
 from sebench.config.mixing import Mixing
+from sebench.config.specs import MixturesSpec
 from sebench.corpora import step as corpus_step
 from sebench.plan.nodes import corpus_node
 from sebench.process.workers import start_worker
@@ -73,8 +74,10 @@ def planned(store: Store, source: Node, case: str, count: int) -> Node:
     mixing = entry.model_dump()
     if rooms:
         mixing["reverberation"] |= rooms
-    spec = {"version": 1, "split": "train", "count": count, "seed": 0, "mixing": mixing}
-    mixtures = Node("mixtures", "benchmark", spec, {"corpus": source.key})
+    spec = MixturesSpec(
+        version=1, split="train", count=count, seed=0, seconds=None, snr_db=None, part=None, mixing=mixing
+    )
+    mixtures = Node("mixtures", "benchmark", spec.mapping(), {"corpus": source.key})
     parents = {"mixtures": mixtures.key, "corpus": source.key}
     node = Node("set", "benchmark", {"version": 1, "sample_rate": RATE}, parents)
     store.freeze(mixtures)

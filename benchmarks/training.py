@@ -52,7 +52,7 @@ CASES: dict[str, tuple[dict[str, Any], str, int, float]] = {
 
 def rendered(store: Store, seconds: float, count: int = 32) -> Node:
     """A set of noise in noise."""
-    node = Node("set", "benchmark", {"version": 1, "sample_rate": RATE, "seconds": seconds})
+    node = Node("set", "benchmark", {"version": 1, "sample_rate": RATE}, {"mixtures": f"mixtures:{seconds:g}"})
     samples = int((seconds + 1) * RATE)
     values = 0.05 * np.random.default_rng(0).standard_normal((count, 2, samples)).astype("<f4")
     rows = {
