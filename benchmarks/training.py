@@ -26,6 +26,8 @@ import torch
 from torch import nn
 
 from sebench.artefacts import Node, Store
+from sebench.config import items
+from sebench.config.facts import STAGE
 from sebench.files import write_parquet
 from sebench.losses.compose import build_loss
 from sebench.process.interrupt import Interruption
@@ -95,7 +97,7 @@ def run_node(store: Store, name: str, precision: str, full: bool) -> Node:
         "freeze": [],
     }
     spec = {
-        "version": 1,
+        "version": items.get(STAGE, "supervised").facts.version,
         "stage": stage,
         "model": {"type": name, "params": params},
         "loss": {"item": {"type": loss, "params": {}}},
@@ -144,10 +146,11 @@ def measure(name: str, device: torch.device, precision: str, full: bool, steps: 
     with tempfile.TemporaryDirectory() as folder, repeatable(1):
         store = Store(Path(folder) / "results")
         node = run_node(store, name, precision, full)
-        stage = build_stage(context_of(node, store, device, ALONE))
+        context = context_of(node, store, device, ALONE)
+        stage = build_stage(context)
         assert isinstance(stage, Supervised)
         with Lease(store.state(node)).acquire(lambda: False, lambda _: None) as held, Interruption() as interruption:
-            engine = Engine(stage, 0, node.spec["stage"], Checkpoints(held), interruption, {})
+            engine = Engine(stage, 0, context.spec.stage, Checkpoints(held), interruption, {})
             bare = bare_loop(stage, node)
             for step in (engine._train_step, bare):
                 seconds_of(step, 2, device)

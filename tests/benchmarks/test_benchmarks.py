@@ -1,4 +1,4 @@
-"""The benchmarks of rendering and scoring run, tiny; named cases write no file."""
+"""The benchmarks of rendering, training and scoring run, tiny; named cases write no file."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ def test_metrics() -> None:
     out = run("metrics", "si_sdr", "--clips", "4", "--processes", "2")
     assert re.search(r"^si_sdr +\d+\.\d ms an utterance", out)
     assert re.search(r"^score step, 4 utterances: .* with 2, efficiency \d\.\d\d$", out, re.MULTILINE)
+
+
+def test_training() -> None:
+    out = run("training", "--model", "stage1", "--steps", "1", "--blocks", "1")
+    assert re.search(r"^stage1 ", out, re.MULTILINE), out
