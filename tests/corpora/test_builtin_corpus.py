@@ -30,6 +30,7 @@ def contents(root: Path) -> dict[str, bytes]:
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*.flac") if not p.name.startswith(".")}
 
 
+@pytest.mark.slow
 def test_a_killed_build_is_resumed_to_the_same_bytes(tmp_path: Path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     frame = small().build(whole, whole, 1).frame

@@ -83,6 +83,7 @@ def test_delay_by_arithmetic() -> None:
     assert model.delay == last - first == 763
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params",
     [
@@ -139,6 +140,7 @@ def test_bfloat16_is_near() -> None:
     assert (rounded - exact).norm() < 0.05 * exact.norm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params", [{}, {"upsample": 2, "depth": 4}, {"upsample": 1, "kernel": 4}, {"kernel": 5, "stride": 3}]
 )

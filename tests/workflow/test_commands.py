@@ -171,6 +171,7 @@ def test_snakemake_says_a_wrong_name_too(finished: Repo) -> None:
     assert "did you mean 'tiny'" in done.text
 
 
+@pytest.mark.slow
 def test_gc_takes_what_no_study_needs_and_nothing_else(repo: Repo, command: Command) -> None:
     nothing = command(repo, "gc", "--dry-run")
     assert "0 files and folders" in nothing.out, nothing.out

@@ -11,6 +11,7 @@ import pytest
 from repo import Repo
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_a_number(repo: Repo) -> None:
     outside.install(repo)
     repo.write("config/losses/new.yaml", "breaks: { type: 'outside_losses:Breaks', label: breaks }\n")

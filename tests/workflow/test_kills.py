@@ -21,6 +21,7 @@ from sebench.run.driver import MARK, DriverBusy, claim, end_orphans, orphans, pr
 PHASES = tuple(kind.name for kind in KINDS.values() if kind.rule)
 
 
+@pytest.mark.slow
 def test_a_killed_driver_in_mid_training(extended: Repo, tmp_path: Path) -> None:
     repo = extended.copy(tmp_path / "repo")
     outside.put_on_path(repo)
@@ -97,6 +98,7 @@ def test_only_a_dead_driver_leaves_orphans(repo: Repo) -> None:
             child.wait()
 
 
+@pytest.mark.slow
 def test_a_driver_that_died_at_the_very_end(repo: Repo) -> None:
     """All is made, its Snakemake still ends: the next command has nothing to do but to clear up."""
     assert repo.sebench("run").code == 0

@@ -52,6 +52,7 @@ def test_files_that_arrive_in_another_order(repo: Repo) -> None:
     assert repo.jobs() == []
 
 
+@pytest.mark.slow
 def test_deleted_checkpoint_comes_back_alone(repo: Repo) -> None:
     before = contents(repo.store)
     run = repo.cell("Stage1(MSE)").run

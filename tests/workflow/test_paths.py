@@ -24,6 +24,7 @@ def odd(tmp_path: Path) -> Repo:
     return Repo.create(tmp_path / CHECKOUT / "re po")
 
 
+@pytest.mark.slow
 def test_jobs_run_under_any_path_and_leave_nothing_beside_it(odd: Repo) -> None:
     before = names(odd.folder)
     results = odd.folder.parent / RESULTS / "results"
